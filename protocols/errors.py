@@ -1,0 +1,209 @@
+"""Every error that the project raises, in one tree.
+
+    StigmergyError
+    ├── UsageError                 the caller asked for something impossible; say what to do
+    │   ├── InvalidName
+    │   ├── UnknownMessage
+    │   └── InvalidCard
+    ├── WireError                  bytes that do not follow the protocol
+    │   ├── Malformed
+    │   └── Oversized
+    ├── DeliveryError              a message did not reach a handler that finished
+    │   ├── NoSuchAgent
+    │   ├── MailboxFull
+    │   ├── DeadlineExceeded
+    │   ├── HandlerFailed
+    │   └── Quarantined
+    ├── BudgetError
+    │   ├── BudgetExhausted
+    │   ├── UnknownPrice
+    │   └── LedgerUnreachable
+    ├── JournalError
+    │   ├── JournalCorrupt
+    │   ├── JournalLocked
+    │   └── StorageFull
+    ├── ModelError
+    │   ├── ModelUnavailable
+    │   ├── ModelRefused
+    │   └── ModelOutputInvalid
+    ├── NonDeterministic           a replayed turn took another road
+    ├── SwarmStopped
+    └── Fenced                     a lease was lost; the work belongs to a successor
+
+The rule of this file: fields are positional and all of them are handed to ``super().__init__``,
+because an exception with keyword-only fields cannot cross a Ray call (it arrives as
+``UnserializableException``). `pack` and `unpack` turn any of them into plain data and back, so
+errors travel like every other value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+
+class StigmergyError(Exception):
+    """Root of the tree. ``fields`` names the positional arguments, in order."""
+
+    fields: ClassVar[tuple[str, ...]] = ("message",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        for name, value in zip(self.fields, args, strict=False):
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class UsageError(StigmergyError):
+    """The caller asked for something impossible. The command line shows it and exits with 2."""
+
+
+class InvalidName(UsageError):
+    """A name or address that does not match ``[A-Za-z0-9_.-]{1,64}``."""
+
+
+class UnknownMessage(UsageError):
+    """A message type that nobody in this swarm declared."""
+
+
+class InvalidCard(UsageError):
+    """A card that breaks A2A 1.0, or contradicts one that is already registered."""
+
+
+class WireError(StigmergyError):
+    """Bytes that do not follow the protocol. Never retried: the same bytes fail again."""
+
+
+class Malformed(WireError):
+    """Not msgpack, the wrong shape, too deeply nested, or an unknown type."""
+
+
+class Oversized(WireError):
+    """Larger than the limit: 256 KiB a frame, 10,000 items, depth 32."""
+
+
+class DeliveryError(StigmergyError):
+    """A message did not lead to a finished turn."""
+
+
+class NoSuchAgent(DeliveryError):
+    """Nobody answers to that address, kind or skill."""
+
+
+class MailboxFull(DeliveryError):
+    """The recipient's mailbox is at its bound; try again later, or slower."""
+
+
+class DeadlineExceeded(DeliveryError):
+    """No answer in time. Whether the work was done is unknown."""
+
+
+class HandlerFailed(DeliveryError):
+    """The recipient's handler raised, and its retries are used up."""
+
+
+class Quarantined(DeliveryError):
+    """The conversation was stopped by the loop watchdog."""
+
+
+class BudgetError(StigmergyError):
+    """The budget watchdog said no, or could not say yes."""
+
+
+class BudgetExhausted(BudgetError):
+    """A reservation that would pass a ceiling. Nothing was spent."""
+
+    fields = ("account", "dimension", "requested", "available", "ceiling")
+
+    account: str
+    dimension: str
+    requested: float
+    available: float
+    ceiling: float
+
+    def __str__(self) -> str:
+        return (
+            f"budget of account {self.account!r} exhausted: {self.requested:g} {self.dimension} asked for, "
+            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or ask for less"
+        )
+
+
+class UnknownPrice(BudgetError):
+    """No price is known for a model, and no fallback price was set. Unknown is never zero."""
+
+
+class LedgerUnreachable(BudgetError):
+    """The ledger does not answer, so no new call may be paid for."""
+
+
+class JournalError(StigmergyError):
+    """The journal cannot be trusted or cannot be written."""
+
+
+class JournalCorrupt(JournalError):
+    """A checksum, the hash chain or the high-water mark disagrees with the rows."""
+
+
+class JournalLocked(JournalError):
+    """Another process has this journal open."""
+
+
+class StorageFull(JournalError):
+    """No room to write. Nothing of the refused batch was kept."""
+
+
+class ModelError(StigmergyError):
+    """A model call that gave no usable answer."""
+
+
+class ModelUnavailable(ModelError):
+    """The provider failed, was overloaded or timed out after every retry."""
+
+
+class ModelRefused(ModelError):
+    """The provider rejected the request, or the model declined to answer."""
+
+
+class ModelOutputInvalid(ModelError):
+    """The answer does not follow the schema that was asked for."""
+
+
+class NonDeterministic(StigmergyError):
+    """A replayed turn asked for another step than the one that was recorded."""
+
+
+class SwarmStopped(StigmergyError):
+    """The swarm has stopped; ``reason`` says why (``budget``, ``loop``, ``user``, ``failure``)."""
+
+    fields = ("message", "reason")
+
+    reason: str
+
+
+class Fenced(StigmergyError):
+    """This host's lease has ended; it must stop, its successor owns the work."""
+
+
+def _leaves(root: type[StigmergyError]) -> dict[str, type[StigmergyError]]:
+    found = {root.__name__: root}
+    for child in root.__subclasses__():
+        found.update(_leaves(child))
+    return found
+
+
+KINDS: Final = _leaves(StigmergyError)
+"""Every class above by name. Errors that users derive travel as their nearest ancestor here."""
+
+
+def pack(error: BaseException) -> tuple[str, list[Any]]:
+    """Any exception as plain data: the name of its nearest known class, and its arguments."""
+    for cls in type(error).__mro__:
+        if KINDS.get(cls.__name__) is cls:
+            return cls.__name__, [a if isinstance(a, (str, int, float, bool)) else str(a) for a in error.args]
+    return "HandlerFailed", [f"{type(error).__name__}: {error}"]
+
+
+def unpack(name: str, args: list[Any]) -> StigmergyError:
+    """The inverse of `pack`. An unknown name gives a plain `StigmergyError`."""
+    return KINDS.get(name, StigmergyError)(*args)
