@@ -1,0 +1,91 @@
+"""Plain values as bounded msgpack bytes, and back. Nothing is ever unpickled.
+
+The rule of this file: whatever the bytes are, decoding ends in a value or in one `WireError`.
+Limits (sizes from measurement: 8 MB of empty maps became 475 MiB of memory): a body 256 KiB,
+10,000 items, depth 32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgpack
+
+from .errors import Malformed, Oversized
+
+MAX_BODY_BYTES: Final = 256 * 1024
+MAX_ITEMS: Final = 10_000
+MAX_DEPTH: Final = 32
+MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
+"""What one call between processes may carry; only our own processes send these."""
+
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def pack(value: Any) -> bytes:
+    """Encode a plain value. Raises: Malformed when it holds anything msgpack has no type for."""
+    try:
+        packed: bytes = msgpack.packb(value)
+    except (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError) as why:
+        raise Malformed(f"cannot be encoded: {why}") from None
+    return packed
+
+
+def pack_body(value: Any) -> bytes:
+    """Encode what a message carries, within the limits for messages. Raises: Malformed, Oversized."""
+    body = pack(value)
+    if len(body) > MAX_BODY_BYTES:
+        raise Oversized(f"a message of {len(body):,} bytes is over the limit of {MAX_BODY_BYTES:,}; send a reference")
+    return body
+
+
+def unpack_body(body: bytes) -> Any:
+    """Decode what a message carried, within the limits for messages. Raises: Malformed, Oversized."""
+    if len(body) > MAX_BODY_BYTES:
+        raise Oversized(f"a message of {len(body):,} bytes is over the limit of {MAX_BODY_BYTES:,}")
+    value = _unpack(body)
+    _check_shape(value)
+    return value
+
+
+def unpack(data: bytes) -> Any:
+    """Decode what one of our own processes packed. Raises: Malformed, Oversized."""
+    if len(data) > MAX_BATCH_BYTES:
+        raise Oversized(f"a batch of {len(data):,} bytes is over the limit of {MAX_BATCH_BYTES:,}")
+    return _unpack(data)
+
+
+def _unpack(data: bytes) -> Any:
+    try:
+        return msgpack.unpackb(data, ext_hook=_refuse_extension, use_list=True)
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as why:
+        # StackError and ExtraData are ValueErrors; so is a UnicodeDecodeError.
+        raise Malformed(f"not valid msgpack ({type(why).__name__}: {why})") from None
+
+
+def _refuse_extension(code: int, _data: bytes) -> Any:
+    raise ValueError(f"extension type {code} is not allowed")
+
+
+def _check_shape(value: Any) -> None:
+    """Walk containers level by level; flat values, the common case, cost one pass."""
+    level, items = [value], 0
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for holder in level:
+            if type(holder) is dict:
+                items += len(holder)
+                if not all(type(key) is str for key in holder):
+                    raise Malformed("map keys must be strings")
+                below += [v for v in holder.values() if type(v) not in _SCALARS]
+            elif type(holder) is list:
+                items += len(holder)
+                below += [v for v in holder if type(v) not in _SCALARS]
+            elif type(holder) not in _SCALARS:
+                raise Malformed(f"values of type {type(holder).__name__} are not allowed")
+        if items > MAX_ITEMS:
+            raise Oversized(f"more than {MAX_ITEMS:,} items in one message")
+        if not below:
+            return
+        level = below
+    raise Malformed(f"nested deeper than {MAX_DEPTH}")

@@ -1,0 +1,72 @@
+"""A kind: one Agent class, one card, and how its agents are run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .ids import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a kind asks of the process that runs it. The default shares a host with everybody."""
+
+    own_process: bool = False
+    """True gives every agent of the kind a host of its own."""
+    cpus: float = 0.0
+    gpus: float = 0.0
+    runtime_env: dict[str, Any] = field(default_factory=dict)
+    """Ray's runtime_env, for example ``{"env_vars": {...}}``. Never put a secret in it: Ray stores it in clear."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether the common hosts will do."""
+        return not (self.own_process or self.cpus or self.gpus or self.runtime_env)
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """Everything that other processes need to know about a kind."""
+
+    name: str
+    module: str
+    """Importable module that holds the class; classes travel by name, never pickled."""
+    qualname: str
+    card: dict[str, Any]
+    """The A2A card as plain JSON."""
+    accepts: tuple[str, ...] = ()
+    """Message types, ``name@version``."""
+    skills: tuple[str, ...] = ()
+    pool: int = 8
+    """How many agents may share the messages addressed to the kind as a whole; 8."""
+    mailbox: int = 1_000
+    """Messages that may wait for one agent; 1,000."""
+    attempts: int = 3
+    """How often a message is tried before it is dead-lettered; 3."""
+    turn_timeout_s: float = 300.0
+    """A handler that runs longer is cancelled; 300 s."""
+    reentrant: bool = False
+    """Whether an agent takes other messages while it waits in an ask."""
+    topics: tuple[str, ...] = ()
+    """Topics whose posts go to one agent of the pool each."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Plain values that every agent of the kind gets as ``self.settings``."""
+    resources: Resources = Resources()
+
+    def __post_init__(self) -> None:
+        """Check the name. Raises: InvalidName."""
+        check_name(self.name, "kind")
+
+    def to_plain(self) -> dict[str, Any]:
+        """As msgpack-able data."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> KindSpec:
+        """The inverse of `to_plain`."""
+        known = dict(plain)
+        known["resources"] = Resources(**plain["resources"])
+        for name in ("accepts", "skills", "topics"):
+            known[name] = tuple(plain[name])
+        return cls(**known)

@@ -1,0 +1,101 @@
+"""Messages: frozen pydantic models with a name and a version. Nothing untyped crosses between agents.
+
+A message type is known by ``name@version``. The name is the class name unless the class says
+otherwise::
+
+    class Question(Message): ...                         # Question@1
+    class Question(Message, name="question", version=2)  # question@2
+
+There is no global list of types: a `MessageTypes` is built from the classes that a swarm's agents
+declare, and decodes only those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_jsonable_python
+
+from .codec import pack_body, unpack_body
+from .errors import Malformed, UnknownMessage, UsageError
+from .ids import check_name
+
+M = TypeVar("M", bound="Message")
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
+
+class Message(BaseModel):
+    """Base of everything that agents send. Subclass it, annotate fields, and that is the wire schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    message_type: ClassVar[str] = "Message@1"
+
+    def __init_subclass__(cls, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
+        """Give the class its wire name. Raises: InvalidName, UsageError."""
+        super().__init_subclass__(**kwargs)
+        if version < 1:
+            raise UsageError(f"message {cls.__name__}: version {version} is not valid; versions count from 1")
+        cls.message_type = f"{check_name(name or cls.__name__, 'message name')}@{version}"
+
+
+class Done(Message, name="stigmergy.Done"):
+    """The answer to an ask whose handler returned nothing."""
+
+
+class Text(Message, name="stigmergy.Text"):
+    """A plain piece of text, for examples and small jobs."""
+
+    text: str
+
+
+def encode(message: Message) -> bytes:
+    """The body of a message. Raises: Malformed, Oversized."""
+    plain = message.__dict__
+    for value in plain.values():
+        if type(value) not in _PLAIN:
+            return pack_body(to_jsonable_python(plain, bytes_mode="base64", inf_nan_mode="constants"))
+    return pack_body(plain)
+
+
+def decode(cls: type[M], body: bytes) -> M:
+    """The message in a body, validated. Raises: Malformed, Oversized."""
+    plain = unpack_body(body)
+    try:
+        return cls.model_validate(plain)
+    except ValidationError as why:
+        first = why.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the message"
+        raise Malformed(f"{cls.message_type}: {where}: {first['msg']}") from None
+
+
+class MessageTypes:
+    """The message types that one swarm knows, by ``name@version``."""
+
+    def __init__(self, classes: Iterable[type[Message]] = ()) -> None:
+        self._classes: dict[str, type[Message]] = {}
+        for cls in (Done, Text, *classes):
+            self.add(cls)
+
+    def add(self, cls: type[Message]) -> None:
+        """Make a class known. Raises: UsageError when another class has the same name and version."""
+        known = self._classes.setdefault(cls.message_type, cls)
+        same = known is cls or (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__)
+        if not same and known.model_json_schema() != cls.model_json_schema():
+            raise UsageError(
+                f"two classes are called {cls.message_type}: {known.__module__}.{known.__qualname__} and "
+                f"{cls.__module__}.{cls.__qualname__}; give one of them another name= or version="
+            )
+
+    def __contains__(self, message_type: str) -> bool:
+        return message_type in self._classes
+
+    def decode(self, message_type: str, body: bytes) -> Message:
+        """The message of that type in a body. Raises: UnknownMessage, Malformed, Oversized."""
+        cls = self._classes.get(message_type)
+        if cls is None:
+            raise UnknownMessage(f"no agent of this swarm declares message type {message_type!r:.80}")
+        return decode(cls, body)

@@ -1,0 +1,92 @@
+"""A turn: one handler run for one message, and the record of what it did.
+
+A `Turn` is what a host hands back when a handler ends. Everything in it becomes visible in one
+journal transaction, or nothing does. `Step` is a call made inside a turn whose result is recorded
+before it is used, so that a replay gets the recorded result back instead of calling again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from .envelope import Envelope
+
+Outcome = Literal["done", "failed"]
+
+
+class Step(NamedTuple):
+    """A recorded call inside a turn."""
+
+    index: int
+    """Position in the turn, from 0."""
+    key: str
+    """What was called, for example ``ask:librarian:Question@1`` ; a replay must come to the same."""
+    result: Any
+    """The plain result."""
+
+
+class Write(NamedTuple):
+    """A change to the blackboard that takes effect when the turn commits."""
+
+    part: str
+    """``topics``, ``facts``, ``claims`` or ``trails``."""
+    operation: str
+    arguments: dict[str, Any]
+
+
+class Turn(NamedTuple):
+    """The outcome of one handler run, ready to commit."""
+
+    message: str
+    """Id of the message that was handled."""
+    agent: str
+    host: str
+    epoch: int
+    """Epoch of the host's lease; a lower one than the board's is refused."""
+    outcome: Outcome
+    sends: tuple[Envelope, ...] = ()
+    writes: tuple[Write, ...] = ()
+    state: bytes | None = None
+    """The agent's new state, or None when it did not change."""
+    error: tuple[str, list[Any]] | None = None
+    """The packed error of a failed turn."""
+    trace: str = ""
+    """Traceback text of a failed turn, at most 8 KiB."""
+    retry: bool = True
+    """Whether a failed turn may be tried again."""
+    seconds: float = 0.0
+    """How long the handler ran."""
+
+    @classmethod
+    def from_wire(cls, fields: list[Any]) -> Turn:
+        """Rebuild from an unpacked array."""
+        turn = cls(*fields)
+        return turn._replace(
+            sends=tuple(Envelope.from_wire(e) for e in turn.sends),
+            writes=tuple(Write(*w) for w in turn.writes),
+            error=None if turn.error is None else (turn.error[0], list(turn.error[1])),
+        )
+
+
+class Delivery(NamedTuple):
+    """A message on its way to a host, with what the host needs to run the turn."""
+
+    agent: str
+    """The agent that was chosen; for a pool or a skill, more precise than ``envelope.to``."""
+    envelope: Envelope
+    accepted_at: float
+    """Unix seconds when the board accepted the message: the turn's notion of now, on every attempt."""
+    attempt: int
+    """From 1; committed before the handler runs."""
+    steps: tuple[Step, ...] = ()
+    """Steps that an earlier attempt recorded."""
+    state: bytes | None = None
+    """The agent's state when the board last saw it, sent only if the host has not got it."""
+
+    @classmethod
+    def from_wire(cls, fields: list[Any]) -> Delivery:
+        """Rebuild from an unpacked array."""
+        delivery = cls(*fields)
+        return delivery._replace(
+            envelope=Envelope.from_wire(delivery.envelope), steps=tuple(Step(*s) for s in delivery.steps)
+        )
