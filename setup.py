@@ -1,0 +1,14 @@
+"""Lists the packages: each layer folder at the top becomes a part of the namespace `stigmergy`.
+
+Everything else about the project is in pyproject.toml. This is here because setuptools can find
+packages, or rename one, but cannot do both from a table.
+"""
+
+from setuptools import find_packages, setup
+
+LAYERS = ("protocols", "actors", "runtime")
+
+setup(
+    package_dir={f"stigmergy.{layer}": layer for layer in LAYERS},
+    packages=[f"stigmergy.{name}" for layer in LAYERS for name in find_packages(include=[layer, f"{layer}.*"])],
+)
