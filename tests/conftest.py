@@ -1,0 +1,36 @@
+"""What all tests share: how hypothesis searches, and what happens when a service is absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import hypothesis
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# No deadline: a busy machine is not a bug. `ci` draws the same examples on every run, so that a red build
+# is about the change; `dev` draws new ones; `deep` is for a new core: HYPOTHESIS_PROFILE=deep pytest tests/actors
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("deep", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
+
+
+def absent(reason: str, *, in_ci: bool) -> None:
+    """Skip on a developer's machine, fail in CI: there a test that silently skips is a test that is gone."""
+    if in_ci:
+        pytest.fail(f"CI must provide this: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[object, str], None]:
+    """``require(condition, reason)``: go on if the condition holds; else skip, or fail when CI=true."""
+
+    def check(condition: object, reason: str) -> None:
+        if not condition:
+            absent(reason, in_ci=IN_CI)
+
+    return check
