@@ -1,0 +1,75 @@
+# Each target makes what it needs in .venv, from Python 3.11 or newer alone, and touches nothing else on the machine.
+# Another interpreter: make test PYTHON=python3.12. A fresh start: rm -rf .venv build
+
+PYTHON ?= python3
+LAYERS := protocols actors runtime
+BIN    := .venv/bin
+PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
+STRICT := --no-build-isolation --config-settings editable_mode=strict -e
+
+# An install depends on what is declared and where this folder is; and on which files there are, because a strict
+# editable install links file by file. Contents are linked, so an edit needs no install.
+DECLARED := $(shell (pwd; cat pyproject.toml setup.py constraints.txt) | cksum | tr ' ' -)
+FILES    := $(shell find $(LAYERS) -type f ! -name '*.pyc' ! -name '.*' | LC_ALL=C sort | cksum | tr ' ' -)
+LINKED   := .venv/.linked-$(FILES)
+DEMO     := .venv/.demo-$(DECLARED)
+TEST     := .venv/.test-$(DECLARED)
+CHECK    := .venv/.check-$(DECLARED)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench format
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
+
+demo: $(DEMO) $(LINKED) ## run the support desk and print its report
+	@$(BIN)/stigmergy run examples/support_desk
+
+test: $(TEST) $(LINKED) ## run the tests: first those without Ray, then those with it
+	@$(BIN)/python -m pytest -q -m "not ray"
+	@$(BIN)/python -m pytest -q -m ray
+
+check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing
+	@$(call quietly,$(BIN)/ruff check)
+	@$(call quietly,$(BIN)/ruff format --check)
+	@$(call quietly,$(BIN)/mypy $(LAYERS:%=-p stigmergy.%))
+	@$(call quietly,$(BIN)/mypy examples tests)
+	@$(call quietly,$(BIN)/lint-imports --no-logo)
+	@$(call quietly,$(BIN)/python -m pytest -q tests/test_architecture.py)
+
+bench: $(DEMO) $(LINKED) ## measure throughput and latency on this machine
+	@$(BIN)/python -m bench
+
+format: $(CHECK) $(LINKED) ## format the code and apply the safe fixes
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+# Runs a command: one line when it passes; all that it said when it does not, with the paths of this folder.
+quietly = said=$$($(1) 2>&1) && echo 'ok      $(1:$(BIN)/%=%)' || \
+	{ printf '%s\n' "$$said" | sed 's|build/__editable__[^/]*/stigmergy/||g'; echo 'failed  $(1:$(BIN)/%=%)'; exit 1; }
+
+# Below: how .venv comes about. The larger sets include the smaller ones.
+$(DEMO):  EXTRAS := anthropic,examples
+$(TEST):  EXTRAS := test
+$(CHECK): EXTRAS := dev
+
+$(DEMO):  MAKES := $(DEMO)
+$(TEST):  MAKES := $(DEMO) $(TEST)
+$(CHECK): MAKES := $(DEMO) $(TEST) $(CHECK)
+
+$(DEMO) $(TEST) $(CHECK): | $(BIN)/python
+	@echo 'installing stigmergy[$(EXTRAS)] into .venv (some minutes the first time)'
+	@$(PIP) install -c constraints.txt setuptools
+	@$(PIP) install -c constraints.txt $(STRICT) '.[$(EXTRAS)]'
+	@rm -f .venv/.linked-* && find .venv -maxdepth 1 -type f -name '.*' ! -name '*-$(DECLARED)' -delete
+	@touch $(MAKES) $(LINKED)
+
+$(LINKED):
+	@test -e $@ || $(PIP) install --no-deps $(STRICT) .
+	@rm -f .venv/.linked-* && touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("stigmergy needs Python 3.11 \
+	or newer and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v)'
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
