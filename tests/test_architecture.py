@@ -11,8 +11,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,6 +245,20 @@ def test_every_exception_is_still_needed():
         finding for rule, files in RULES for path in files() for finding in rule(path, (ROOT / path).read_text())
     }
     assert set(ALLOWED) <= findings
+
+
+def declared(project: dict[str, Any]) -> set[str]:
+    """The names of all dependencies, of whatever extra, but for the extras that include others."""
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return {re.split(r"[\[<>=~!; ]", line)[0] for group in groups for line in group} - {project["name"]}
+
+
+def test_every_dependency_has_its_reason_and_its_version():
+    dependencies = declared(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"])
+    reasons = re.findall(r"^\| ([a-z0-9-]+) \|", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
+    pins = re.findall(r"^([\w.-]+)==[\w.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert set(reasons) == dependencies
+    assert dependencies <= set(pins)
 
 
 def loads(module: str, *, importing: str) -> bool:
