@@ -1,11 +1,12 @@
 # Each target makes what it needs in .venv, from Python 3.11 or newer alone, and touches nothing else on the machine.
 # Another interpreter: make test PYTHON=python3.12. A fresh start: rm -rf .venv build
 
-PYTHON ?= python3
-LAYERS := protocols actors runtime
-BIN    := .venv/bin
-PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
-STRICT := --no-build-isolation --config-settings editable_mode=strict -e
+PYTHON  ?= python3
+LAYERS  := protocols actors runtime
+BIN     := .venv/bin
+SCRIPTS := $(wildcard examples tests bench)
+PIP     := $(BIN)/python -m pip -qq --disable-pip-version-check
+STRICT  := --no-build-isolation --config-settings editable_mode=strict -e
 
 # An install depends on what is declared and where this folder is; and on which files there are, because a strict
 # editable install links file by file. Contents are linked, so an edit needs no install.
@@ -34,7 +35,7 @@ check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; chang
 	@$(call quietly,$(BIN)/ruff check)
 	@$(call quietly,$(BIN)/ruff format --check)
 	@$(call quietly,$(BIN)/mypy $(LAYERS:%=-p stigmergy.%))
-	@$(call quietly,$(BIN)/mypy examples tests)
+	@$(call quietly,$(BIN)/mypy $(SCRIPTS))
 	@$(call quietly,$(BIN)/lint-imports --no-logo)
 	@$(call quietly,$(BIN)/python -m pytest -q tests/test_architecture.py)
 
