@@ -59,7 +59,8 @@ $(DEMO):  MAKES := $(DEMO)
 $(TEST):  MAKES := $(DEMO) $(TEST)
 $(CHECK): MAKES := $(DEMO) $(TEST) $(CHECK)
 
-$(DEMO) $(TEST) $(CHECK): | $(BIN)/python
+$(DEMO) $(TEST) $(CHECK):
+	@$(BIN)/pip --version >/dev/null 2>&1 || { $(environment); }
 	@echo 'installing stigmergy[$(EXTRAS)] into .venv (some minutes the first time)'
 	@$(PIP) install -c constraints.txt setuptools
 	@$(PIP) install -c constraints.txt $(STRICT) '.[$(EXTRAS)]'
@@ -70,7 +71,7 @@ $(LINKED):
 	@test -e $@ || $(PIP) install --no-deps $(STRICT) .
 	@rm -f .venv/.linked-* && touch $@
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("stigmergy needs Python 3.11 \
-	or newer and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v)'
-	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
+# A new .venv, also where an old one cannot run any more: its folder has moved, or its Python is gone.
+environment = $(PYTHON) -c '$(new_enough)' && { $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }; }
+new_enough  = import sys; v = sys.version_info[:2]; v >= (3, 11) or \
+	sys.exit("stigmergy needs Python 3.11 or newer, and $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v)
