@@ -1,0 +1,281 @@
+"""Claims: work items that are taken by lease.
+
+Owns the work queues of one shard. The rule it keeps: an item has at most one holder, known by a
+fencing token that grows with every claim of its queue. Whoever comes back late, with the token of
+a claim that has ended, is refused: the item may be somebody else's by now
+(M. Kleppmann, "How to do distributed locking", 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice, takewhile
+from typing import Any, Final, NamedTuple
+
+from stigmergy.protocols.errors import Fenced, InvalidName, JournalError, StigmergyError, UsageError
+from stigmergy.protocols.ids import check_name
+
+from .workqueue import LazyHeap, Work, WorkQueue
+
+LEASE_S: Final = 30.0
+MAX_ATTEMPTS: Final = 3
+_VERBS: Final = ("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "restore")
+_KINDS: Final = frozenset(f"claims.{verb}" for verb in _VERBS)
+
+
+class ClaimLost(StigmergyError):
+    """A claim that has ended: stop working on the item and change nothing; it may have another holder."""
+
+    fields = ("queue", "item", "token")
+
+    queue: str
+    item: str
+    token: int
+
+    def __str__(self) -> str:
+        return f"claim {self.token} on item {self.item!r} of queue {self.queue!r} has ended; leave the item alone"
+
+
+class Item(NamedTuple):
+    """A work item as a worker sees it before it takes it."""
+
+    item: str
+    payload: bytes
+    priority: int
+    attempts: int
+
+
+class Claim(NamedTuple):
+    """The right to work on an item until ``until`` (seconds, on the clock of ``now``)."""
+
+    queue: str
+    item: str
+    payload: bytes
+    token: int
+    attempt: int
+    """From 1; counted when the item is taken."""
+    until: float
+
+
+class Lapse(NamedTuple):
+    """A claim whose lease ended unfinished."""
+
+    queue: str
+    item: str
+    worker: str
+    token: int
+    dead: bool
+    """Whether it was the item's last attempt. If not, the item can be taken again, in its old place."""
+
+
+class Depth(NamedTuple):
+    """How many items of a queue are in which state."""
+
+    ready: int
+    taken: int
+    dead: int
+    done: int
+
+
+class Claims:
+    """The work queues of one shard. Leases end when `expire` says so, never by themselves."""
+
+    def __init__(self, record: Callable[[str, dict[str, Any]], None]) -> None:
+        self._record = record
+        self._queues: dict[str, WorkQueue] = {}
+        self._leases: LazyHeap[tuple[float, int, str, str]] = LazyHeap(self._is_leased)
+        """(until, token, queue, item) over all queues."""
+
+    def offer(
+        self, queue: str, item: str, payload: bytes, *, priority: int = 0, max_attempts: int = MAX_ATTEMPTS
+    ) -> bool:
+        """Put an item up for work; higher priority first, then first come. False if its id was offered before.
+
+        Raises: InvalidName, UsageError.
+        """
+        check_name(queue, "queue")
+        if not item:
+            raise InvalidName(f"a work item of queue {queue!r} needs an id; give 1 character or more")
+        if max_attempts < 1:
+            raise UsageError(f"item {item!r}: max_attempts {max_attempts} is not valid; give at least 1")
+        q = self._queues.get(queue)
+        if q and (item in q.work or item in q.done):
+            return False
+        self._do("offer", queue=queue, item=item, payload=payload, priority=priority, most=max_attempts)
+        return True
+
+    def peek(self, queue: str, limit: int = 100) -> list[Item]:
+        """The next items in order, untaken: to choose one, for example along a trail, and take it by its id."""
+        q = self._queues.get(queue)
+        if q is None:
+            return []
+        line = [(item, q.work[item]) for item in islice(q.in_line(), max(limit, 0))]
+        return [Item(item, work.payload, work.priority, work.attempts) for item, work in line]
+
+    def take(
+        self, queue: str, worker: str, epoch: int, op: str, now: float, *, lease_s: float = LEASE_S, item: str = ""
+    ) -> Claim | None:
+        """Claim the next item, or the given one if nobody has it; None when there is none to have.
+
+        ``op`` names the operation. Repeated in the same epoch it gets the same claim; repeated in a later
+        one (its host was replaced) it gets the same item with a new token, and the old token is refused.
+        Raises: Fenced when a later epoch has repeated it before; UsageError.
+        """
+        if not op or not lease_s > 0:
+            raise UsageError(f"to take from queue {queue!r}, give an operation id and a lease of more than 0 seconds")
+        q = self._queues.get(queue)
+        if q is None:
+            return None
+        chosen = q.ops.get(op)
+        if chosen is not None:
+            held = q.work[chosen]
+            if epoch < held.epoch:
+                raise Fenced(f"epoch {epoch} of {worker!r} has ended; epoch {held.epoch} goes on with item {chosen!r}")
+            if epoch == held.epoch:
+                return _claim(queue, chosen, held)
+        elif item:
+            chosen = item if item in q.work and q.work[item].state == "ready" else None
+        else:
+            chosen = next(q.in_line(), None)
+        if chosen is None:
+            return None
+        grant = {"token": q.token + 1, "worker": worker, "epoch": epoch, "op": op, "until": now + lease_s}
+        self._do("take", queue=queue, item=chosen, **grant)
+        return _claim(queue, chosen, q.work[chosen])
+
+    def renew(self, queue: str, item: str, token: int, now: float, *, lease_s: float = LEASE_S) -> float:
+        """Hold an item until ``now + lease_s``, never shorter than before; returns until when. Raises: ClaimLost."""
+        until = self._held(queue, item, token).until
+        if now + lease_s > until:
+            until = now + lease_s
+            self._do("renew", queue=queue, item=item, until=until)
+        return until
+
+    def complete(self, queue: str, item: str, token: int) -> bool:
+        """Finish an item for good. False if this claim had finished it before. Raises: ClaimLost."""
+        if self._finished(queue, item, token):
+            return False
+        self._held(queue, item, token)
+        self._do("complete", queue=queue, item=item)
+        return True
+
+    def fail(self, queue: str, item: str, token: int, reason: str) -> bool:
+        """Give an item back: behind its equals, or to the dead after its last attempt.
+
+        True if it is dead now. Repeating it changes nothing. Raises: ClaimLost.
+        """
+        work = self._find(queue, item)
+        if work is None or (work.token, work.ended) != (token, "failed"):
+            work = self._held(queue, item, token)
+            self._do("fail", queue=queue, item=item, reason=reason)
+        return work.state == "dead"
+
+    def check(self, queue: str, item: str, token: int) -> None:
+        """Raise what `complete` would raise, and change nothing. Raises: ClaimLost."""
+        if not self._finished(queue, item, token):
+            self._held(queue, item, token)
+
+    def expire(self, now: float) -> list[Lapse]:
+        """End the claims whose lease is over at ``now``, a clock that must not jump ahead over a restart."""
+        due = takewhile(lambda entry: entry[0] <= now, self._leases.live())
+        over = [[queue, item] for _, _, queue, item in due]
+        if not over:
+            return []
+        self._do("expire", over=over)
+        lapsed = [(queue, item, self._queues[queue].work[item]) for queue, item in over]
+        return [Lapse(queue, item, work.worker, work.token, work.state == "dead") for queue, item, work in lapsed]
+
+    def next_expiry(self) -> float | None:
+        """When the first lease ends, or None when nothing is held."""
+        return next((entry[0] for entry in self._leases.live()), None)
+
+    def dead(self, queue: str) -> dict[str, str]:
+        """The dead items with the reason of their last failure."""
+        work = self._queues[queue].work if queue in self._queues else {}
+        return {item: dead.reason for item, dead in work.items() if dead.state == "dead"}
+
+    def requeue(self, queue: str, item: str) -> None:
+        """Give a dead item all its attempts again. Raises: UsageError when it is not dead."""
+        work = self._find(queue, item)
+        if work is None or work.state != "dead":
+            raise UsageError(f"item {item!r} of queue {queue!r} is not dead, so it cannot be requeued")
+        self._do("requeue", queue=queue, item=item)
+
+    def forget(self, queue: str, items: Iterable[str]) -> None:
+        """Drop finished items that nobody will offer or complete again; they are about 200 bytes each."""
+        done = self._queues[queue].done if queue in self._queues else {}
+        known = [item for item in items if item in done]
+        if known:
+            self._do("forget", queue=queue, items=known)
+
+    def depth(self, queue: str) -> Depth:
+        """How many items are ready, taken, dead and done."""
+        q = self._queues.get(queue)
+        return Depth(**q.counts, done=len(q.done)) if q else Depth(0, 0, 0, 0)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state as plain data; ``apply("claims.restore", it)`` brings it back."""
+        return {"queues": {name: q.snapshot() for name, q in self._queues.items()}}
+
+    def apply(self, kind: str, data: dict[str, Any]) -> None:
+        """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
+        if kind not in _KINDS:
+            raise JournalError(f"entry kind {kind!r} is not one of claims; was it written by a newer version?")
+        match kind:
+            case "claims.expire":
+                for queue, item in data["over"]:
+                    self._queues[queue].give_back(item, "lapsed", "the lease ended")
+            case "claims.restore":
+                self._queues = {name: WorkQueue.restore(q) for name, q in data["queues"].items()}
+                every = [(name, item, work) for name, q in self._queues.items() for item, work in q.work.items()]
+                entries = [(work.until, work.token, name, item) for name, item, work in every]
+                self._leases = LazyHeap(self._is_leased, entries)
+            case _:
+                self._apply_to(self._queues.setdefault(data["queue"], WorkQueue()), kind, **data)
+
+    def _apply_to(self, q: WorkQueue, kind: str, queue: str, item: str = "", **data: Any) -> None:
+        match kind:
+            case "claims.offer":
+                q.add(item, **data)
+            case "claims.take":
+                q.grant(item, **data)
+                self._leases.push((data["until"], data["token"], queue, item))
+            case "claims.renew":
+                q.work[item].until = data["until"]
+                self._leases.push((data["until"], q.work[item].token, queue, item))
+            case "claims.complete":
+                q.finish(item)
+            case "claims.fail":
+                q.give_back(item, "failed", data["reason"])
+            case "claims.requeue":
+                q.revive(item)
+            case "claims.forget":
+                for name in data["items"]:
+                    q.done.pop(name, None)
+
+    def _do(self, verb: str, **data: Any) -> None:
+        self._record(f"claims.{verb}", data)
+        self.apply(f"claims.{verb}", data)
+
+    def _find(self, queue: str, item: str) -> Work | None:
+        q = self._queues.get(queue)
+        return q.work.get(item) if q else None
+
+    def _held(self, queue: str, item: str, token: int) -> Work:
+        work = self._find(queue, item)
+        if work is None or work.state != "taken" or work.token != token:
+            raise ClaimLost(queue, item, token)
+        return work
+
+    def _finished(self, queue: str, item: str, token: int) -> bool:
+        q = self._queues.get(queue)
+        return q is not None and q.done.get(item) == token
+
+    def _is_leased(self, entry: tuple[float, int, str, str]) -> bool:
+        until, token, queue, item = entry
+        work = self._find(queue, item)
+        return work is not None and (work.state, work.token, work.until) == ("taken", token, until)
+
+
+def _claim(queue: str, item: str, work: Work) -> Claim:
+    return Claim(queue, item, work.payload, work.token, work.attempts, work.until)
