@@ -56,6 +56,10 @@ class Envelope(NamedTuple):
         """The W3C span id: 16 hex digits of the envelope's own id."""
         return self.id[:16]
 
+    def to_wire(self) -> list[Any]:
+        """As plain data that a journal keeps: lists instead of tuples."""
+        return [*self[:-1], list(self.taint)]
+
     @classmethod
     def from_wire(cls, fields: Any) -> Envelope:
         """Rebuild from an unpacked array, checking every field. Raises: Malformed."""

@@ -82,6 +82,8 @@ class Delivery(NamedTuple):
     """Steps that an earlier attempt recorded."""
     state: bytes | None = None
     """The agent's state when the board last saw it, sent only if the host has not got it."""
+    round: int = 0
+    """How often the turn failed and was started over."""
 
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Delivery:

@@ -56,9 +56,7 @@ class Trails:
 
         The local and the global update of Ant Colony System (Dorigo and Gambardella 1997). Raises: UsageError.
         """
-        self.check(trail, keys, (toward,))
-        if not 0 <= rate <= 1:
-            raise UsageError(f"trail {trail!r}: a blending rate of {rate} is not valid; give 0 to 1")
+        self.check(trail, keys, (toward,), rate)
         self._once(op, "blend", trail=trail, keys=list(keys), toward=toward, rate=rate, now=now)
 
     def connect(self, trail: str, neighbours: Mapping[str, Sequence[str]]) -> None:
@@ -73,9 +71,7 @@ class Trails:
 
         Raises: UsageError.
         """
-        self.check(trail)
-        if not 0 <= share <= 1:
-            raise UsageError(f"trail {trail!r}: a share of {share} is not valid; give 0 to 1")
+        self.check(trail, share=share)
         self._once(op, "diffuse", trail=trail, share=share, now=now)
 
     def prune(self, trail: str, within: float, now: float) -> int:
@@ -122,9 +118,11 @@ class Trails:
         """The rule of a trail, or None when it was never defined."""
         return self._trails[trail].rule if trail in self._trails else None
 
-    def check(self, trail: str, keys: Iterable[str] = (), amounts: Iterable[float] = ()) -> None:
+    def check(self, trail: str, keys: Iterable[str] = (), amounts: Iterable[float] = (), share: float = 0.0) -> None:
         """Raise what an operation with these would raise, and change nothing. Raises: UsageError."""
         self._find(trail)
+        if not 0 <= share <= 1:
+            raise UsageError(f"trail {trail!r}: a rate or share of {share} is not valid; give 0 to 1")
         for key in keys:
             if type(key) is not str or not key:
                 raise UsageError(f"trail {trail!r}: key {key!r:.80} is not valid; give 1 character or more")

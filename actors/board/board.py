@@ -1,0 +1,224 @@
+"""The board: all machines of one shard over one journal, and what hosts and drivers may ask of them.
+
+No I/O but the journal's; time is passed in. Frames come in, entries are written, and frames go out
+only after the entries are durable: `Board.handle` collects, `Board.commit` makes durable and returns
+what may be sent. One call of `commit` covers everything handled since the last one (group commit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import SwarmStopped, UsageError
+from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.turn import Delivery, Step, Turn
+
+from ..journal.port import Journal
+from .clerk import Clerk
+from .machines import CLIENT, Machines
+from .outbox import Event, Out
+from .treasury import PARKED
+from .turns import Turns
+
+
+class BoardConfig(NamedTuple):
+    """What a board is told when it opens."""
+
+    run: str
+    limits: dict[str, Any]
+    """Changes to the loop watchdog's defaults, by name."""
+
+
+class Board:
+    """One shard of the blackboard, with the registry, the ledger and the watchdog of the swarm."""
+
+    def __init__(self, journal: Journal, config: BoardConfig, now: float) -> None:
+        self._journal = journal
+        self._batch: list[tuple[str, dict[str, Any]]] = []
+        self.machines = m = Machines(self._record, config.limits, now)
+        self._clerk = Clerk(m)
+        self._turns = Turns(m, self._clerk)
+        self._sent_states: dict[str, str] = {}
+        """By agent: the host that has its newest state."""
+        self._requests: dict[str, Callable[[str, int, Any], Any]] = {
+            "send": self._send,
+            "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
+            "step": self._step,
+            "act": self._act,
+            "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.now),
+            "ledger": lambda peer, ticket, a: m.treasury.request(peer, ticket, a, m.now),
+            "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
+            "kind": self._kind,
+            "join": self._join,
+            "renew": self._renew,
+            "lost": lambda _p, _t, a: self.host_lost(a[0], a[1]),
+            "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
+            "epochs": lambda _p, _t, _a: m.registry.epochs,
+            "counts": lambda _p, _t, _a: self.counts(),
+        }
+        self._replay()
+        self._epoch = journal.take_epoch()
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def handle(self, peer: str, ticket: int, name: str, payload: Any, now: float) -> None:
+        """Carry out one frame of a peer; answers and errors go to the outbox."""
+        m = self.machines
+        m.now = max(m.now, now)
+        try:
+            request = self._requests.get(name)
+            if request is None:
+                raise UsageError(f"the board has no request {name!r:.60}")
+            answer = request(peer, ticket, payload)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the peer that asked gets it
+            m.outbox.fail(peer, ticket, error)
+        else:
+            if answer is not PARKED:
+                m.outbox.answer(peer, ticket, answer)
+
+    def tick(self, now: float) -> None:
+        """Do what time demands: expired leases, deadlines, verdicts. Call it about every half second."""
+        m = self.machines
+        m.now = max(m.now, now)
+        m.treasury.ledger.expire(m.now)
+        m.space.expire(m.now)
+        self._clerk.expire()
+        for name in m.registry.expire(m.now):
+            self.host_lost(m.incarnations.get(name, f"{name}.0"), "its lease ended")
+        for verdict in m.warden.sweep(m.now):
+            self._clerk.carry_out(verdict)
+
+    def commit(self, now: float) -> tuple[list[Out], list[Event]]:
+        """Make everything handled so far durable, dispatch what may go, and return what may be sent."""
+        m = self.machines
+        m.now = max(m.now, now)
+        for granted in m.treasury.unpark(m.now) if self._batch else ():
+            if granted.error is None:
+                m.outbox.answer(granted.peer, granted.ticket, None)
+            else:
+                m.outbox.fail(granted.peer, granted.ticket, granted.error)
+        self._clerk.let_go()
+        for alert in m.treasury.alerts():
+            m.outbox.event("budget_alert", dict(zip(alert._fields, alert, strict=True)))
+        if m.treasury.exhausted is not None:
+            self._clerk.stop("budget", str(m.treasury.exhausted))
+        self._dispatch()
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self._journal.append(batch, m.now, self._epoch)
+        return m.outbox.take()
+
+    # -- the requests ------------------------------------------------------------------------
+
+    def _send(self, peer: str, ticket: int, payload: list[Any]) -> Any:
+        fields, step, reads = payload
+        m, envelope = self.machines, Envelope.from_wire(fields)
+        if m.stopped is not None:
+            raise SwarmStopped(m.stopped[1], m.stopped[0])
+        for read in reads:
+            m.mail.step(envelope.cause, Step(*read))
+        outside = envelope.sender.startswith(CLIENT + "/")
+        if m.mail.is_known(envelope.id):
+            return None
+        self._clerk.pay((envelope,))
+        error = self._clerk.admit(envelope, (step[0], step[1]) if step else None, outside=outside)
+        if error is not None:
+            raise error
+        full = "" if outside else self._clerk.full((envelope,))
+        if full:
+            self._clerk.hold(peer, ticket, full)
+            return PARKED
+        return None
+
+    def _step(self, _peer: str, _ticket: int, payload: list[Any]) -> None:
+        turn, steps = payload
+        for step in steps:
+            self.machines.mail.step(turn, Step(*step))
+
+    def _act(self, _peer: str, _ticket: int, payload: list[Any]) -> Any:
+        operation, arguments, who, op, conversation = payload
+        m = self.machines
+        result = m.space.act(operation, arguments, who, op, m.now)
+        if m.space.is_news(operation, result):
+            m.warden.progress(conversation, m.now)
+        return result
+
+    def _kind(self, _peer: str, _ticket: int, payload: dict[str, Any]) -> None:
+        self.machines.add_kind(KindSpec.from_plain(payload))
+        self.machines.dispatcher.stir_all()
+
+    def _join(self, _peer: str, _ticket: int, payload: list[Any]) -> int:
+        host, kinds, chosen = payload
+        m = self.machines
+        if host in m.incarnations:
+            self.host_lost(m.incarnations[host], "replaced")
+        epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
+        m.incarnations[host] = f"{host}.{epoch}"
+        m.dispatcher.stir_all()
+        return epoch
+
+    def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:
+        name, _, epoch = peer.rpartition(".")
+        self.machines.registry.renew(name, int(epoch), self.machines.now)
+
+    def host_lost(self, host: str, reason: str) -> None:
+        """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time."""
+        m = self.machines
+        name, _, epoch = host.rpartition(".")
+        if m.incarnations.get(name) == host:
+            del m.incarnations[name]
+            m.registry.leave(name, int(epoch))
+        letters = m.mail.lost(host)
+        for agent in [a for a, h in self._sent_states.items() if h == host]:
+            del self._sent_states[agent]
+        m.dispatcher.suspect(letters)
+        m.dispatcher.lost(host)
+        m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
+
+    def counts(self) -> dict[str, Any]:
+        """Figures for progress lines and reports."""
+        m = self.machines
+        return {
+            "accepted": self._clerk.accepted,
+            "waiting": len(m.mail.letters),
+            "dead_letters": dict(self._clerk.dead_letters.counts),
+            "seq": self._journal.last_seq,
+            "stopped": list(m.stopped) if m.stopped else None,
+            "digest": self._journal.digest(),
+        }
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        m = self.machines
+        for message, agent, host in m.dispatcher.ready():
+            letter = m.mail.attempt(message, agent, host)
+            envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
+            state = None
+            if self._sent_states.get(agent) != host:
+                self._sent_states[agent] = host
+                state = m.mail.states.get(agent)
+            delivery = Delivery(
+                agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
+            )
+            m.outbox.tell(host, "deliver", list(delivery))
+            if letter.pool and envelope.mode == "ask":
+                self._clerk.watch_wait(envelope, agent)
+            kind = m.kinds[agent.partition("/")[0]]
+            m.warden.turn_began(message, agent, envelope.conversation, m.now + kind.turn_timeout_s, m.now)
+
+    def _record(self, kind: str, data: dict[str, Any]) -> None:
+        self._batch.append((kind, data))
+
+    def _replay(self) -> None:
+        m = self.machines
+        for entry in self._journal.read():
+            m.apply(entry.kind, entry.data)
+            m.now = max(m.now, entry.at)
+        m.treasury.alerts()
+        for name, member in list(m.registry.members.items()):
+            m.registry.leave(name, member.epoch)
+        for host in {letter.host for letter in m.mail.letters.values() if letter.host}:
+            m.mail.lost(host)

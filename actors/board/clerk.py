@@ -1,0 +1,275 @@
+"""The clerk decides about every message that wants in.
+
+It is accepted, or refused with a typed error, or dead-lettered with a reason; nothing is dropped
+silently. Senders that are too fast for a recipient, or for the watchdog, get their answer late.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from stigmergy.protocols.budget import Spend
+from stigmergy.protocols.codec import pack as pack_plain
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import (
+    DeadlineExceeded,
+    MailboxFull,
+    Quarantined,
+    StigmergyError,
+    pack,
+)
+from stigmergy.protocols.ids import derive_id
+
+from ..ledger.paths import ROOT
+from ..watchdog.sightings import Action, Verdict
+from .dead_letters import DeadLetters
+from .machines import CLIENT, Machines
+
+HOLD_S: Final = 1.0
+"""The longest that a sender waits for a full mailbox, so that two full ones cannot hold each other for ever."""
+
+OVERFLOW: Final = 2
+"""A mailbox at this many times its bound takes nothing more, from anybody."""
+
+ONE_MESSAGE: Final = Spend(messages=1)
+
+
+class Held(NamedTuple):
+    """An answer that waits until an address has room, or until a time."""
+
+    peer: str
+    ticket: int
+    address: str
+    until: float
+
+
+class Clerk:
+    """Admits, answers and buries messages."""
+
+    def __init__(self, machines: Machines) -> None:
+        self._m = machines
+        self.dead_letters = DeadLetters(machines.space.topics)
+        self.accepted = 0
+        """Messages accepted since this board opened."""
+        self._held: list[Held] = []
+        self._deadlines: list[tuple[float, str]] = []
+
+    # -- in ----------------------------------------------------------------------------------
+
+    def pay(self, envelopes: tuple[Envelope, ...]) -> None:
+        """Charge messages to their senders' accounts. Raises: BudgetExhausted; then none is charged."""
+        if envelopes:
+            self._m.treasury.charge([(account_of(e), ONE_MESSAGE) for e in envelopes], self._m.now)
+
+    def admit(self, envelope: Envelope, step: tuple[int, str] | None, *, outside: bool) -> StigmergyError | None:
+        """Accept a message that was paid for; what is returned says why not. A repeat is fine."""
+        m = self._m
+        verdict = m.warden.see(envelope, m.now)
+        if verdict is not None:
+            self.carry_out(verdict)
+        if envelope.conversation in m.warden.quarantined:
+            why = m.warden.quarantined[envelope.conversation]
+            return self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+        try:
+            agent, pool = m.resolve(envelope.to, envelope.type)
+        except StigmergyError as error:
+            return self._refuse(envelope, "undeliverable", error)
+        address = agent or pool
+        bound = m.kinds[address.partition("/")[0]].mailbox
+        if m.mail.waiting(address) >= (bound if outside else OVERFLOW * bound):
+            full = MailboxFull(f"the mailbox of {address} is full ({bound:,} messages); send more slowly")
+            return full if outside else self._refuse(envelope, "mailbox full", full)
+        if agent and agent != envelope.to:
+            envelope = envelope._replace(to=agent)
+        if m.mail.accept(envelope, pool, m.now, step):
+            self.accepted += 1
+            m.dispatcher.stir(address)
+            if envelope.deadline:
+                heappush(self._deadlines, (envelope.deadline, envelope.id))
+            if agent and step is not None:
+                self.watch_wait(envelope, agent)
+        return None
+
+    def post(self, envelope: Envelope) -> None:
+        """Put a message on its topic, and into the mail of everybody who follows it."""
+        m = self._m
+        verdict = m.warden.see(envelope, m.now)
+        if verdict is not None:
+            self.carry_out(verdict)
+        if envelope.conversation in m.warden.quarantined:
+            why = m.warden.quarantined[envelope.conversation]
+            self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+            return
+        topic = envelope.to
+        m.space.topics.post(topic, envelope.id, pack_plain(envelope), envelope.sender, m.now)
+        followers = [f for f in m.space.topics.members(topic, "agents") if self._takes(f, envelope)]
+        if followers and m.mail.fan(envelope, followers, m.now):
+            self.accepted += len(followers)
+            for address in followers:
+                m.dispatcher.stir(address)
+
+    def reply(self, envelope: Envelope) -> None:
+        """Bring an answer to whoever asked."""
+        m = self._m
+        verdict = m.warden.see(envelope, m.now) if envelope.mode == "reply" else None
+        if verdict is not None:
+            self.carry_out(verdict)
+        turn = m.mail.reply(envelope)
+        if turn is None:
+            self.dead_letters.post(envelope, "late answer", "nobody waits for it any more", 1, m.now, m.now)
+            return
+        self.accepted += 1
+        if turn:
+            m.warden.answered(envelope.to, envelope.sender)
+            letter = m.mail.letters[turn]
+            if letter.host:
+                m.outbox.tell(letter.host, "reply", [letter.agent, envelope.reply_to, envelope.to_wire()])
+        else:
+            m.warden.finished(envelope.conversation)
+            m.outbox.tell(envelope.to, "reply", [envelope.to, envelope.reply_to, envelope.to_wire()])
+
+    def watch_wait(self, ask: Envelope, asked: str) -> None:
+        """Tell the watchdog who waits for whom."""
+        if not ask.sender.startswith(CLIENT + "/"):
+            verdict = self._m.warden.waits(ask.sender, asked, ask.conversation, self._m.now)
+            if verdict is not None:
+                self.carry_out(verdict)
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def bury(self, message: str, reason: str, error: StigmergyError) -> None:
+        """End a letter that no attempt will finish, and tell whoever asked."""
+        m = self._m
+        letter = m.mail.letters[message]
+        host = letter.host
+        m.mail.dead(message, reason, str(error))
+        self.dead_letters.post(letter.envelope, reason, str(error), letter.attempts, letter.at, m.now)
+        m.warden.turn_ended(message)
+        m.dispatcher.finished(message, host, letter.agent, letter.pool)
+        m.outbox.event(
+            "dead_letter",
+            {"to": letter.agent or letter.pool, "type": letter.envelope.type, "reason": reason, "detail": str(error)},
+        )
+        if letter.envelope.mode == "ask":
+            self.answer_error(letter.envelope, error)
+
+    def answer_error(self, ask: Envelope, error: StigmergyError) -> None:
+        """Answer an ask with an error."""
+        if ask.id not in self._m.mail.asks:
+            return
+        name, arguments = pack(error)
+        self.reply(
+            Envelope(
+                id=derive_id(ask.id, "error"),
+                mode="error",
+                type=name,
+                sender=ask.to,
+                to=ask.sender,
+                body=pack_plain(arguments),
+                conversation=ask.conversation,
+                cause=ask.id,
+                reply_to=ask.id,
+                trace=ask.trace,
+                hops=ask.hops,
+                taint=ask.taint,
+            )
+        )
+
+    def carry_out(self, verdict: Verdict) -> None:
+        """Do what the watchdog says."""
+        m = self._m
+        m.outbox.event(
+            "verdict",
+            {
+                "action": str(verdict.action),
+                "reason": str(verdict.reason),
+                "conversation": verdict.conversation,
+                "agents": list(verdict.agents),
+                "exchange": verdict.exchange,
+                "count": verdict.count,
+                "advice": verdict.advice,
+            },
+        )
+        if verdict.action == Action.STOP:
+            self.stop("loop", f"{verdict.reason}: {verdict.exchange}")
+        elif verdict.action == Action.QUARANTINE:
+            self._quarantine(verdict)
+
+    def stop(self, reason: str, text: str) -> None:
+        """Stop the swarm: nothing new is accepted or dispatched; what hosts have may still finish."""
+        m = self._m
+        if m.stopped is None:
+            m.stopped = (reason, text)
+            m.dispatcher.paused = True
+            m.record("swarm.stop", {"reason": reason, "text": text})
+            m.outbox.event("stopped", {"reason": reason, "text": text})
+
+    def _quarantine(self, verdict: Verdict) -> None:
+        """Bury what a conversation has waiting, and end the waits of its turns."""
+        m = self._m
+        error = Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")
+        for message, letter in list(m.mail.letters.items()):
+            if letter.envelope.conversation == verdict.conversation:
+                if not letter.host:
+                    self.bury(message, "quarantined", error)
+                elif letter.envelope.mode == "ask":
+                    self.answer_error(letter.envelope, error)
+
+    def _refuse(self, envelope: Envelope, reason: str, error: StigmergyError) -> StigmergyError:
+        self.dead_letters.post(envelope, reason, str(error), 0, self._m.now, self._m.now)
+        self._m.outbox.event(
+            "dead_letter", {"to": envelope.to, "type": envelope.type, "reason": reason, "detail": str(error)}
+        )
+        return error
+
+    def _takes(self, follower: str, envelope: Envelope) -> bool:
+        kind = self._m.kinds.get(follower.partition("/")[0])
+        return kind is not None and envelope.type in kind.accepts and follower != envelope.sender
+
+    # -- time --------------------------------------------------------------------------------
+
+    def full(self, envelopes: tuple[Envelope, ...]) -> str:
+        """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
+        m = self._m
+        for envelope in envelopes:
+            kind = m.kinds.get(envelope.to.partition("/")[0])
+            if kind is not None and envelope.to != envelope.sender and m.mail.waiting(envelope.to) >= kind.mailbox:
+                return envelope.to
+        return ""
+
+    def hold(self, peer: str, ticket: int, address: str) -> None:
+        """Answer a sender when an address has room again, or after a second."""
+        self._held.append(Held(peer, ticket, address, self._m.now + HOLD_S))
+
+    def let_go(self) -> None:
+        """Answer the senders whose recipients have room, or that have waited long enough."""
+        if not self._held:
+            return
+        m, keep = self._m, []
+        for held in self._held:
+            kind = m.kinds[held.address.partition("/")[0]]
+            if m.mail.waiting(held.address) < kind.mailbox or held.until <= m.now:
+                m.outbox.answer(held.peer, held.ticket, None)
+            else:
+                keep.append(held)
+        self._held = keep
+
+    def expire(self) -> None:
+        """End the letters whose deadline has passed, and the waits for those that hosts still have."""
+        m = self._m
+        while self._deadlines and self._deadlines[0][0] <= m.now:
+            _, message = heappop(self._deadlines)
+            letter = m.mail.letters.get(message)
+            if letter is None:
+                continue
+            late = DeadlineExceeded(f"{letter.agent or letter.pool} did not answer before the deadline")
+            if letter.host:
+                self.answer_error(letter.envelope, late)
+            else:
+                self.bury(message, "deadline", late)
+
+
+def account_of(envelope: Envelope) -> str:
+    """Who pays for a message: the account it names, else its sender's kind."""
+    return envelope.account or f"{ROOT}/kind:{envelope.sender.partition('/')[0]}"

@@ -1,0 +1,39 @@
+"""Dead letters: what could not be delivered, with a reason, an age and the chain of causes.
+
+They are posts on the topic ``dead-letters``, so anybody can read or follow them, and nothing is
+dropped silently.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stigmergy.protocols.codec import pack
+from stigmergy.protocols.envelope import Envelope
+
+from .topics import Topics
+
+TOPIC: Final = "dead-letters"
+
+MAX_DETAIL: Final = 8_192
+"""Characters of error text that are kept with a dead letter."""
+
+
+class DeadLetters:
+    """Writes dead letters and counts them by reason."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self.counts: dict[str, int] = {}
+
+    def post(self, envelope: Envelope, reason: str, detail: str, attempts: int, accepted_at: float, now: float) -> None:
+        """Keep an envelope that will not be handled, and why."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        record: dict[str, Any] = {
+            "envelope": envelope.to_wire(),
+            "reason": reason,
+            "detail": detail[:MAX_DETAIL],
+            "attempts": attempts,
+            "age_s": round(max(0.0, now - accepted_at), 3),
+        }
+        self._topics.post(TOPIC, f"dead:{envelope.id}", pack(record), "board", now)

@@ -1,0 +1,106 @@
+"""The machines of one shard, and the moment they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from stigmergy.protocols.errors import NoSuchAgent, UnknownMessage
+from stigmergy.protocols.ids import AgentId, is_agent, skill_of
+from stigmergy.protocols.kind import KindSpec
+
+from ..ledger.ledger import Ledger
+from ..registry import Registry
+from .dispatch import Dispatcher
+from .mail import Mail
+from .outbox import Outbox
+from .space import Space
+from .treasury import Treasury
+from .warden import Warden
+
+Record = Callable[[str, dict[str, Any]], None]
+
+CLIENT: Final = "client"
+"""The kind of everybody outside: drivers and their requests."""
+
+
+class Machines:
+    """Everything a shard knows. State changes only inside the machines, by entries."""
+
+    def __init__(self, record: Record, limits: dict[str, Any], now: float) -> None:
+        self.record = record
+        self.now = now
+        """Unix seconds; never goes back."""
+        self.stopped: tuple[str, str] | None = None
+        """(reason, text) once the swarm has stopped."""
+        self.kinds: dict[str, KindSpec] = {}
+        self.incarnations: dict[str, str] = {}
+        """Live hosts: name to ``name.epoch``, under which this life of it is known everywhere."""
+        self.outbox = Outbox()
+        self._wanted: set[str] = set()
+        """Agents with a host of their own that was asked for."""
+        self.mail = Mail(record)
+        self.space = Space(record)
+        self.registry = Registry(record)
+        self.treasury = Treasury(Ledger(record))
+        self.warden = Warden(record, limits)
+        self.dispatcher = Dispatcher(self.mail, self.place, lambda kind: self.kinds[kind].pool)
+
+    def apply(self, kind: str, data: dict[str, Any]) -> None:
+        """Replay one journal entry."""
+        part = kind.partition(".")[0]
+        if part == "mail":
+            self.mail.apply(kind, data)
+        elif part == "ledger":
+            self.treasury.ledger.apply(kind, data)
+        elif part == "registry":
+            self.registry.apply(kind, data)
+            if kind == "registry.kind":
+                self._learn(KindSpec.from_plain(data))
+        elif part == "watch":
+            self.warden.apply(kind, data)
+        elif part in {"facts", "claims", "trails", "topics"}:
+            self.space.apply(kind, data)
+
+    def place(self, agent: str) -> str | None:
+        """The live host of an agent, as ``name.epoch``, or None."""
+        kind, _, key = agent.partition("/")
+        host = self.registry.place(AgentId(kind, key))
+        if host is None and not self.kinds[kind].resources.shared and agent not in self._wanted:
+            self._wanted.add(agent)
+            self.outbox.event("host_wanted", {"agent": agent})
+        return None if host is None else self.incarnations.get(host)
+
+    def add_kind(self, spec: KindSpec) -> None:
+        """Make a kind known to every machine."""
+        self.registry.register_kind(spec)
+        self._learn(spec)
+        for topic in spec.topics:
+            self.space.topics.subscribe(topic, spec.name, "agents")
+
+    def _learn(self, spec: KindSpec) -> None:
+        self.kinds[spec.name] = spec
+        self.warden.kind(spec)
+
+    def resolve(self, address: str, message_type: str) -> tuple[str, str]:
+        """Whom an address means, as (agent, "") or ("", pool).
+
+        Raises: NoSuchAgent, UnknownMessage when the kind does not accept the type.
+        """
+        skill = skill_of(address)
+        if skill is not None:
+            kinds = [m.kind for m in self.registry.find(skill=skill, healthy=False)]
+            name = next((k for k in kinds if message_type in self.kinds[k].accepts), None)
+            if name is None:
+                known = "; it is offered, but for other messages" if kinds else ""
+                raise NoSuchAgent(f"nobody has the skill {skill!r} and accepts {message_type}{known}")
+        else:
+            name = address.partition("/")[0]
+        kind = self.kinds.get(name)
+        if kind is None:
+            known = ", ".join(sorted(self.kinds)) or "none"
+            raise NoSuchAgent(f"no kind {name!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()")
+        if message_type not in kind.accepts:
+            accepted = ", ".join(kind.accepts) or "nothing"
+            raise UnknownMessage(f"{name} does not accept {message_type}; it accepts {accepted:.200}")
+        return (address, "") if is_agent(address) else ("", name)

@@ -1,0 +1,229 @@
+"""Mail: every message that was accepted and has not led to a finished turn. A sans-I/O machine.
+
+A letter is accepted, attempted (counted before its handler runs), and then done or dead. What its
+turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
+that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
+``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.turn import Step
+
+Record = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Letter:
+    """An accepted message and what its turn has done so far."""
+
+    envelope: Envelope
+    at: float
+    """Unix seconds of acceptance."""
+    agent: str
+    """Who handles it; empty while it waits in a pool."""
+    pool: str
+    """The kind whose pool it waits in, or came from; empty for one agent's mail."""
+    attempts: int = 0
+    round: int = 0
+    """How often the turn failed and was started over; part of the ids of its asks."""
+    host: str = ""
+    """The host that has it; empty while it waits."""
+    suspect: bool = False
+    """It was in flight when a host died: it is tried again alone."""
+    steps: dict[int, Step] = field(default_factory=dict)
+    asks: list[str] = field(default_factory=list)
+    """Ids of the asks of this turn, to be forgotten with it."""
+
+
+class Mail:
+    """Letters, where they wait, and the states of the agents that handled the earlier ones."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self.letters: dict[str, Letter] = {}
+        self.boxes: dict[str, deque[str]] = {}
+        """Ids that wait, by agent; an empty box is removed."""
+        self.pools: dict[str, deque[str]] = {}
+        """Ids that wait for any agent of a kind."""
+        self.flying: dict[str, dict[str, None]] = {}
+        """Ids that hosts have, by agent, in order of dispatch."""
+        self.asks: dict[str, tuple[str, int, str]] = {}
+        """Unanswered asks: id to (id of the asking turn, step, key); an outside request has no turn."""
+        self.states: dict[str, bytes] = {}
+        self._known: set[str] = set()
+        """Ids of asks and outside requests that could be sent again."""
+
+    def waiting(self, address: str) -> int:
+        """How many letters wait for an agent or in a pool, or are at its host."""
+        box = self.boxes.get(address) or self.pools.get(address) or ()
+        return len(box) + len(self.flying.get(address, ()))
+
+    def is_known(self, message: str) -> bool:
+        """Whether a message was accepted before."""
+        return message in self._known or message in self.letters
+
+    def accept(self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None) -> bool:
+        """Take a message in; ``step`` places an ask in its turn. False when it was accepted before."""
+        if self.is_known(envelope.id):
+            return False
+        data: dict[str, Any] = {"e": envelope.to_wire(), "pool": pool, "at": at}
+        if step is not None:
+            data["step"] = list(step)
+        self._write("mail.accept", data)
+        return True
+
+    def fan(self, envelope: Envelope, followers: list[str], at: float) -> bool:
+        """Take a post in once for every follower, as ``<post id>.<n>``. False when it was accepted before."""
+        if envelope.id in self._known or f"{envelope.id}.0" in self.letters:
+            return False
+        self._write("mail.fan", {"e": envelope.to_wire(), "to": followers, "at": at})
+        return True
+
+    def attempt(self, message: str, agent: str, host: str) -> Letter:
+        """Count an attempt: the letter is about to be handed to a host."""
+        self._write("mail.attempt", {"id": message, "agent": agent, "host": host})
+        return self.letters[message]
+
+    def step(self, turn: str, step: Step) -> None:
+        """Keep the result of a step before it is used."""
+        self._write("mail.step", {"turn": turn, "step": list(step)})
+
+    def reply(self, envelope: Envelope) -> str | None:
+        """Keep an answer. Returns the asking turn's id, empty for an outside request; None when nobody waits."""
+        asked = self.asks.get(envelope.reply_to)
+        if asked is None or (asked[0] and asked[0] not in self.letters):
+            return None
+        self._write("mail.reply", {"e": envelope.to_wire()})
+        return asked[0]
+
+    def done(self, message: str, state: bytes | None) -> None:
+        """End a letter whose turn committed; ``state`` is the agent's new state, if it changed."""
+        self._write("mail.done", {"id": message, "state": state})
+
+    def again(self, message: str, error: str) -> None:
+        """Start a failed turn over: one more attempt, its failed steps forgotten."""
+        self._write("mail.again", {"id": message, "error": error})
+
+    def dead(self, message: str, reason: str, detail: str) -> None:
+        """End a letter that no attempt will finish."""
+        self._write("mail.dead", {"id": message, "reason": reason, "detail": detail})
+
+    def lost(self, host: str) -> list[str]:
+        """Take back what a dead host had, in order, as suspects. Returns the ids."""
+        ids = [i for box in self.flying.values() for i in box if self.letters[i].host == host]
+        if ids:
+            self._write("mail.lost", {"host": host, "ids": ids})
+        return ids
+
+    def apply(self, kind: str, data: dict[str, Any]) -> None:
+        """Change the state as an entry says."""
+        getattr(self, "_" + kind.removeprefix("mail."))(data)
+
+    def _write(self, kind: str, data: dict[str, Any]) -> None:
+        self._record(kind, data)
+        self.apply(kind, data)
+
+    def _accept(self, data: dict[str, Any]) -> None:
+        envelope = Envelope.from_wire(data["e"])
+        pool = data["pool"]
+        self.letters[envelope.id] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
+        (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
+        if envelope.mode == "ask" or not envelope.cause:
+            self._known.add(envelope.id)
+        if envelope.mode == "ask":
+            index, key = data.get("step") or (0, "")
+            turn = envelope.cause if "step" in data else ""
+            self.asks[envelope.id] = (turn, index, key)
+            if turn in self.letters:
+                self.letters[turn].asks.append(envelope.id)
+
+    def _fan(self, data: dict[str, Any]) -> None:
+        envelope = Envelope.from_wire(data["e"])
+        for number, address in enumerate(data["to"]):
+            message = f"{envelope.id}.{number}"
+            pool = "" if "/" in address else address
+            self.letters[message] = Letter(envelope._replace(id=message), data["at"], "" if pool else address, pool)
+            (self.pools if pool else self.boxes).setdefault(address, deque()).append(message)
+
+    def _attempt(self, data: dict[str, Any]) -> None:
+        letter = self.letters[data["id"]]
+        self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
+        letter.agent, letter.host = data["agent"], data["host"]
+        letter.attempts += 1
+        self.flying.setdefault(letter.agent, {})[data["id"]] = None
+
+    def _step(self, data: dict[str, Any]) -> None:
+        letter = self.letters.get(data["turn"])
+        if letter is not None:
+            step = Step(*data["step"])
+            letter.steps[step.index] = step
+
+    def _reply(self, data: dict[str, Any]) -> None:
+        envelope = Envelope.from_wire(data["e"])
+        turn, index, key = self.asks.pop(envelope.reply_to, ("", 0, ""))
+        if turn in self.letters:
+            self.letters[turn].steps[index] = Step(index, key, data["e"])
+
+    def _again(self, data: dict[str, Any]) -> None:
+        letter = self.letters[data["id"]]
+        letter.attempts += 1
+        letter.round += 1
+        letter.steps = {i: s for i, s in letter.steps.items() if not _failed(s)}
+
+    def _done(self, data: dict[str, Any]) -> None:
+        letter = self._close(data["id"])
+        if data["state"] is not None:
+            self.states[letter.agent] = data["state"]
+
+    def _dead(self, data: dict[str, Any]) -> None:
+        letter = self._close(data["id"])
+        if not letter.host:
+            self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
+
+    def _lost(self, data: dict[str, Any]) -> None:
+        for message in reversed(data["ids"]):
+            letter = self.letters[message]
+            letter.host, letter.suspect = "", True
+            self._land(letter.agent, message)
+            self.boxes.setdefault(letter.agent, deque()).appendleft(message)
+
+    def _close(self, message: str) -> Letter:
+        letter = self.letters.pop(message)
+        if letter.host:
+            self._land(letter.agent, message)
+        for ask in letter.asks:
+            self.asks.pop(ask, None)
+            self._known.discard(ask)
+        return letter
+
+    def _land(self, agent: str, message: str) -> None:
+        box = self.flying.get(agent)
+        if box is not None:
+            box.pop(message, None)
+            if not box:
+                del self.flying[agent]
+
+    @staticmethod
+    def _remove(boxes: dict[str, deque[str]], name: str, message: str) -> None:
+        box = boxes.get(name)
+        if box is None:
+            return
+        if box[0] == message:
+            box.popleft()
+        else:
+            box.remove(message)
+        if not box:
+            del boxes[name]
+
+
+def _failed(step: Step) -> bool:
+    """Whether a step holds an answer of mode ``error``."""
+    result = step.result
+    return step.key.startswith("ask:") and isinstance(result, list) and len(result) > 1 and result[1] == "error"

@@ -1,0 +1,142 @@
+"""The board's process: links in, one journal, links out.
+
+Frames that arrive together are handled together and cost one commit. Nothing is sent before the
+commit that it depends on; if the commit fails, the board stops rather than say what is not true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from stigmergy.protocols.errors import JournalError
+
+from ..journal.memory import MemoryJournal
+from ..journal.port import Journal
+from ..journal.sqlite import SqliteJournal
+from ..link import ASK, Endpoint, Frame, Handle, Link
+from .board import Board, BoardConfig
+from .machines import CLIENT
+from .outbox import Event, Out
+
+TICK_S: Final = 0.25
+"""How often time is looked at. Leases and deadlines are met within this."""
+
+
+def open_board(config: dict[str, Any]) -> BoardService:
+    """Build the service from plain configuration: ``journal`` (path, or empty for memory), ``durability``, ``run``.
+
+    Raises: JournalError, UsageError.
+    """
+    path = config.get("journal") or ""
+    journal: Journal = (
+        SqliteJournal.open(Path(path), durability=config.get("durability", "fsync")) if path else MemoryJournal()
+    )
+    return BoardService(Board(journal, BoardConfig(config["run"], config.get("limits", {})), time.time()), journal)
+
+
+class BoardService:
+    """Runs a board on an event loop."""
+
+    def __init__(self, board: Board, journal: Journal) -> None:
+        self._board = board
+        self._journal = journal
+        self._endpoint = Endpoint("board", self._on_frames)
+        self._work: list[tuple[str, Frame]] = []
+        self._pumped: asyncio.Future[None] | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
+        self._beats = 0
+
+    async def receive(self, data: bytes) -> bytes:
+        """See `Service.receive`. Returns when what the batch asked for is durable."""
+        link = self._endpoint.arrive(data)
+        if link is None or self._failure is not None:
+            return b""
+        if self._pumped is not None:
+            await asyncio.shield(self._pumped)
+        return link.take()
+
+    def attach(self, peer: str, handle: Handle) -> None:
+        """See `Service.attach`."""
+        self._endpoint.connect(peer, handle, self._on_lost)
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    def health(self) -> dict[str, Any]:
+        """See `Service.health`."""
+        return {"beats": self._beats, "failed": "" if self._failure is None else str(self._failure)}
+
+    async def close(self) -> None:
+        """See `Service.close`."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for peer in list(self._endpoint.links):
+            self._endpoint.disconnect(peer)
+        self._journal.close()
+
+    def _on_frames(self, link: Link, frames: list[Frame]) -> None:
+        self._work += [(link.peer, frame) for frame in frames]
+        self._pump_soon()
+
+    def _pump_soon(self) -> None:
+        if self._pumped is None:
+            loop = asyncio.get_running_loop()
+            self._pumped = loop.create_future()
+            loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        done, self._pumped = self._pumped, None
+        work, self._work = self._work, []
+        now = time.time()
+        try:
+            for peer, (verb, ticket, name, payload) in work:
+                self._board.handle(peer, ticket if verb == ASK else 0, name, payload, now)
+            frames, events = self._board.commit(time.time())
+        except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
+            self._fail(failure)
+        else:
+            self._send(frames, events)
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _send(self, frames: list[Out], events: list[Event]) -> None:
+        links = self._endpoint.links
+        for out in frames:
+            link = links.get(out.peer)
+            if link is None:
+                continue
+            if out.name:
+                link.tell(out.name, out.payload)
+            elif out.failed:
+                link.refuse(out.ticket, out.payload)
+            else:
+                link.answer(out.ticket, out.payload)
+        for name, data in events:
+            for peer, link in links.items():
+                if peer.startswith(CLIENT + "/"):
+                    link.tell("event", [name, data])
+
+    def _on_lost(self, peer: str, reason: str) -> None:
+        self._endpoint.disconnect(peer, reason)
+        if not peer.startswith(CLIENT + "/"):
+            self._board.host_lost(peer, reason)
+            self._pump_soon()
+
+    def _fail(self, failure: Exception) -> None:
+        self._failure = failure
+        text = str(failure) if isinstance(failure, JournalError) else f"{type(failure).__name__}: {failure}"
+        for peer, link in list(self._endpoint.links.items()):
+            if peer.startswith(CLIENT + "/"):
+                link.tell("event", ["stopped", {"reason": "failure", "text": f"the board stopped: {text}"}])
+
+    async def _tick(self) -> None:
+        while self._failure is None:
+            await asyncio.sleep(TICK_S)
+            self._beats += 1
+            self._board.tick(time.time())
+            self._pump_soon()
+            for link in list(self._endpoint.links.values()):
+                link.resend_if_silent(time.monotonic())

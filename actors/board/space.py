@@ -1,0 +1,128 @@
+"""The shared space: topics, facts, claims and trails of one shard, behind named operations.
+
+Agents reach it in three ways: a *look* reads, an *act* changes something at once (and may be told
+no), a *write* is part of a turn and happens when the turn commits. ``op`` names what is done, so
+that a repeat is known as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from stigmergy.protocols.errors import UsageError
+
+from .claims import Claims
+from .facts import Facts, Put
+from .topics import Topics
+from .trails import TrailRule, Trails
+
+Record = Callable[[str, dict[str, Any]], None]
+Arguments = dict[str, Any]
+
+
+class Space:
+    """The four kinds of thing on the blackboard."""
+
+    def __init__(self, record: Record) -> None:
+        self.facts = Facts(record)
+        self.claims = Claims(record)
+        self.trails = Trails(record)
+        self.topics = Topics(record)
+        self._looks: dict[str, Callable[[Arguments, float], Any]] = {
+            "facts.get": lambda a, _: _plain(self.facts.get(a["key"])),
+            "facts.keys": lambda a, _: self.facts.keys(a.get("prefix", ""), limit=a.get("limit", 1000)),
+            "trails.read": lambda a, now: self.trails.read(
+                a["trail"], _at(a, now), keys=a.get("keys"), prefix=a.get("prefix", "")
+            ),
+            "trails.baseline": lambda a, now: self.trails.baseline(a["trail"], _at(a, now)),
+            "trails.strongest": lambda a, now: self.trails.strongest(a["trail"], a["n"], _at(a, now)),
+            "claims.peek": lambda a, _: [_plain(i) for i in self.claims.peek(a["queue"], a.get("limit", 100))],
+            "claims.depth": lambda a, _: _plain(self.claims.depth(a["queue"])),
+            "topics.read": lambda a, _: [
+                _plain(p) for p in self.topics.read(a["topic"], a.get("after", 0), a.get("limit", 100))
+            ],
+            "topics.last": lambda a, _: self.topics.last_offset(a["topic"]),
+        }
+        self._acts: dict[str, Callable[[Arguments, str, str, float], Any]] = {
+            "facts.put": lambda a, who, op, _: list(
+                self.facts.put(a["key"], a["value"], who, op, expect=a.get("expect"))
+            ),
+            "facts.delete": lambda a, who, op, _: list(self.facts.delete(a["key"], who, op, expect=a.get("expect"))),
+            "trails.define": lambda a, _w, _o, now: self.trails.define(
+                a["trail"], TrailRule(**a.get("rule", {})), _at(a, now)
+            ),
+            "trails.deposit": lambda a, _w, _o, now: self.trails.deposit(a["trail"], a["amounts"], _at(a, now)),
+            "trails.blend": lambda a, _w, _o, now: self.trails.blend(
+                a["trail"], a["keys"], a["toward"], a["rate"], _at(a, now)
+            ),
+            "claims.offer": lambda a, _w, _o, _n: self.claims.offer(
+                a["queue"], a["item"], a["payload"], priority=a.get("priority", 0)
+            ),
+            "claims.take": lambda a, who, op, now: _plain(
+                self.claims.take(
+                    a["queue"], who, a["epoch"], op, now, lease_s=a.get("lease_s", 30.0), item=a.get("item", "")
+                )
+            ),
+            "claims.renew": lambda a, _w, _o, now: self.claims.renew(a["queue"], a["item"], a["token"], now),
+            "claims.complete": lambda a, _w, _o, _n: self.claims.complete(a["queue"], a["item"], a["token"]),
+            "claims.fail": lambda a, _w, _o, _n: self.claims.fail(a["queue"], a["item"], a["token"], a["reason"]),
+            "topics.subscribe": lambda a, who, _o, _n: self.topics.subscribe(
+                a["topic"], a.get("subscriber", who), "agents", after=a.get("after")
+            ),
+            "topics.unsubscribe": lambda a, who, _o, _n: self.topics.unsubscribe(a["topic"], who),
+        }
+
+    def look(self, operation: str, arguments: Arguments, now: float) -> Any:
+        """Read something. Raises: UsageError."""
+        return self._find(self._looks, operation)(arguments, now)
+
+    def act(self, operation: str, arguments: Arguments, who: str, op: str, now: float) -> Any:
+        """Change something at once. Raises: Conflict, ClaimLost, UsageError."""
+        return self._find(self._acts, operation)(arguments, who, op, now)
+
+    def check(self, operation: str, arguments: Arguments) -> None:
+        """Raise what `act` would raise, and change nothing. Raises: Conflict, ClaimLost, UsageError."""
+        self._find(self._acts, operation)
+        if operation == "facts.put":
+            self.facts.check([Put(arguments["key"], arguments["value"], arguments.get("expect"))])
+        elif operation == "claims.complete":
+            self.claims.check(arguments["queue"], arguments["item"], arguments["token"])
+        elif operation == "trails.deposit":
+            self.trails.check(arguments["trail"], arguments["amounts"], arguments["amounts"].values())
+        elif operation == "trails.blend":
+            self.trails.check(arguments["trail"], arguments["keys"], (arguments["toward"],))
+
+    def is_news(self, operation: str, result: Any) -> bool:
+        """Whether an act brought something new into the world; the loop watchdog counts that as progress."""
+        if operation == "facts.put":
+            return bool(result[1])
+        return operation == "claims.complete" and result is True
+
+    def apply(self, kind: str, data: dict[str, Any]) -> None:
+        """Replay one journal entry."""
+        getattr(self, kind.partition(".")[0]).apply(kind, data)
+
+    def expire(self, now: float) -> None:
+        """Take back the claims whose leases have ended."""
+        self.claims.expire(now)
+
+    @staticmethod
+    def _find(table: dict[str, Callable[..., Any]], operation: str) -> Callable[..., Any]:
+        found = table.get(operation)
+        if found is None:
+            raise UsageError(f"the blackboard has no operation {operation!r:.60}; it has {', '.join(sorted(table))}")
+        return found
+
+
+def _at(arguments: Arguments, now: float) -> float:
+    """The caller's own time, for trails that count in rounds; else the board's."""
+    at = arguments.get("now")
+    return now if at is None else float(at)
+
+
+def _plain(record: Any) -> Any:
+    if record is None:
+        return None
+    return list(record) if isinstance(record, tuple) else asdict(record)

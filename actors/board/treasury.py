@@ -1,0 +1,128 @@
+"""The board's side of the ledger: requests of hosts, reservations that wait for room, alerts.
+
+A reservation that is refused now but fits once the calls in flight have settled is parked instead of
+refused: sixteen workers under a small ceiling take turns. What no settlement can make room for is
+refused at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+from stigmergy.protocols.budget import Budget, Spend, in_units
+from stigmergy.protocols.errors import BudgetExhausted, UsageError
+
+from ..ledger.ledger import Ledger
+from ..ledger.paths import ROOT
+from ..ledger.records import Alert
+
+
+class Parked(NamedTuple):
+    """A reservation that waits for others to settle."""
+
+    peer: str
+    ticket: int
+    op: str
+    account: str
+    worst: Spend
+    lease_s: float
+
+
+class Granted(NamedTuple):
+    """A parked reservation that has an answer now."""
+
+    peer: str
+    ticket: int
+    error: BudgetExhausted | None
+
+
+class Treasury:
+    """Turns ledger requests into ledger commands."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._parked: deque[Parked] = deque()
+        self.exhausted: BudgetExhausted | None = None
+        """Set when the swarm's own ceiling refused something for good: the hard stop."""
+
+    def request(self, peer: str, ticket: int, payload: list[Any], now: float) -> Any:
+        """Carry out ``[verb, ...]`` of a host; `PARKED` when the answer comes later.
+
+        Raises: BudgetExhausted, UsageError.
+        """
+        verb, *rest = payload
+        if verb == "reserve":
+            op, account, worst, lease_s = rest
+            return self._reserve(Parked(peer, ticket, op, account, Spend.from_plain(worst), lease_s), now)
+        if verb == "settle":
+            return list(self.ledger.settle(rest[0], Spend.from_plain(rest[1]), now)[:3])
+        if verb == "release":
+            return list(self.ledger.release(rest[0])[:3])
+        if verb == "open":
+            self.ledger.open(rest[0], Budget.from_plain(rest[1]), now)
+            return None
+        if verb == "position":
+            return position(self.ledger, rest[0])
+        if verb == "accounts":
+            return [position(self.ledger, account) for account in self.ledger.accounts()]
+        raise UsageError(f"the ledger has no operation {verb!r:.60}")
+
+    def charge(self, charges: list[tuple[str, Spend]], now: float) -> None:
+        """Pay for messages. Raises: BudgetExhausted."""
+        try:
+            self.ledger.charge_many(charges, now)
+        except BudgetExhausted as refusal:
+            self._note(refusal)
+            raise
+
+    def unpark(self, now: float) -> list[Granted]:
+        """Try the parked reservations again, first come first served."""
+        answers: list[Granted] = []
+        for _ in range(len(self._parked)):
+            parked = self._parked.popleft()
+            try:
+                if self._reserve(parked, now) is not PARKED:
+                    answers.append(Granted(parked.peer, parked.ticket, None))
+            except BudgetExhausted as refusal:
+                answers.append(Granted(parked.peer, parked.ticket, refusal))
+        return answers
+
+    def alerts(self) -> list[Alert]:
+        """The alerts since the last call."""
+        return self.ledger.drain_alerts()
+
+    def _reserve(self, wanted: Parked, now: float) -> Any:
+        try:
+            self.ledger.reserve(wanted.op, wanted.account, wanted.worst, now, wanted.lease_s)
+        except BudgetExhausted as refusal:
+            if self._could_fit_later(refusal):
+                self._parked.append(wanted)
+                return PARKED
+            self._note(refusal)
+            raise
+        return None
+
+    def _could_fit_later(self, refusal: BudgetExhausted) -> bool:
+        field = "nano_usd" if refusal.dimension == "usd" else refusal.dimension
+        reserved = in_units(field, getattr(self.ledger.position(refusal.account).reserved, field))
+        return reserved > 0 and refusal.requested <= refusal.available + reserved
+
+    def _note(self, refusal: BudgetExhausted) -> None:
+        if refusal.account == ROOT:
+            self.exhausted = refusal
+
+
+PARKED = object()
+"""Answer of `Treasury.request`: not yet."""
+
+
+def position(ledger: Ledger, account: str) -> dict[str, Any]:
+    """Where an account stands, as plain data."""
+    at = ledger.position(account)
+    return {
+        "account": account,
+        "settled": at.settled.to_plain(),
+        "reserved": at.reserved.to_plain(),
+        "ceiling": at.ceiling.to_plain(),
+    }

@@ -1,0 +1,115 @@
+"""Turns that want to commit: everything they did becomes true together, or nothing does."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stigmergy.protocols.errors import (
+    BudgetExhausted,
+    Fenced,
+    HandlerFailed,
+    StigmergyError,
+    SwarmStopped,
+    pack,
+    unpack,
+)
+from stigmergy.protocols.turn import Turn
+
+from .clerk import Clerk
+from .machines import CLIENT, Machines
+from .mail import Letter
+from .treasury import PARKED
+
+RETRY_FIRST_S: Final = 0.1
+RETRY_LONGEST_S: Final = 5.0
+"""A failed turn is started over after 0.1 s, doubling up to 5 s."""
+
+
+class Turns:
+    """Commits turns, starts failed ones over, and buries those that will not do."""
+
+    def __init__(self, machines: Machines, clerk: Clerk) -> None:
+        self._m = machines
+        self._clerk = clerk
+
+    def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
+        """End a turn. Answers None when it committed, ``["again", after_s, attempt, round]`` to start it over.
+
+        Raises: Fenced when the turn is not this host's any more; SwarmStopped.
+        """
+        m = self._m
+        letter = m.mail.letters.get(turn.message)
+        if letter is None or letter.host != turn.host:
+            raise Fenced(f"turn {turn.message} is not {turn.host}'s any more")
+        if turn.outcome == "failed":
+            return self._failed(turn, letter)
+        try:
+            self._check(turn)
+        except BudgetExhausted as error:
+            return self._failed(turn._replace(error=pack(error), retry=False), letter)
+        except SwarmStopped:
+            raise
+        except StigmergyError as error:
+            return self._failed(turn._replace(error=pack(error)), letter)
+        full = self._clerk.full(turn.sends)
+        self._carry_out(turn, letter)
+        if full:
+            self._clerk.hold(peer, ticket, full)
+            return PARKED
+        return None
+
+    def _check(self, turn: Turn) -> None:
+        """Raise what carrying out would raise; and pay."""
+        m = self._m
+        outgoing = turn.sends
+        if outgoing and m.stopped is not None:
+            raise SwarmStopped(m.stopped[1], m.stopped[0])
+        for write in turn.writes:
+            m.space.check(write.operation, write.arguments)
+        self._clerk.pay(outgoing)
+
+    def _carry_out(self, turn: Turn, letter: Letter) -> None:
+        m, clerk = self._m, self._clerk
+        m.mail.done(turn.message, turn.state)
+        conversation = letter.envelope.conversation
+        for number, write in enumerate(turn.writes):
+            result = m.space.act(write.operation, write.arguments, letter.agent, f"{turn.message}:w{number}", m.now)
+            if m.space.is_news(write.operation, result):
+                m.warden.progress(conversation, m.now)
+        for envelope in turn.sends:
+            if envelope.mode == "post":
+                clerk.post(envelope)
+            elif envelope.reply_to:
+                clerk.reply(envelope)
+            elif envelope.to.startswith(CLIENT + "/"):
+                m.outbox.tell(envelope.to, "told", list(envelope))
+            else:
+                clerk.admit(envelope, None, outside=False)
+        m.warden.turn_ended(turn.message)
+        m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
+        m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
+
+    def _failed(self, turn: Turn, letter: Letter) -> Any:
+        m = self._m
+        error = unpack(*turn.error) if turn.error else HandlerFailed("the handler failed")
+        if m.stopped is not None or m.treasury.exhausted is not None:
+            reason, text = m.stopped or ("budget", str(m.treasury.exhausted))
+            raise SwarmStopped(text, reason)
+        kind = m.kinds[letter.agent.partition("/")[0]]
+        quarantined = letter.envelope.conversation in m.warden.quarantined
+        if turn.retry and not quarantined and letter.attempts < kind.attempts:
+            m.mail.again(turn.message, str(error))
+            after = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (letter.attempts - 2))
+            return ["again", after, letter.attempts, letter.round]
+        m.registry.outcome(kind.name, ok=False, latency_s=turn.seconds)
+        reason = "quarantined" if quarantined else "handler failed"
+        self._clerk.bury(turn.message, reason, _with_trace(error, turn.trace))
+        return None
+
+
+def _with_trace(error: StigmergyError, trace: str) -> StigmergyError:
+    """The error, telling where it was raised when it comes from user code."""
+    if trace and type(error) is HandlerFailed:
+        return HandlerFailed(f"{error}\n{trace}")
+    return error
+

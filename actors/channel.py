@@ -1,0 +1,101 @@
+"""One direction-pair between two processes: ordered, repeatable, coalesced. No I/O here.
+
+Ray reorders calls, repeats them, and reports failure for calls that were executed. So every batch
+carries a number, is kept until the other side confirms it, may be sent again with the same number,
+and is taken in exactly once and in order by the receiver.
+
+A batch on the wire is ``[peer, number, confirmed, frames]``. Number 0 carries no frames: it only
+confirms. A peer's name belongs to one incarnation of one process, so numbers never start over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from stigmergy.protocols.codec import pack, unpack
+from stigmergy.protocols.errors import Malformed
+
+Frame = list[Any] | tuple[Any, ...]
+
+MAX_FRAMES: Final = 1_000
+"""Frames in one batch. A call costs a millisecond whatever it carries; a thousand frames pay for it."""
+
+MAX_EARLY: Final = 256
+"""Batches that may wait for a missing predecessor. More means a broken peer, not a late batch."""
+
+
+class Channel:
+    """Numbers what goes out, orders what comes in."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._queue: deque[Frame] = deque()
+        self._next = 1
+        self._unconfirmed: dict[int, bytes] = {}
+        self._expected = 1
+        self._early: dict[int, list[Frame]] = {}
+
+    def put(self, frame: Frame) -> None:
+        """Queue a frame for the peer."""
+        self._queue.append(frame)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are queued and in no batch yet."""
+        return len(self._queue)
+
+    @property
+    def oldest_unconfirmed(self) -> int:
+        """Number of the oldest batch that the peer has not confirmed; 0 when it has confirmed all."""
+        return next(iter(self._unconfirmed), 0)
+
+    def batch(self) -> bytes:
+        """Everything that is queued, up to 1,000 frames, as the next numbered batch; or a bare confirmation."""
+        if not self._queue:
+            return pack((self._me, 0, self._expected - 1, ()))
+        frames = (
+            [self._queue.popleft() for _ in range(MAX_FRAMES)] if len(self._queue) > MAX_FRAMES else list(self._queue)
+        )
+        if len(frames) < MAX_FRAMES:
+            self._queue.clear()
+        number, self._next = self._next, self._next + 1
+        data = pack((self._me, number, self._expected - 1, frames))
+        self._unconfirmed[number] = data
+        return data
+
+    def unconfirmed_batches(self) -> list[bytes]:
+        """The batches to send again after silence, oldest first."""
+        return list(self._unconfirmed.values())
+
+    def accept(self, number: int, confirmed: int, frames: list[Frame]) -> list[Frame]:
+        """Take in a batch; return the frames that are now in order. A repeat returns nothing.
+
+        Raises: Malformed when more than 256 batches arrive ahead of a missing one.
+        """
+        while self._unconfirmed and (oldest := next(iter(self._unconfirmed))) <= confirmed:
+            del self._unconfirmed[oldest]
+        if number < self._expected:
+            return []
+        if number > self._expected:
+            if len(self._early) >= MAX_EARLY:
+                raise Malformed(f"peer is {number - self._expected} batches ahead of batch {self._expected}")
+            self._early[number] = frames
+            return []
+        ready = list(frames)
+        self._expected += 1
+        while self._expected in self._early:
+            ready += self._early.pop(self._expected)
+            self._expected += 1
+        return ready
+
+
+def open_batch(data: bytes) -> tuple[str, int, int, list[Frame]]:
+    """Read ``[peer, number, confirmed, frames]``. Raises: Malformed, Oversized."""
+    fields = unpack(data)
+    if type(fields) is not list or len(fields) != 4 or type(fields[0]) is not str or type(fields[3]) is not list:
+        raise Malformed("not a batch: [peer, number, confirmed, frames]")
+    peer, number, confirmed, frames = fields
+    if type(number) is not int or type(confirmed) is not int or number < 0:
+        raise Malformed("batch numbers must be whole numbers")
+    return peer, number, confirmed, frames

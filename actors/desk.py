@@ -1,0 +1,172 @@
+"""A desk: what one turn may ask of the world, with every answer numbered.
+
+Calls inside a turn are steps. An answer that was recorded by an earlier attempt is given back
+instead of calling again; a turn that asks for another step than the recorded one is caught. What a
+turn merely reads is recorded only together with the next step, since only then does it matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import DeadlineExceeded, NonDeterministic, StigmergyError, unpack
+from stigmergy.protocols.ids import derive_id
+from stigmergy.protocols.turn import Delivery, Step
+from stigmergy.protocols.codec import unpack as unpack_plain
+
+from .link import Link
+
+GRACE_S: Final = 2.0
+"""How much longer than the deadline a turn waits for the board to say that it has passed."""
+
+
+class Desk:
+    """One delivery at one agent, from the inside."""
+
+    def __init__(self, delivery: Delivery, board: Link, asks: dict[str, asyncio.Future[Envelope]]) -> None:
+        """``asks`` is the host's table of answers that are waited for."""
+        self.delivery = delivery
+        self._board = board
+        self._asks = asks
+        self.round = delivery.round
+        self.attempt = delivery.attempt
+        self._steps = {step.index: step for step in delivery.steps}
+        self._next = 0
+        self._reads: list[Step] = []
+
+    @property
+    def turn(self) -> str:
+        """Id of the message that this turn handles."""
+        return self.delivery.envelope.id
+
+    @property
+    def position(self) -> int:
+        """Number of the next step of this attempt."""
+        return self._next
+
+    def restart(self, attempt: int, round_: int) -> None:
+        """Begin the turn again: successful steps stay, failed ones are forgotten."""
+        self.attempt, self.round = attempt, round_
+        self._next = 0
+        self._reads.clear()
+
+    async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The result of ``call``, or of the same step in an earlier attempt. The result must be plain data.
+
+        Raises: NonDeterministic, and what ``call`` raises.
+        """
+        index, known = self._take(key)
+        if known is not None:
+            return known.result
+        result = await call()
+        step = Step(index, key, result)
+        await self._board.ask("step", [self.turn, [*self._claim_reads(), step]])
+        self._steps[index] = step
+        return result
+
+    async def ask(self, to: str, message_type: str, body: bytes, timeout_s: float, now: float) -> Envelope:
+        """Send a question and wait for its answer.
+
+        Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
+        """
+        index, known = self._take(f"ask:{to}:{message_type}")
+        reply = Envelope.from_wire(known.result) if known is not None else None
+        if reply is None:
+            reply = await self._ask(index, to, message_type, body, timeout_s, now)
+            self._steps[index] = Step(index, f"ask:{to}:{message_type}", list(reply))
+        if reply.mode == "error":
+            if known is None:
+                del self._steps[index]
+            raise unpack(reply.type, unpack_plain(reply.body))
+        return reply
+
+    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Read from the blackboard."""
+        return await self._read(operation, "look", [operation, arguments])
+
+    async def find(self, query: dict[str, Any]) -> Any:
+        """Search the registry."""
+        return await self._read("find", "find", query)
+
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard at once; the same act of the same turn changes it once."""
+        index, _ = self._take(operation)
+        envelope, agent = self.delivery.envelope, self.delivery.agent
+        reads = self._claim_reads()
+        if reads:
+            await self._board.ask("step", [self.turn, reads])
+        payload = [operation, arguments, agent, f"{self.turn}:{index}", envelope.conversation]
+        return await self._board.ask("act", payload)
+
+    async def ledger(self, *request: Any) -> Any:
+        """Ask the ledger."""
+        return await self._board.ask("ledger", list(request))
+
+    def envelope(self, number: str, mode: Any, message_type: str, to: str, body: bytes, **more: Any) -> Envelope:
+        """An envelope that this turn sends; its id follows from the turn and ``number``."""
+        own = self.delivery.envelope
+        return Envelope(
+            id=derive_id(own.id, number),
+            mode=mode,
+            type=message_type,
+            sender=self.delivery.agent,
+            to=to,
+            body=body,
+            conversation=own.conversation,
+            cause=own.id,
+            trace=own.trace,
+            hops=own.hops + 1,
+            **{"taint": own.taint, **more},
+        )
+
+    async def _ask(
+        self, index: int, to: str, message_type: str, body: bytes, timeout_s: float, now: float
+    ) -> Envelope:
+        own = self.delivery.envelope
+        deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
+        number = f"ask:{index}:{self.round}"
+        envelope = self.envelope(number, "ask", message_type, to, body, deadline=deadline)
+        answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+        self._asks[envelope.id] = answer
+        step = [index, f"ask:{to}:{message_type}"]
+        accepted = self._board.ask("send", [list(envelope), step, self._claim_reads()])
+        accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
+        try:
+            return await asyncio.wait_for(answer, max(0.0, deadline - now) + GRACE_S)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
+        finally:
+            self._asks.pop(envelope.id, None)
+
+    async def _read(self, key: str, request: str, payload: Any) -> Any:
+        index, known = self._take(key)
+        if known is not None:
+            return known.result
+        result = await self._board.ask(request, payload)
+        self._reads.append(Step(index, key, result))
+        return result
+
+    def _take(self, key: str) -> tuple[int, Step | None]:
+        index, self._next = self._next, self._next + 1
+        known = self._steps.get(index)
+        if known is not None and known.key != key:
+            raise NonDeterministic(
+                f"step {index} of turn {self.turn} was {known.key!r} and is now {key!r}: a handler may depend only on "
+                "its message, its state and ctx (not on the clock, random numbers, globals or set order)"
+            )
+        return index, known
+
+    def _claim_reads(self) -> list[Step]:
+        reads, self._reads = self._reads, []
+        self._steps.update((read.index, read) for read in reads)
+        return reads
+
+
+def _fail_if_refused(sent: asyncio.Future[Any], answer: asyncio.Future[Envelope]) -> None:
+    if sent.cancelled():
+        answer.cancel()
+    elif (error := sent.exception()) is not None and not answer.done():
+        answer.set_exception(error if isinstance(error, StigmergyError) else StigmergyError(str(error)))

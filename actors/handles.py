@@ -1,0 +1,285 @@
+"""Processes: where a service runs, and how it is reached. The only file that knows Ray.
+
+A service is a plain class with ``receive``, ``attach``, ``health`` and ``close``. `RayProcess` runs
+one in a Ray actor, `LocalProcess` in this process; both take and give the same bytes, so what would
+not survive the wire fails in a unit test as well.
+
+Rules (each from a measurement of Ray 2.60): actors are async and never ordered; their constructors
+do nothing; nothing is retried by Ray; every wait has an end; health is answered by a thread of its
+own (concurrency group ``ctl``), so a blocked service still answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Awaitable
+from typing import Any, Final, Protocol
+
+from stigmergy.protocols.codec import pack, unpack
+from stigmergy.protocols.errors import StigmergyError
+
+from .link import Handle, PeerGone, PeerUnavailable
+from .slot import Slot
+
+CALL_TIMEOUT_S: Final = 30.0
+"""A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
+
+OPEN_TIMEOUT_S: Final = 60.0
+"""Starting a service may read a long journal first."""
+
+POLL_S: Final = 20.0
+"""How long a poll of a driver waits for news before it returns empty-handed."""
+
+
+class Service(Protocol):
+    """What runs inside a process."""
+
+    async def receive(self, data: bytes) -> bytes:
+        """Take a peer's batch; return the batch that is ready for it; empty when the peer is unknown."""
+        ...
+
+    def attach(self, peer: str, handle: Handle) -> None:
+        """Learn how to reach a peer."""
+        ...
+
+    def health(self) -> dict[str, Any]:
+        """A few plain figures. Called from another thread: reads only, no locks."""
+        ...
+
+    async def close(self) -> None:
+        """Stop, and leave files closed."""
+        ...
+
+
+class Driver(Service, Protocol):
+    """A service in the user's own process, which actors cannot call."""
+
+    def deliver(self, data: bytes) -> None:
+        """Take a peer's batch and hand nothing back."""
+        ...
+
+
+class Process(Handle, Protocol):
+    """A running service, from outside."""
+
+    name: str
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """Build the service with ``factory`` (``module:function``, called with the configuration)."""
+        ...
+
+    async def attach(self, peer: str, process: Process) -> None:
+        """Tell the service how to reach a peer."""
+        ...
+
+    async def attach_driver(self, peer: str, driver: Driver) -> None:
+        """Connect the caller itself, which may not be callable from outside."""
+        ...
+
+    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
+        """The service's figures. Raises: PeerUnavailable when there is no answer in time, PeerGone."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the service in good order, then its process."""
+        ...
+
+    def kill(self) -> None:
+        """End the process at once."""
+        ...
+
+
+def build(factory: str, config: dict[str, Any]) -> Service:
+    """Call ``module:function`` with a configuration."""
+    module, _, function = factory.partition(":")
+    service: Service = getattr(importlib.import_module(module), function)(config)
+    return service
+
+
+class LocalProcess:
+    """A service in this process, behind the same bytes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._service: Service | None = None
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """See `Process.open`."""
+        self._service = build(factory, unpack(pack(config)))
+
+    async def receive(self, data: bytes) -> bytes:
+        """See `Handle.receive`."""
+        if self._service is None:
+            raise PeerGone(f"{self.name} is not running")
+        return await self._service.receive(data)
+
+    async def attach(self, peer: str, process: Process) -> None:
+        """See `Process.attach`."""
+        self._running().attach(peer, process)
+
+    async def attach_driver(self, peer: str, driver: Driver) -> None:
+        """See `Process.attach_driver`."""
+        self._running().attach(peer, driver)
+
+    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
+        """See `Process.health`."""
+        return self._running().health()
+
+    async def close(self) -> None:
+        """See `Process.close`."""
+        service, self._service = self._service, None
+        if service is not None:
+            await service.close()
+
+    def kill(self) -> None:
+        """Forget the service without a word to it, as a crash would."""
+        self._service = None
+
+    def _running(self) -> Service:
+        if self._service is None:
+            raise PeerGone(f"{self.name} is not running")
+        return self._service
+
+
+class _Shell:
+    """The Ray actor: one service, reached by bytes."""
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._slots: dict[str, Slot] = {}
+
+    async def open(self, factory: str, config: bytes) -> None:
+        self._service = build(factory, unpack(config))
+
+    async def receive(self, data: bytes) -> bytes:
+        return b"" if self._service is None else await self._service.receive(data)
+
+    async def attach(self, peer: str, actor: Any) -> None:
+        if self._service is not None:
+            self._service.attach(peer, _RayHandle(peer, actor))
+
+    async def attach_slot(self, peer: str) -> None:
+        if self._service is not None:
+            self._slots[peer] = Slot()
+            self._service.attach(peer, self._slots[peer])
+
+    async def poll(self, peer: str) -> list[bytes]:
+        slot = self._slots.get(peer)
+        return [] if slot is None else await slot.collect(POLL_S)
+
+    async def close(self) -> None:
+        service, self._service = self._service, None
+        if service is not None:
+            await service.close()
+
+    def health(self) -> bytes:
+        return pack({} if self._service is None else self._service.health())
+
+
+class _RayHandle:
+    """The `Handle` of a Ray actor."""
+
+    def __init__(self, name: str, actor: Any) -> None:
+        self.name = name
+        self.actor = actor
+
+    async def receive(self, data: bytes) -> bytes:
+        back: bytes = await reach(self.name, self.actor.receive.remote(data), CALL_TIMEOUT_S)
+        return back
+
+
+class RayProcess(_RayHandle):
+    """A service in a Ray actor of its own."""
+
+    def __init__(self, name: str, resources: dict[str, Any] | None = None) -> None:
+        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them; nothing by default."""
+        import ray
+
+        wanted = resources or {}
+        options: dict[str, Any] = {
+            "num_cpus": wanted.get("cpus", 0),
+            "num_gpus": wanted.get("gpus", 0),
+            "max_restarts": 0,
+            "max_task_retries": 0,
+            "concurrency_groups": {"ctl": 1},
+        }
+        if wanted.get("runtime_env"):
+            options["runtime_env"] = wanted["runtime_env"]
+        super().__init__(name, ray.remote(**options)(_Shell).remote())
+        self._poller: asyncio.Task[None] | None = None
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """See `Process.open`."""
+        await reach(self.name, self.actor.open.remote(factory, pack(config)), OPEN_TIMEOUT_S)
+
+    async def attach(self, peer: str, process: Process) -> None:
+        """See `Process.attach`."""
+        actor = getattr(process, "actor", None)
+        await reach(self.name, self.actor.attach.remote(peer, actor), CALL_TIMEOUT_S)
+
+    async def attach_driver(self, peer: str, driver: Driver) -> None:
+        """See `Process.attach_driver`: a driver is no actor, so it polls."""
+        await reach(self.name, self.actor.attach_slot.remote(peer), CALL_TIMEOUT_S)
+        self._poller = asyncio.get_running_loop().create_task(self._poll(peer, driver))
+
+    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
+        """See `Process.health`."""
+        figures: dict[str, Any] = unpack(
+            await reach(self.name, self.actor.health.options(concurrency_group="ctl").remote(), timeout_s)
+        )
+        return figures
+
+    async def close(self) -> None:
+        """See `Process.close`."""
+        if self._poller is not None:
+            self._poller.cancel()
+        try:
+            await reach(self.name, self.actor.close.remote(), CALL_TIMEOUT_S)
+        except (PeerGone, PeerUnavailable):
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """See `Process.kill`."""
+        import ray
+
+        ray.kill(self.actor)
+
+    async def _poll(self, peer: str, driver: Driver) -> None:
+        try:
+            while True:
+                for data in await reach(self.name, self.actor.poll.remote(peer), POLL_S + CALL_TIMEOUT_S):
+                    driver.deliver(data)
+        except (PeerGone, PeerUnavailable):
+            return  # the link to this process notices for itself, and says so
+
+
+async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:
+    """Await a Ray call. Raises: PeerUnavailable (unknown whether it ran), PeerGone."""
+    import ray
+
+    try:
+        return await asyncio.wait_for(_as_future(call), timeout_s)
+    except TimeoutError:
+        raise PeerUnavailable(f"{name} did not answer within {timeout_s:g} s") from None
+    except ray.exceptions.ActorUnavailableError as why:
+        raise PeerUnavailable(f"{name}: {_first_line(why)}") from None
+    except ray.exceptions.RayTaskError as why:
+        if isinstance(why.cause, StigmergyError):
+            raise why.cause from None
+        raise PeerGone(f"{name} failed: {_last_line(why)}") from None
+    except ray.exceptions.RayError as why:
+        raise PeerGone(f"{name}: {_first_line(why)}") from None
+
+
+async def _as_future(call: Awaitable[Any]) -> Any:
+    return await call
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]

@@ -1,0 +1,239 @@
+"""Links carry frames between processes: many frames in one call, a bounded number of calls at once.
+
+What is ready when a call can be made goes into that call; nothing waits for a timer. Answers that
+are ready when the peer's call ends ride back in its return value.
+
+A frame is ``(verb, ticket, name, payload)``: verb 0 tells, 1 asks, 2 answers, 3 answers with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, pack, unpack
+
+from .channel import Channel, Frame, open_batch
+
+TELL: Final = 0
+ASK: Final = 1
+ANSWER: Final = 2
+ERROR: Final = 3
+
+WINDOW: Final = 4
+"""Calls in flight on one link. Two keep both ends busy; four ride out an uneven moment."""
+
+RETRY_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Waits before a batch is sent again to a peer that may come back; then the peer counts as lost."""
+
+SILENCE_S: Final = 2.0
+"""How long a batch may stay unconfirmed while nothing is in flight."""
+
+
+class PeerUnavailable(StigmergyError):
+    """The peer did not confirm; whether it got the batch is unknown. Send the same batch again."""
+
+
+class PeerGone(StigmergyError):
+    """The peer's process has ended and will not come back under this name."""
+
+
+class Handle(Protocol):
+    """The far end of a link, wherever it lives."""
+
+    async def receive(self, data: bytes) -> bytes:
+        """Hand a batch over; return the batch that came back. Raises: PeerUnavailable, PeerGone."""
+        ...
+
+
+class Link:
+    """A peer as seen from here. All methods are called on the owner's event loop."""
+
+    def __init__(self, me: str, peer: str, handle: Handle, on_lost: Callable[[str, str], None]) -> None:
+        """``on_lost(peer, reason)`` is called once, when the peer counts as lost."""
+        self.peer = peer
+        self._handle = handle
+        self._channel = Channel(me)
+        self._on_lost = on_lost
+        self._calls: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._silent = (0, 0.0)
+        """The oldest unconfirmed batch, and since when."""
+        self._flushing = False
+        self._tickets = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self.lost = False
+        self.on_frames: Callable[[Link, list[Frame]], None] = _ignore
+        """Set by the owner: takes the peer's frames that are not answers."""
+
+    def tell(self, name: str, payload: Any = None) -> None:
+        """Send a frame that wants no answer."""
+        self._put((TELL, 0, name, payload))
+
+    def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
+        """Send a frame and get a future for its answer; it raises what the peer raised."""
+        self._tickets += 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.lost:
+            future.set_exception(PeerGone(f"{self.peer} is gone"))
+            return future
+        self._waiting[self._tickets] = future
+        self._put((ASK, self._tickets, name, payload))
+        return future
+
+    async def call(self, name: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
+        """Ask and wait. Raises: DeadlineExceeded after ``timeout_s`` (30 s), or what the peer raised."""
+        try:
+            return await asyncio.wait_for(self.ask(name, payload), timeout_s)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self.peer} did not answer {name!r} within {timeout_s:g} s") from None
+
+    def answer(self, ticket: int, value: Any) -> None:
+        """Answer a peer's ask."""
+        if ticket:
+            self._put((ANSWER, ticket, "", value))
+
+    def fail(self, ticket: int, error: BaseException) -> None:
+        """Answer a peer's ask with an error."""
+        self.refuse(ticket, list(pack(error)))
+
+    def refuse(self, ticket: int, packed: list[Any]) -> None:
+        """Answer a peer's ask with an error that is packed already."""
+        if ticket:
+            self._put((ERROR, ticket, "", packed))
+
+    def inbound(self, number: int, confirmed: int, frames: list[Frame]) -> list[Frame]:
+        """Take in a batch; settle the answers in it and return the rest, in order."""
+        rest = []
+        for frame in self._channel.accept(number, confirmed, frames):
+            verb, ticket, _, payload = frame
+            if verb == ANSWER or verb == ERROR:
+                future = self._waiting.pop(ticket, None)
+                if future is not None and not future.done():
+                    if verb == ANSWER:
+                        future.set_result(payload)
+                    else:
+                        future.set_exception(unpack(*payload))
+            else:
+                rest.append(frame)
+        return rest
+
+    def take(self) -> bytes:
+        """What is ready for the peer, to ride back in the return value of its own call."""
+        return self._channel.batch()
+
+    def resend_if_silent(self, now: float) -> None:
+        """Send again what the peer has not confirmed for 2 s: the call that carried it may be lost.
+
+        ``now`` is monotonic seconds. Call it about every quarter of a second.
+        """
+        oldest = self._channel.oldest_unconfirmed
+        if oldest != self._silent[0] or self._in_flight:
+            self._silent = (oldest, now)
+        elif oldest and now - self._silent[1] >= SILENCE_S and not self.lost:
+            self._silent = (0, now)
+            for data in self._channel.unconfirmed_batches():
+                self._start(data)
+
+    def close(self, reason: str = "closed") -> None:
+        """Fail what waits for answers and send no more."""
+        if self.lost:
+            return
+        self.lost = True
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(PeerGone(f"{self.peer}: {reason}"))
+                future.exception()  # whoever waits has its own reference; nobody waiting is fine too
+        for call in self._calls:
+            call.cancel()
+
+    def _put(self, frame: Frame) -> None:
+        if self.lost:
+            return
+        self._channel.put(frame)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        while self._channel.waiting and self._in_flight < WINDOW and not self.lost:
+            self._start(self._channel.batch())
+
+    def _start(self, data: bytes) -> None:
+        self._in_flight += 1
+        call = asyncio.get_running_loop().create_task(self._call(data))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, data: bytes) -> None:
+        back = await self._exchange(data)
+        self._in_flight -= 1
+        if back is not None:
+            _, number, confirmed, frames = open_batch(back)
+            rest = self.inbound(number, confirmed, frames)
+            if rest:
+                self.on_frames(self, rest)
+            self._flush()
+
+    async def _exchange(self, data: bytes) -> bytes | None:
+        """Make one call, again while the peer may come back. None when it is lost."""
+        for pause in (*RETRY_S, None):
+            try:
+                back = await self._handle.receive(data)
+            except PeerUnavailable as why:
+                if pause is None:
+                    self._give_up(str(why))
+                    return None
+                await asyncio.sleep(pause)
+            except StigmergyError as why:
+                self._give_up(str(why))
+                return None
+            else:
+                if not back:
+                    self._give_up("it does not know us any more")
+                return back or None
+        return None
+
+    def _give_up(self, reason: str) -> None:
+        if not self.lost:
+            self.close(reason)
+            self._on_lost(self.peer, reason)
+
+
+def _ignore(_link: Link, _frames: list[Frame]) -> None:
+    return None
+
+
+class Endpoint:
+    """A process's end of all its links."""
+
+    def __init__(self, name: str, on_frames: Callable[[Link, list[Frame]], None]) -> None:
+        self.name = name
+        self.links: dict[str, Link] = {}
+        self._on_frames = on_frames
+
+    def connect(self, peer: str, handle: Handle, on_lost: Callable[[str, str], None]) -> Link:
+        """Open the link to a peer."""
+        link = Link(self.name, peer, handle, on_lost)
+        link.on_frames = self._on_frames
+        self.links[peer] = link
+        return link
+
+    def disconnect(self, peer: str, reason: str = "closed") -> None:
+        """Close the link to a peer and forget it."""
+        link = self.links.pop(peer, None)
+        if link is not None:
+            link.close(reason)
+
+    def arrive(self, data: bytes) -> Link | None:
+        """Take in a peer's batch. Returns its link, or None when the peer is not connected (fenced)."""
+        peer, number, confirmed, frames = open_batch(data)
+        link = self.links.get(peer)
+        if link is not None:
+            rest = link.inbound(number, confirmed, frames)
+            if rest:
+                self._on_frames(link, rest)
+        return link

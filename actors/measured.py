@@ -1,0 +1,49 @@
+"""What a kind has shown so far: how often it was asked, how often it succeeded, how long it took, what it cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+
+from stigmergy.protocols.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Running sums over the turns of one kind. What was never measured is None, not zero."""
+
+    calls: int = 0
+    ok: int = 0
+    latency_s: float = 0.0
+    priced: int = 0
+    """Calls whose cost is known."""
+    usd: float = 0.0
+
+    def add(self, *, ok: bool, latency_s: float, usd: float | None = None) -> Measured:
+        """One call more. Raises: UsageError for what is negative or not finite."""
+        for name, value in (("latency_s", latency_s), ("usd", usd or 0.0)):
+            if not (math.isfinite(value) and value >= 0):
+                raise UsageError(f"{name} of an outcome is {value!r}; give a finite number, 0 or more")
+        known = usd is not None
+        return Measured(
+            self.calls + 1, self.ok + ok, self.latency_s + latency_s, self.priced + known, self.usd + (usd or 0.0)
+        )
+
+    @property
+    def success(self) -> float:
+        """Expected share of successes: (ok + 1) / (calls + 2), Laplace's rule, so that one lucky call is no 100 %."""
+        return (self.ok + 1) / (self.calls + 2)
+
+    @property
+    def mean_latency_s(self) -> float | None:
+        """Seconds a call took."""
+        return self.latency_s / self.calls if self.calls else None
+
+    @property
+    def mean_usd(self) -> float | None:
+        """USD a call cost, over those whose cost is known."""
+        return self.usd / self.priced if self.priced else None
+
+    def to_plain(self) -> list[int | float]:
+        """As msgpack-able data."""
+        return list(astuple(self))

@@ -1,0 +1,38 @@
+"""A slot: the handle of a peer that can call but not be called, such as a driver on Ray.
+
+What is sent to it waits here until the peer fetches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from stigmergy.protocols.codec import pack
+
+
+class Slot:
+    """A `Handle` whose far end comes and collects."""
+
+    def __init__(self) -> None:
+        self._batches: list[bytes] = []
+        self._news = asyncio.Event()
+
+    async def receive(self, data: bytes) -> bytes:
+        """Leave a batch. The confirmation comes with the peer's next batch, so this returns a bare one."""
+        self._batches.append(data)
+        self._news.set()
+        return _NOTHING
+
+    async def collect(self, wait_s: float) -> list[bytes]:
+        """Everything that is here; waits up to ``wait_s`` for something to come."""
+        if not self._batches:
+            try:
+                await asyncio.wait_for(self._news.wait(), wait_s)
+            except TimeoutError:
+                return []
+        self._news.clear()
+        batches, self._batches = self._batches, []
+        return batches
+
+
+_NOTHING = pack(("", 0, 0, ()))

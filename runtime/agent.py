@@ -1,0 +1,211 @@
+"""Agents: a class per kind, a handler per message type.
+
+    class Librarian(Agent):
+        \"\"\"Answers from the shelf it was given.\"\"\"
+        skills = [Skill(id="lookup", description="Finds the passage that answers a question")]
+
+        @handles
+        async def lookup(self, question: Question, ctx: Context) -> Answer: ...
+
+An agent handles one message at a time. What it must remember lives in ``self.state``, which is kept
+with each turn; any other attribute is a cache that may be gone at the next message.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, get_type_hints, overload
+
+from pydantic import BaseModel, ConfigDict
+
+from stigmergy.protocols.card import AgentCard, Skill
+from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.ids import AgentId
+from stigmergy.protocols.kind import KindSpec, Resources
+from stigmergy.protocols.message import Message
+
+_MARK: Final = "__stigmergy_handles__"
+
+_CHANGEABLE: Final = frozenset(
+    {"kind", "pool", "mailbox", "attempts", "turn_timeout_s", "reentrant", "topics", "resources"}
+)
+
+
+class State(BaseModel):
+    """Base of what an agent remembers. Assign to its fields; what changed is kept when the turn commits."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class Agent:
+    """Base of every agent. Class attributes say how the kind is run; handlers say what it does."""
+
+    kind: ClassVar[str] = ""
+    """Name of the kind; by default the class name in kebab case: ``QualityAgent`` is ``quality-agent``."""
+    version: ClassVar[str] = "1.0.0"
+    skills: ClassVar[Sequence[Skill]] = ()
+    emits: ClassVar[Sequence[type[Message]]] = ()
+    """Message types that it sends besides its answers; they show on its card."""
+    topics: ClassVar[Sequence[str]] = ()
+    """Topics whose posts go to the kind: one agent of the pool gets each."""
+    pool: ClassVar[int] = 8
+    """How many agents share the messages that are addressed to the kind or to a skill of it; 8."""
+    mailbox: ClassVar[int] = 1_000
+    """Messages that may wait for one agent; 1,000."""
+    attempts: ClassVar[int] = 3
+    """How often a message is tried before it is dead-lettered; 3."""
+    turn_timeout_s: ClassVar[float] = 300.0
+    """A handler that runs longer is cancelled; 300 s."""
+    reentrant: ClassVar[bool] = False
+    """Whether it takes other messages while it waits in an ask."""
+    resources: ClassVar[Resources] = Resources()
+
+    state: Any = State()
+    """Annotate it with your own `State` class: ``state: Notes``."""
+    me: AgentId
+    """Who this is. Set before anything runs."""
+    settings: dict[str, Any]
+    """What ``swarm.add(..., settings=...)`` gave the kind. Set before anything runs."""
+
+    async def on_start(self) -> None:
+        """Runs in the host before the first message after an activation. An exception fails that message's turn."""
+
+    async def on_stop(self) -> None:
+        """Runs when the host forgets the agent or closes in good order. An exception is logged; a crash skips it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One handler of a kind."""
+
+    method: str
+    accepts: type[Message]
+    returns: type[Message] | None
+
+
+@overload
+def handles(what: type[Message]) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
+@overload
+def handles(what: Callable[..., Any]) -> Callable[..., Any]: ...
+
+
+def handles(what: Any) -> Any:
+    """Mark a method as the handler for the message type that its first parameter is annotated with.
+
+    ``@handles(Question)`` says it outright, where annotations cannot be resolved (classes made inside a function).
+    The method is called with the message and a `Context`, sync or async; what it returns answers an ask.
+    """
+    if isinstance(what, type) and issubclass(what, Message):
+        cls = what
+
+        def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+            setattr(function, _MARK, cls)
+            return function
+
+        return mark
+    setattr(what, _MARK, None)
+    return what
+
+
+def handlers_of(cls: type[Agent]) -> dict[str, Handler]:
+    """The handlers of a kind by message type. Raises: UsageError that names the handler and its fault."""
+    found: dict[str, Handler] = {}
+    for name, function in inspect.getmembers(cls, inspect.isfunction):
+        if not hasattr(function, _MARK):
+            continue
+        handler = _handler(cls, name, function)
+        twin = found.setdefault(handler.accepts.message_type, handler)
+        if twin is not handler:
+            raise UsageError(f"{cls.__name__}: {twin.method} and {name} both handle {handler.accepts.message_type}")
+    if not found:
+        raise UsageError(f"{cls.__name__} handles nothing: mark a method with @handles")
+    return found
+
+
+def kind_name(cls: type[Agent]) -> str:
+    """``kind``, or the class name in kebab case."""
+    return cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def state_class(cls: type[Agent]) -> type[BaseModel]:
+    """The class that ``state`` is annotated with. Raises: UsageError."""
+    for owner in cls.__mro__:
+        annotation = owner.__dict__.get("__annotations__", {}).get("state")
+        if annotation is None or owner is Agent:
+            continue
+        hint = annotation if isinstance(annotation, type) else _hints(owner, owner.__name__).get("state")
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            return hint
+        raise UsageError(f"{owner.__name__}.state must be annotated with a class derived from State")
+    return State
+
+
+def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes: Any) -> KindSpec:
+    """Everything other processes need to know about a kind. ``changes`` replace class attributes.
+
+    Raises: UsageError, InvalidName, InvalidCard.
+    """
+    unknown = changes.keys() - _CHANGEABLE
+    if unknown:
+        raise UsageError(
+            f"{cls.__name__} has no option {sorted(unknown)[0]!r}; known are {', '.join(sorted(_CHANGEABLE))}"
+        )
+    handlers = handlers_of(cls)
+    name = changes.pop("kind", None) or kind_name(cls)
+    accepts = [handler.accepts for handler in handlers.values()]
+    emits = {h.returns.message_type: h.returns for h in handlers.values() if h.returns is not None}
+    emits |= {message.message_type: message for message in cls.emits}
+    card = AgentCard.for_kind(
+        name,
+        inspect.cleandoc(cls.__doc__ or cls.__name__),
+        skills=cls.skills,
+        version=cls.version,
+        accepts=accepts,
+        emits=list(emits.values()),
+    )
+    options = {option: getattr(cls, option) for option in _CHANGEABLE - {"kind"}} | changes
+    return KindSpec(
+        name=name,
+        module=module,
+        qualname=cls.__qualname__,
+        card=card.to_plain(),
+        accepts=tuple(handlers),
+        skills=tuple(skill.id for skill in card.skills),
+        settings=settings,
+        **{**options, "topics": tuple(options["topics"])},
+    )
+
+
+
+def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handler:
+    where = f"{cls.__name__}.{name}"
+    parameters = list(inspect.signature(function).parameters)
+    if len(parameters) != 3:
+        raise UsageError(f"{where} must take exactly (self, message, ctx)")
+    accepts = getattr(function, _MARK)
+    hints = _hints(function, where) if accepts is None else _lenient_hints(function)
+    accepts = accepts or hints.get(parameters[1])
+    if not (isinstance(accepts, type) and issubclass(accepts, Message)):
+        raise UsageError(f"{where}: annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)")
+    returns = hints.get("return")
+    return Handler(name, accepts, returns if isinstance(returns, type) and issubclass(returns, Message) else None)
+
+
+def _hints(target: Any, where: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(target)
+    except NameError as why:
+        raise UsageError(
+            f"{where}: annotation {why.name!r} cannot be found from its module; define the class at module level, "
+            "or write @handles(ThatClass)"
+        ) from None
+
+
+def _lenient_hints(target: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(target)
+    except NameError:
+        return {}

@@ -1,0 +1,89 @@
+"""Apps: what ``stigmergy run`` runs. A folder with an ``app.py`` that defines ``app = App(...)``.
+
+An app declares its options as a pydantic model, which become flags of the command line (``route_only``
+is ``--route-only``), and one coroutine that does the work on a `Stage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from stigmergy.protocols.budget import Budget
+
+from .swarm import Plant, Swarm
+from .thinking import ModelSpec
+
+O = TypeVar("O", bound=BaseModel)
+
+
+class Options(BaseModel):
+    """Base of an app's options. A field's description is its help."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for people."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an app came to."""
+
+    report: dict[str, Any]
+    """Plain data: the object that ``--json`` prints."""
+    tables: tuple[Table, ...] = ()
+    """The same for people."""
+    notes: tuple[str, ...] = ()
+    """Lines below the tables, such as the path of a picture."""
+    stop_reason: str = "done"
+    """``done``; or ``budget``, ``loop``, ``failure``, ``user``: then the result is partial."""
+
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what is being done)."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the command line decided, for an app to build its swarm with."""
+
+    budget: Budget = Budget()
+    journal: str | None = None
+    """Folder for run folders; None keeps nothing."""
+    plant: Plant = Plant()
+    seed: int = 0
+    progress: Progress = lambda _done, _total, _text: None
+    on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _data: None
+
+    def swarm(self, *, models: Mapping[str, ModelSpec] | None = None, seed: int | None = None) -> Swarm:
+        """A swarm as the command line wants it."""
+        return Swarm(
+            budget=self.budget,
+            journal=self.journal,
+            seed=self.seed if seed is None else seed,
+            models=models,
+            plant=self.plant,
+            on_event=self.on_event,
+        )
+
+
+@dataclass(frozen=True)
+class App(Generic[O]):
+    """A program for a swarm."""
+
+    name: str
+    summary: str
+    """One line for ``--help``."""
+    options: type[O]
+    main: Callable[[O, Stage], Awaitable[Outcome]]
+    """Does the work. Bad input: raise UsageError before anything is written."""

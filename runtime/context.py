@@ -1,0 +1,220 @@
+"""The context: an agent's whole world during one turn.
+
+What goes through it is journaled, budgeted, traced and can be replayed; so a handler needs neither
+the clock nor random numbers nor globals of its own. Calls that are awaited happen now and are
+recorded; the others are part of the turn: they happen when it commits, or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from stigmergy.actors.desk import Desk
+from stigmergy.protocols.envelope import Envelope, Mode
+from stigmergy.protocols.errors import Malformed
+from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
+from stigmergy.protocols.message import Done, Message, decode, encode
+from stigmergy.protocols.turn import Write
+
+from .views import Claims, Facts, Trail
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from .models.port import ModelMessage, ModelReply
+    from .thinking import Thinking
+
+R = TypeVar("R", bound=Message)
+
+ASK_TIMEOUT_S = 30.0
+"""How long an ask waits by default."""
+
+
+class Context:
+    """What a handler gets beside its message."""
+
+    def __init__(self, desk: Desk, thinking: Thinking, log: FilteringBoundLogger, seed: int) -> None:
+        self._desk = desk
+        self._thinking = thinking
+        self._seed = seed
+        self._random: random.Random | None = None
+        self._numbers = 0
+        self._sends: list[Envelope] = []
+        self._writes: list[Write] = []
+        self._taint: tuple[str, ...] = desk.delivery.envelope.taint
+        self.log = log
+        """A structlog logger that knows agent, conversation and trace."""
+        self.facts = Facts(desk)
+        """Versioned values on the blackboard."""
+
+    # -- who, when, why ----------------------------------------------------------------------
+
+    @property
+    def me(self) -> AgentId:
+        """This agent."""
+        return AgentId.parse(self._desk.delivery.agent)
+
+    @property
+    def sender(self) -> str:
+        """Who sent the message: ``kind/key``."""
+        return self._desk.delivery.envelope.sender
+
+    @property
+    def conversation(self) -> str:
+        """What everything caused by one outside request shares."""
+        return self._desk.delivery.envelope.conversation
+
+    @property
+    def envelope(self) -> Envelope:
+        """The message's envelope."""
+        return self._desk.delivery.envelope
+
+    @property
+    def attempt(self) -> int:
+        """How often this message has been tried, from 1."""
+        return self._desk.attempt
+
+    @property
+    def now(self) -> float:
+        """Unix seconds when the message was accepted: the same on every attempt."""
+        return self._desk.delivery.accepted_at
+
+    @property
+    def random(self) -> random.Random:
+        """Random numbers of this turn, the same on every attempt and for the same seed of the run."""
+        if self._random is None:
+            self._random = random.Random(derive_id(self._seed, self._desk.delivery.agent, self._desk.turn))
+        return self._random
+
+    @property
+    def taint(self) -> tuple[str, ...]:
+        """Where untrusted content came from that this turn has seen: ``user``, ``tool``, ``web``, ``peer``."""
+        return self._taint
+
+    def mark(self, origin: str) -> None:
+        """Mark what this turn sends from now on as touched by content of that origin."""
+        if origin not in self._taint:
+            self._taint = (*self._taint, check_name(origin, "origin"))
+
+    # -- messages ----------------------------------------------------------------------------
+
+    @overload
+    async def ask(self, to: str | AgentId, message: Message, *, timeout_s: float = ...) -> Done: ...
+    @overload
+    async def ask(self, to: str | AgentId, message: Message, *, reply: type[R], timeout_s: float = ...) -> R: ...
+    async def ask(
+        self, to: str | AgentId, message: Message, *, reply: type[Any] = Done, timeout_s: float = ASK_TIMEOUT_S
+    ) -> Any:
+        """Send a question and wait for the answer.
+
+        ``to`` is an agent (``kind/key``), a kind (its least busy agent answers), or ``skill("...")``. The wait ends
+        after ``timeout_s``, 30 s, or when the asker's own deadline passes. While it waits, this agent takes no other
+        message unless its kind is reentrant.
+
+        Raises: DeadlineExceeded, NoSuchAgent, UnknownMessage, Malformed (the answer is of another type),
+            Quarantined, and what the answerer raised.
+        """
+        answer = await self._desk.ask(
+            check_address(str(to)), message.message_type, encode(message), timeout_s, time.time()
+        )
+        for origin in answer.taint:
+            self.mark(origin)
+        if answer.type != reply.message_type:
+            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
+        return decode(reply, answer.body)
+
+    def tell(self, to: str | AgentId, message: Message) -> None:
+        """Send a message when the turn commits."""
+        self._send("tell", check_address(str(to)), message)
+
+    def post(self, topic: str, message: Message) -> None:
+        """Put a message on a topic when the turn commits; everybody who follows it gets it, except the poster."""
+        self._send("post", check_name(topic, "topic"), message)
+
+    async def follow(self, topic: str) -> None:
+        """From now on get every post of a topic. A name ending in ``*`` means all topics that begin so."""
+        await self._desk.act("topics.subscribe", {"topic": topic})
+
+    async def unfollow(self, topic: str) -> None:
+        """Get no more posts of a topic."""
+        await self._desk.act("topics.unsubscribe", {"topic": topic})
+
+    async def find(
+        self, *, skill: str | None = None, tag: str | None = None, accepts: type[Message] | None = None
+    ) -> list[str]:
+        """Kinds that have a skill, a tag, or accept a message type; the best first."""
+        query = {"skill": skill, "tag": tag, "accepts": accepts.message_type if accepts else None}
+        found = await self._desk.find({name: value for name, value in query.items() if value is not None})
+        return [match["kind"] for match in found]
+
+    # -- the blackboard ----------------------------------------------------------------------
+
+    def trail(self, name: str) -> Trail:
+        """A trail, to read it or to change it at once."""
+        return Trail(self._desk, name)
+
+    def claims(self, queue: str) -> Claims:
+        """A queue of work items."""
+        return Claims(self._desk, queue)
+
+    def write(self, key: str, value: Any) -> None:
+        """Write a fact when the turn commits, whatever version it has then."""
+        self._writes.append(Write("facts", "facts.put", {"key": key, "value": value}))
+
+    def deposit(self, trail: str, amounts: Mapping[str, float], *, now: float | None = None) -> None:
+        """Lay a trail when the turn commits: add to its keys. Deposits commute."""
+        self._writes.append(Write("trails", "trails.deposit", {"trail": trail, "amounts": dict(amounts), "now": now}))
+
+    def blend(self, trail: str, keys: Sequence[str], toward: float, rate: float, *, now: float | None = None) -> None:
+        """Move keys of a trail towards a value when the turn commits: ``(1 - rate) * v + rate * toward``."""
+        arguments = {"trail": trail, "keys": list(keys), "toward": toward, "rate": rate, "now": now}
+        self._writes.append(Write("trails", "trails.blend", arguments))
+
+    # -- thinking and doing ------------------------------------------------------------------
+
+    async def model(self, role: str, prompt: str | Sequence[ModelMessage], **options: Any) -> ModelReply:
+        """Ask the model that plays a role, for example ``"router"``. Reserved on the ledger first, recorded after.
+
+        Options: ``system``, ``output`` (a pydantic class), ``max_tokens`` (1,024), ``tools``, ``stop``, ``cache``
+        (``"5m"`` or ``"1h"``), ``timeout_s`` (120).
+
+        Raises: BudgetExhausted, UnknownPrice, ModelError, UsageError (no model plays that role).
+        """
+        return await self._thinking.ask(self._desk, role, prompt, options)
+
+    async def run(self, name: str, call: Callable[[], Any] | Callable[[], Awaitable[Any]]) -> Any:
+        """Do something outside the swarm and record its plain result, so that a replay does not do it again.
+
+        A plain function runs in a thread, so it may block. ``name`` must be the same on every attempt.
+        """
+
+        async def once() -> Any:
+            if asyncio.iscoroutinefunction(call):
+                return await call()
+            return await asyncio.to_thread(call)
+
+        return await self._desk.step(f"run:{check_name(name, 'step')}", once)
+
+    # -- for the performer -------------------------------------------------------------------
+
+    def answer(self, message: Message) -> None:
+        """Answer the ask that this turn handles, when it commits."""
+        own = self._desk.delivery.envelope
+        envelope = self._desk.envelope("reply", "reply", message.message_type, own.sender, encode(message))
+        self._sends.append(envelope._replace(reply_to=own.id, taint=self._taint))
+
+    def effects(self) -> tuple[tuple[Envelope, ...], tuple[Write, ...]]:
+        """What happens when the turn commits."""
+        return tuple(self._sends), tuple(self._writes)
+
+    def _send(self, mode: Mode, to: str, message: Message) -> None:
+        self._numbers += 1
+        self._sends.append(
+            self._desk.envelope(
+                f"send:{self._numbers}", mode, message.message_type, to, encode(message), taint=self._taint
+            )
+        )

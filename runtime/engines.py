@@ -1,0 +1,79 @@
+"""Engines: where the processes of a swarm run. Same classes, same bytes; only the walls differ."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Literal, Protocol
+
+from stigmergy.actors.handles import LocalProcess, Process, RayProcess
+
+EngineName = Literal["ray", "local"]
+
+
+class Engine(Protocol):
+    """Makes processes."""
+
+    async def start(self) -> None:
+        """Get ready. Raises: UsageError."""
+        ...
+
+    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:
+        """A new process; its service is opened by the caller."""
+        ...
+
+    def hosts(self) -> int:
+        """How many hosts share the work by default."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class LocalEngine:
+    """Everything in this process, without Ray: tests and small simulations."""
+
+    async def start(self) -> None:
+        """See `Engine.start`."""
+
+    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:  # noqa: ARG002 - one process
+        """See `Engine.process`."""
+        return LocalProcess(name)
+
+    def hosts(self) -> int:
+        """One: a second one in the same process would only cost."""
+        return 1
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+
+
+class RayEngine:
+    """One Ray actor per process, on this machine or on a cluster."""
+
+    def __init__(self, address: str = "local") -> None:
+        from stigmergy.actors.cluster import Cluster
+
+        self._cluster = Cluster(address, os.cpu_count() or 2)
+
+    async def start(self) -> None:
+        """See `Engine.start`."""
+        self._cluster.start()
+
+    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:
+        """See `Engine.process`."""
+        return RayProcess(name, resources)
+
+    def hosts(self) -> int:
+        """One for each core, at most 4: agents are packed."""
+        return min(4, os.cpu_count() or 2)
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+        await asyncio.to_thread(self._cluster.stop)
+
+
+def engine_of(name: EngineName, address: str) -> Engine:
+    """The engine of that name."""
+    return LocalEngine() if name == "local" else RayEngine(address)

@@ -1,0 +1,200 @@
+"""The performer: makes agents from their classes and runs one handler at a time. Lives in a host.
+
+A turn is pure in this sense: message, state and what the desk answers go in, a `Turn` comes out;
+nothing that the handler did is visible before the board has committed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from stigmergy.actors.desk import Desk
+from stigmergy.protocols import codec
+from stigmergy.protocols.errors import (
+    BudgetError,
+    DeadlineExceeded,
+    DeliveryError,
+    Fenced,
+    HandlerFailed,
+    Malformed,
+    ModelRefused,
+    NonDeterministic,
+    StigmergyError,
+    SwarmStopped,
+    UsageError,
+    WireError,
+    pack,
+)
+from stigmergy.protocols.ids import AgentId
+from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.message import Done, Message, MessageTypes
+from stigmergy.protocols.turn import Turn
+
+from .agent import Agent, Handler, handlers_of, state_class
+from .context import Context
+from .logs import LogFile
+from .thinking import ModelSpec, Thinking
+
+FINAL: Final = (
+    UsageError,
+    WireError,
+    BudgetError,
+    DeliveryError,
+    ModelRefused,
+    NonDeterministic,
+    SwarmStopped,
+    Fenced,
+)
+"""Errors that another attempt would only meet again."""
+
+MAX_TRACE: Final = 8_192
+"""Characters of a traceback that travel with a failed turn."""
+
+
+@dataclass(slots=True)
+class Troupe:
+    """One kind, ready to act."""
+
+    cls: type[Agent]
+    handlers: dict[str, Handler]
+    state: type[BaseModel]
+    spec: KindSpec
+
+
+@dataclass(slots=True)
+class Live:
+    """An activated agent and the state it last committed."""
+
+    agent: Agent
+    saved: bytes
+
+
+def open_performer(config: dict[str, Any]) -> AgentPerformer:
+    """Build from a host's configuration: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``."""
+    for path in reversed(config["paths"]):
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
+    log = logs.logger(host=config["name"])
+    models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
+    troupes = {spec.name: _troupe(spec) for spec in map(KindSpec.from_plain, config["kinds"])}
+    return AgentPerformer(troupes, Thinking(models, time.time(), log), logs, config)
+
+
+class AgentPerformer:
+    """Runs the handlers of agents. See `stigmergy.actors.host.Performer`."""
+
+    def __init__(
+        self, troupes: dict[str, Troupe], thinking: Thinking, logs: LogFile, config: dict[str, Any]
+    ) -> None:
+        self._troupes = troupes
+        self._thinking = thinking
+        self._logs = logs
+        self._log = logs.logger(host=config["name"])
+        self._seed = config["seed"]
+        self._live: dict[str, Live] = {}
+        types = [handler.accepts for troupe in troupes.values() for handler in troupe.handlers.values()]
+        self._types = MessageTypes(types)
+
+    async def perform(self, desk: Desk, state: bytes | None) -> Turn:
+        """See `Performer.perform`."""
+        began = time.perf_counter()
+        delivery = desk.delivery
+        kind = delivery.agent.partition("/")[0]
+        base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
+        try:
+            troupe = self._troupes[kind]
+            live = self._live.get(delivery.agent) or await self._activate(troupe, delivery.agent, state)
+            async with asyncio.timeout(troupe.spec.turn_timeout_s):
+                sends, writes = await self._handle(troupe, live, desk)
+            saved = codec.pack(live.agent.state.model_dump(mode="json"))
+        except TimeoutError:
+            text = f"{delivery.agent} took longer than {self._troupes[kind].spec.turn_timeout_s:g} s"
+            return self._failed(base, DeadlineExceeded(text), began)
+        except StigmergyError as error:
+            return self._failed(base, error, began)
+        except Exception as error:  # noqa: BLE001 - user code may raise anything; it becomes a failed turn
+            return self._failed(base, error, began)
+        changed = saved != live.saved
+        live.saved = saved
+        return base._replace(
+            sends=sends,
+            writes=writes,
+            state=saved if changed else None,
+            seconds=time.perf_counter() - began,
+        )
+
+    def passivate(self, agent: str) -> None:
+        """See `Performer.passivate`."""
+        self._live.pop(agent, None)
+
+    async def close(self) -> None:
+        """See `Performer.close`."""
+        for name, live in self._live.items():
+            try:
+                await live.agent.on_stop()
+            except Exception:  # noqa: BLE001 - one bad farewell must not keep the others from theirs
+                self._log.exception("on_stop_failed", agent=name)
+        await self._thinking.close()
+        self._logs.close()
+
+    async def _handle(self, troupe: Troupe, live: Live, desk: Desk) -> Any:
+        envelope = desk.delivery.envelope
+        handler = troupe.handlers[envelope.type]
+        message = self._types.decode(envelope.type, envelope.body)
+        log = self._log.bind(agent=desk.delivery.agent, conversation=envelope.conversation, trace_id=envelope.trace_id)
+        ctx = Context(desk, self._thinking, log, self._seed)
+        answer = getattr(live.agent, handler.method)(message, ctx)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if envelope.mode == "ask":
+            if answer is not None and not isinstance(answer, Message):
+                raise UsageError(f"{troupe.cls.__name__}.{handler.method} returned {type(answer).__name__}, no Message")
+            ctx.answer(answer if answer is not None else Done())
+        return ctx.effects()
+
+    async def _activate(self, troupe: Troupe, name: str, state: bytes | None) -> Live:
+        agent = troupe.cls()
+        agent.me = AgentId.parse(name)
+        agent.settings = dict(troupe.spec.settings)
+        try:
+            agent.state = troupe.state() if state is None else troupe.state.model_validate(codec.unpack(state))
+        except ValidationError as why:
+            raise Malformed(f"the state of {name} does not fit {troupe.state.__name__}: {why.errors()[0]['msg']}") from None
+        await agent.on_start()
+        saved = codec.pack(agent.state.model_dump(mode="json"))
+        live = self._live[name] = Live(agent, saved)
+        return live
+
+    def _failed(self, base: Turn, error: Exception, began: float) -> Turn:
+        foreign = not isinstance(error, StigmergyError)
+        trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
+        wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error
+        self._log.warning("turn_failed", agent=base.agent, message=base.message, error=str(wrapped), trace=trace)
+        return base._replace(
+            outcome="failed",
+            error=pack(wrapped),
+            trace=trace,
+            retry=foreign or not isinstance(error, FINAL),
+            seconds=time.perf_counter() - began,
+        )
+
+
+def _troupe(spec: KindSpec) -> Troupe:
+    try:
+        found: Any = importlib.import_module(spec.module)
+        for name in spec.qualname.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as why:
+        raise UsageError(f"kind {spec.name}: cannot load {spec.module}:{spec.qualname} on this host: {why}") from None
+    return Troupe(found, handlers_of(found), state_class(found), spec)

@@ -1,0 +1,189 @@
+"""The shepherd: starts hosts, listens for their heartbeats, and replaces those that fall silent.
+
+The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); this file carries them out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from stigmergy.actors.handles import Process
+from stigmergy.actors.link import PeerGone, PeerUnavailable
+from stigmergy.actors.supervisor import Supervisor
+from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.ids import check_name
+from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Supervision
+
+from .engines import Engine
+
+STALLED_S: Final = 2.0
+"""A host whose loop has not turned for so long beyond its beat counts as silent, though its thread answers."""
+
+
+class Plan(NamedTuple):
+    """How one host is made."""
+
+    kinds: tuple[str, ...]
+    """What it runs; empty for every kind that shares hosts, one agent for a host of its own."""
+    resources: dict[str, Any]
+
+
+class Yard(NamedTuple):
+    """What the shepherd works with."""
+
+    engine: Engine
+    board: Process
+    call: Callable[..., Awaitable[Any]]
+    """Requests to the board."""
+    config: dict[str, Any]
+    """What every host is opened with, besides its name."""
+    on_event: Callable[[str, dict[str, Any]], None]
+
+
+class Shepherd:
+    """Keeps the hosts of one swarm alive."""
+
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+        self._supervisor = Supervisor(Supervision(), random.random)
+        self._plans: dict[str, Plan] = {}
+        self._up: dict[str, Process] = {}
+        """Processes by ``name.epoch``."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._first: dict[str, asyncio.Future[None]] = {}
+
+    async def begin(self, hosts: int) -> None:
+        """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
+        epochs = await self._yard.call("epochs")
+        self._supervisor = Supervisor(Supervision(), random.random, epochs)
+        for number in range(1, hosts + 1):
+            self._carry_out(self._plan(f"host-{number}", Plan((), {}), time.monotonic()))
+        self._spawn(self._watch())
+        await asyncio.gather(*self._first.values())
+
+    def host_for(self, agent: str, resources: dict[str, Any]) -> None:
+        """Start a host for one agent alone."""
+        name = check_name("own-" + agent.replace("/", "-"), "host")
+        if name not in self._plans:
+            self._carry_out(self._plan(name, Plan((agent,), resources), time.monotonic()))
+
+    async def close(self) -> None:
+        """Stop all hosts in good order."""
+        self._supervisor.stop(time.monotonic())
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
+        self._up.clear()
+
+    def _plan(self, name: str, plan: Plan, now: float) -> list[Decision]:
+        self._plans[name] = plan
+        self._first[name] = asyncio.get_running_loop().create_future()
+        return self._supervisor.add(ChildSpec(name), now)
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            if isinstance(decision, Start):
+                self._spawn(self._start(decision))
+            elif isinstance(decision, Stop):
+                self._spawn(self._stop(decision))
+            elif isinstance(decision, Kill):
+                self._end(decision.child, decision.epoch, "it did not answer")
+            elif isinstance(decision, GiveUp):
+                self._spawn(self._give_up(decision))
+
+    async def _start(self, start: Start) -> None:
+        await asyncio.sleep(start.after_s)
+        if not self._supervisor.wanted(start.child, start.epoch):
+            return
+        yard, plan, peer = self._yard, self._plans[start.child], f"{start.child}.{start.epoch}"
+        process = self._up[peer] = yard.engine.process(peer, plan.resources)
+        try:
+            await process.open("stigmergy.actors.host:open_host", {**yard.config, "name": peer})
+            await yard.board.attach(peer, process)
+            await process.attach("board", yard.board)
+            await yard.call("join", [start.child, list(plan.kinds), start.epoch])
+        except StigmergyError as error:
+            self._failed_to_start(start, error)
+            return
+        self._carry_out(self._supervisor.started(start.child, start.epoch, time.monotonic()))
+        yard.on_event("host_started", {"host": peer})
+        first = self._first[start.child]
+        if not first.done():
+            first.set_result(None)
+        await self._listen(start.child, start.epoch, process)
+
+    def _failed_to_start(self, start: Start, error: StigmergyError) -> None:
+        self._end(start.child, start.epoch, str(error))
+        first = self._first[start.child]
+        if isinstance(error, UsageError) and not first.done():
+            first.set_exception(error)
+            first.exception()
+        self._carry_out(self._supervisor.exited(start.child, start.epoch, Exit.CRASHED, time.monotonic()))
+
+    async def _listen(self, child: str, epoch: int, process: Process) -> None:
+        """Ask for signs of life until the host is gone or replaced."""
+        peer = f"{child}.{epoch}"
+        while peer in self._up:
+            try:
+                health = await process.health()
+            except PeerUnavailable:
+                health = None
+            except PeerGone as gone:
+                if self._up.pop(peer, None) is not None:
+                    await self._tell_lost(peer, str(gone))
+                    self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, time.monotonic()))
+                return
+            if health is not None and health.get("lost"):
+                self._end(child, epoch, health["lost"])
+                self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, time.monotonic()))
+                return
+            if health is not None and health.get("stalled_s", 0.0) < STALLED_S:
+                self._carry_out(self._supervisor.heartbeat(child, epoch, time.monotonic()))
+            await asyncio.sleep(1.0)
+
+    async def _stop(self, stop: Stop) -> None:
+        process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
+        if process is not None:
+            await _quietly(process.close())
+        self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, time.monotonic()))
+
+    def _end(self, child: str, epoch: int, reason: str) -> None:
+        peer = f"{child}.{epoch}"
+        process = self._up.pop(peer, None)
+        if process is not None:
+            process.kill()
+            self._spawn(self._tell_lost(peer, reason))
+
+    async def _tell_lost(self, peer: str, reason: str) -> None:
+        await _quietly(self._yard.call("lost", [peer, reason]))
+
+    async def _give_up(self, decision: GiveUp) -> None:
+        text = f"host {decision.child} was given up: {decision.reason}" if decision.child else decision.reason
+        for first in self._first.values():
+            if not first.done():
+                first.set_exception(UsageError(f"no host came up: {text}"))
+                first.exception()
+        if not decision.child:
+            await _quietly(self._yard.call("stop", ["failure", text]))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self._carry_out(self._supervisor.tick(time.monotonic()))
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _quietly(work: Awaitable[Any]) -> None:
+    """Wait for something whose failure changes nothing: the process is gone either way."""
+    try:
+        await work
+    except StigmergyError:
+        return

@@ -1,0 +1,343 @@
+"""The swarm: agents, blackboard, budget and watchdogs of one run, and the driver's way in.
+
+    async with Swarm(budget=Budget(usd=0.80, messages=10_000), journal="runs/") as swarm:
+        swarm.add(Librarian)
+        answer = await swarm.ask("librarian", Question(text="..."), reply=Answer)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from stigmergy.actors.handles import Process
+from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.protocols.budget import Budget, Spend
+from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
+from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
+from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.message import Done, Message, decode, encode
+
+from .agent import Agent, describe
+from .client import Client
+from .engines import Engine, EngineName, engine_of
+from .run_folder import RunFolder
+from .shepherd import Shepherd, Yard
+from .thinking import ModelSpec
+from .views import Claims, Facts, Trail, read_topic
+from .where import locate
+
+R = TypeVar("R", bound=Message)
+
+OUTSIDE = ("user",)
+"""What comes from outside is marked so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmReport:
+    """The figures of a swarm at one moment."""
+
+    messages: int
+    model_calls: int
+    tokens: int
+    usd: float
+    dead_letters: dict[str, int]
+    """By reason."""
+    stop_reason: str
+    """``""`` while it runs, ``done`` after a good end, else ``budget``, ``loop``, ``user`` or ``failure``."""
+    stop_text: str
+    journal: str
+    """Path of the run folder; empty when nothing is kept."""
+    digest: str
+    """Hash over everything that happened, without times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """How a swarm is housed; most swarms need none of it."""
+
+    engine: EngineName = "ray"
+    address: str = "local"
+    """Ray only: ``local`` starts Ray here; ``auto`` or ``host:port`` joins a cluster."""
+    hosts: int = 0
+    """Host processes; 0 means one per core, at most 4, and one on the local engine."""
+    durability: str = "fsync"
+    """``fsync`` survives power loss, ``process`` only the death of processes."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
+
+
+class Swarm:
+    """One run. Use it as an async context manager; kinds are added before or inside it."""
+
+    def __init__(
+        self,
+        *,
+        budget: Budget | None = None,
+        journal: str | Path | None = None,
+        engine: EngineName = "ray",
+        seed: int = 0,
+        models: Mapping[str, ModelSpec] | None = None,
+        plant: Plant | None = None,
+        on_event: Callable[[str, dict[str, Any]], None] | None = None,
+    ) -> None:
+        """``journal`` is the folder for run folders, or None to keep nothing. Raises: UsageError."""
+        self._budget = budget or Budget()
+        self._journal = None if journal is None else Path(journal)
+        self._plant = plant or Plant(engine=engine)
+        self._seed = seed
+        self._models = dict(models or {})
+        self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
+        self._kinds: dict[str, KindSpec] = {}
+        self._budgets: dict[str, Budget] = {}
+        self._paths: list[str] = []
+        self._engine: Engine | None = None
+        self._board: Process | None = None
+        self._client: Client | None = None
+        self._shepherd: Shepherd | None = None
+        self._hosting = False
+        self._last: SwarmReport | None = None
+        self.folder: RunFolder | None = None
+        """Where this run is kept, once it has begun; None when nothing is kept."""
+
+    def add(
+        self,
+        cls: type[Agent],
+        *,
+        settings: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+        **changes: Any,
+    ) -> None:
+        """Add a kind. ``changes`` replace class attributes (``pool=4``); ``budget`` is the kind's own ceiling.
+
+        Kinds can be added until the first message is sent. Raises: UsageError, InvalidCard.
+        """
+        if self._hosting:
+            raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
+        module, path = locate(cls)
+        spec = describe(cls, module, dict(settings or {}), **changes)
+        if spec.name in self._kinds:
+            raise UsageError(f"there is a kind {spec.name!r} already; add it with kind=\"another-name\"")
+        self._kinds[spec.name] = spec
+        if path and path not in self._paths:
+            self._paths.append(path)
+        if budget is not None:
+            self._budgets[spec.name] = budget
+
+    def on_event(self, hook: Callable[[str, dict[str, Any]], None]) -> None:
+        """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``host_lost``, ``stopped`` and others."""
+        self._hooks.append(hook)
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Start the engine and the board. Raises: UsageError, JournalError."""
+        now = time.time()
+        if self._journal is not None:
+            self.folder = RunFolder.create(self._journal, now)
+        self._engine = engine_of(self._plant.engine, self._plant.address)
+        run = derive_id("run", self._seed)
+        try:
+            await self._engine.start()
+            self._board = self._engine.process("board")
+            await self._board.open("stigmergy.actors.board.service:open_board", self._board_config(run))
+            self._client = Client("client/main", run, self._heard)
+            await self._board.attach_driver(self._client.name, self._client)
+            self._client.attach("board", self._board)
+            await self._client.call("ledger", ["open", ROOT, self._budget.to_plain()])
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop in good order and keep the last figures."""
+        await self.close()
+
+    async def start(self) -> None:
+        """Start the hosts; the first message does it otherwise. Raises: UsageError."""
+        if self._hosting:
+            return
+        if self._engine is None or self._board is None or self._client is None:
+            raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
+        self._hosting = True
+        for spec in self._kinds.values():
+            await self._client.call("kind", spec.to_plain())
+        for kind, budget in self._budgets.items():
+            await self._client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
+        config = {
+            "performer": "stigmergy.runtime.performer:open_performer",
+            "kinds": [spec.to_plain() for spec in self._kinds.values()],
+            "paths": self._paths,
+            "models": {role: spec.to_plain() for role, spec in self._models.items()},
+            "seed": self._seed,
+            "logs": "" if self.folder is None else str(self.folder.logs),
+        }
+        self._shepherd = Shepherd(Yard(self._engine, self._board, self._client.call, config, self._heard))
+        await self._shepherd.begin(self._plant.hosts or self._engine.hosts())
+
+    async def close(self) -> None:
+        """Stop everything. Called by ``async with``; calling it twice is fine."""
+        if self._client is not None and self._board is not None:
+            try:
+                self._last = await self.report()
+            except StigmergyError as error:
+                self._last = _unreachable(str(error), self._where())
+        if self._shepherd is not None:
+            await self._shepherd.close()
+        if self._board is not None:
+            try:
+                await self._board.close()
+            except StigmergyError:
+                self._board.kill()
+        if self._client is not None:
+            await self._client.close()
+        if self._engine is not None:
+            await self._engine.stop()
+        self._shepherd = self._board = self._client = self._engine = None
+
+    # -- messages ----------------------------------------------------------------------------
+
+    @overload
+    async def ask(self, to: str | AgentId, message: Message, *, timeout_s: float = ...) -> Done: ...
+    @overload
+    async def ask(self, to: str | AgentId, message: Message, *, reply: type[R], timeout_s: float = ...) -> R: ...
+    async def ask(
+        self, to: str | AgentId, message: Message, *, reply: type[Any] = Done, timeout_s: float = 30.0
+    ) -> Any:
+        """Begin a conversation and wait for its answer, 30 s by default.
+
+        ``to`` is an agent (``kind/key``), a kind, or ``skill("...")``.
+
+        Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, UnknownMessage, Malformed, and what the
+            answerer raised.
+        """
+        client = await self._ready()
+        answer = await client.ask(check_address(str(to)), message.message_type, encode(message), timeout_s, OUTSIDE)
+        if answer.type != reply.message_type:
+            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
+        return decode(reply, answer.body)
+
+    async def tell(self, to: str | AgentId, message: Message) -> str:
+        """Begin a conversation without waiting for it; returns its id once the message is accepted.
+
+        Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
+        """
+        client = await self._ready()
+        return await client.send("tell", check_address(str(to)), message.message_type, encode(message), OUTSIDE)
+
+    async def post(self, topic: str, message: Message) -> str:
+        """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""
+        client = await self._ready()
+        return await client.send("post", check_name(topic, "topic"), message.message_type, encode(message), OUTSIDE)
+
+    # -- the blackboard ----------------------------------------------------------------------
+
+    @property
+    def facts(self) -> Facts:
+        """The facts on the blackboard."""
+        return Facts(_Outside(self))
+
+    def trail(self, name: str) -> Trail:
+        """A trail on the blackboard."""
+        return Trail(_Outside(self), name)
+
+    def claims(self, queue: str) -> Claims:
+        """A queue of work items on the blackboard."""
+        return Claims(_Outside(self), queue)
+
+    async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
+        """What is on a topic, oldest first."""
+        return await read_topic(_Outside(self), topic, after, limit)
+
+    async def request(self, name: str, payload: Any = None) -> Any:
+        """A request to the board, for views and tools."""
+        return await (await self._ready()).call(name, payload)
+
+    # -- figures -----------------------------------------------------------------------------
+
+    @property
+    def stopped(self) -> tuple[str, str] | None:
+        """(reason, text) once the swarm has stopped by itself."""
+        return None if self._client is None else self._client.stopped
+
+    async def report(self) -> SwarmReport:
+        """The figures of this moment; after the end, the last ones. Raises: UsageError before the start."""
+        if self._client is None:
+            if self._last is None:
+                raise UsageError("the swarm has not run yet")
+            return self._last
+        position = await self._client.call("ledger", ["position", ROOT])
+        counts = await self._client.call("counts")
+        spent = Spend.from_plain(position["settled"])
+        reason, text = counts["stopped"] or ("", "")
+        return SwarmReport(
+            messages=spent.messages,
+            model_calls=spent.model_calls,
+            tokens=spent.tokens,
+            usd=spent.nano_usd / 1e9,
+            dead_letters=counts["dead_letters"],
+            stop_reason=reason,
+            stop_text=text,
+            journal=self._where(),
+            digest=counts["digest"],
+        )
+
+    # -- inside ------------------------------------------------------------------------------
+
+    async def _ready(self) -> Client:
+        await self.start()
+        if self._client is None:
+            raise UsageError("the swarm is closed")
+        return self._client
+
+    def _where(self) -> str:
+        return "" if self.folder is None else str(self.folder.path)
+
+    def _board_config(self, run: str) -> dict[str, Any]:
+        return {
+            "run": run,
+            "journal": "" if self.folder is None else str(self.folder.journal),
+            "durability": self._plant.durability,
+            "limits": dict(self._plant.limits),
+        }
+
+    def _heard(self, event: str, data: dict[str, Any]) -> None:
+        if event == "host_wanted" and self._shepherd is not None:
+            kind = self._kinds[data["agent"].partition("/")[0]]
+            resources = kind.resources
+            self._shepherd.host_for(
+                data["agent"],
+                {"cpus": resources.cpus, "gpus": resources.gpus, "runtime_env": resources.runtime_env},
+            )
+        for hook in self._hooks:
+            hook(event, data)
+
+
+class _Outside:
+    """The driver's way to the blackboard."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+
+    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
+        return await self._swarm.request("look", [operation, arguments])
+
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        return await self._swarm.request("act", [operation, arguments, "client/main", _fresh(), ""])
+
+
+def _fresh() -> str:
+    """A new operation id: what a driver does twice, it means twice."""
+    return derive_id("outside", time.time_ns(), id(sys))
+
+
+def _unreachable(why: str, journal: str) -> SwarmReport:
+    return SwarmReport(0, 0, 0, 0.0, {}, "failure", why, journal, "")
