@@ -21,6 +21,8 @@ Frame = list[Any] | tuple[Any, ...]
 MAX_FRAMES: Final = 1_000
 """Frames in one batch. A call costs a millisecond whatever it carries; a thousand frames pay for it."""
 
+FIELDS: Final = 4
+
 MAX_EARLY: Final = 256
 """Batches that may wait for a missing predecessor. More means a broken peer, not a late batch."""
 
@@ -93,7 +95,7 @@ class Channel:
 def open_batch(data: bytes) -> tuple[str, int, int, list[Frame]]:
     """Read ``[peer, number, confirmed, frames]``. Raises: Malformed, Oversized."""
     fields = unpack(data)
-    if type(fields) is not list or len(fields) != 4 or type(fields[0]) is not str or type(fields[3]) is not list:
+    if type(fields) is not list or len(fields) != FIELDS or type(fields[0]) is not str or type(fields[3]) is not list:
         raise Malformed("not a batch: [peer, number, confirmed, frames]")
     peer, number, confirmed, frames = fields
     if type(number) is not int or type(confirmed) is not int or number < 0:

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import DeadlineExceeded, NonDeterministic, StigmergyError, unpack
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import Delivery, Step
-from stigmergy.protocols.codec import unpack as unpack_plain
 
 from .link import Link
 
@@ -33,7 +33,7 @@ class Desk:
         self._asks = asks
         self.round = delivery.round
         self.attempt = delivery.attempt
-        self._steps = {step.index: step for step in delivery.steps}
+        self._steps = {step.number: step for step in delivery.steps}
         self._next = 0
         self._reads: list[Step] = []
 
@@ -122,9 +122,7 @@ class Desk:
             **{"taint": own.taint, **more},
         )
 
-    async def _ask(
-        self, index: int, to: str, message_type: str, body: bytes, timeout_s: float, now: float
-    ) -> Envelope:
+    async def _ask(self, index: int, to: str, message_type: str, body: bytes, timeout_s: float, now: float) -> Envelope:
         own = self.delivery.envelope
         deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
         number = f"ask:{index}:{self.round}"
@@ -161,7 +159,7 @@ class Desk:
 
     def _claim_reads(self) -> list[Step]:
         reads, self._reads = self._reads, []
-        self._steps.update((read.index, read) for read in reads)
+        self._steps.update((read.number, read) for read in reads)
         return reads
 
 

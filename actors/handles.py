@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.codec import pack, unpack
@@ -234,10 +235,8 @@ class RayProcess(_RayHandle):
         """See `Process.close`."""
         if self._poller is not None:
             self._poller.cancel()
-        try:
+        with suppress(PeerGone, PeerUnavailable):
             await reach(self.name, self.actor.close.remote(), CALL_TIMEOUT_S)
-        except (PeerGone, PeerUnavailable):
-            pass
         self.kill()
 
     def kill(self) -> None:

@@ -18,8 +18,9 @@ from stigmergy.protocols.errors import StigmergyError
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery, Turn
 
+from .channel import Frame
 from .desk import Desk
-from .link import Endpoint, Frame, Handle, Link, PeerGone
+from .link import Endpoint, Handle, Link, PeerGone
 
 BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
@@ -115,7 +116,7 @@ class HostService:
         if delivery.state is not None:
             cell.state = delivery.state
         if delivery.agent.partition("/")[0] in self._reentrant:
-            self._start(self._turn(cell, delivery))
+            _ = self._start(self._turn(cell, delivery))
             return
         cell.mailbox.append(delivery)
         if cell.running is None:

@@ -108,7 +108,7 @@ class Link:
         rest = []
         for frame in self._channel.accept(number, confirmed, frames):
             verb, ticket, _, payload = frame
-            if verb == ANSWER or verb == ERROR:
+            if verb in (ANSWER, ERROR):
                 future = self._waiting.pop(ticket, None)
                 if future is not None and not future.done():
                     if verb == ANSWER:

@@ -65,14 +65,13 @@ class Envelope(NamedTuple):
         """Rebuild from an unpacked array, checking every field. Raises: Malformed."""
         if type(fields) not in (list, tuple) or len(fields) != len(cls._fields):
             raise Malformed(f"an envelope has {len(cls._fields)} fields")
-        envelope = cls(*fields)
+        *others, taint = fields
+        envelope = cls._make([*others, tuple(taint) if type(taint) is list else taint])
         if envelope.mode not in _MODES:
             raise Malformed(f"envelope mode {envelope.mode!r:.20} is not one of {', '.join(sorted(_MODES))}")
-        for name, value, kinds in zip(cls._fields, fields, _FIELD_TYPES, strict=True):
+        for name, value, kinds in zip(cls._fields, envelope, _FIELD_TYPES, strict=True):
             if type(value) not in kinds:
                 raise Malformed(f"envelope field {name} is a {type(value).__name__}")
-        if type(envelope.taint) is list:
-            envelope = envelope._replace(taint=tuple(envelope.taint))
         return envelope
 
 
@@ -84,5 +83,5 @@ _FIELD_TYPES: Final = (
     (int,),
     (float, int),
     _STR,
-    (tuple, list),
+    (tuple,),
 )

@@ -26,6 +26,9 @@
     │   ├── ModelUnavailable
     │   ├── ModelRefused
     │   └── ModelOutputInvalid
+    ├── BoardError                 the blackboard is not as the caller thought
+    │   ├── Conflict
+    │   └── ClaimLost
     ├── NonDeterministic           a replayed turn took another road
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
@@ -52,6 +55,14 @@ class StigmergyError(Exception):
             setattr(self, name, value)
 
     def __str__(self) -> str:
+        # Total, because an error may come off a wire with arguments missing or of the wrong type.
+        try:
+            return self.explain()
+        except (AttributeError, TypeError, ValueError):
+            return f"{type(self).__name__}{self.args}"
+
+    def explain(self) -> str:
+        """The message for people."""
         return str(self.args[0]) if self.args else type(self).__name__
 
 
@@ -122,7 +133,8 @@ class BudgetExhausted(BudgetError):
     available: float
     ceiling: float
 
-    def __str__(self) -> str:
+    def explain(self) -> str:
+        """See `StigmergyError.explain`."""
         return (
             f"budget of account {self.account!r} exhausted: {self.requested:g} {self.dimension} asked for, "
             f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or ask for less"
@@ -167,6 +179,40 @@ class ModelRefused(ModelError):
 
 class ModelOutputInvalid(ModelError):
     """The answer does not follow the schema that was asked for."""
+
+
+class BoardError(StigmergyError):
+    """The blackboard is not as the caller thought; look again and decide again."""
+
+
+class Conflict(BoardError):
+    """A compare-and-set that came too late: the fact has another version. Read it, decide again, write again."""
+
+    fields = ("key", "expected", "version")
+
+    key: str
+    expected: int
+    version: int
+
+    def explain(self) -> str:
+        """See `StigmergyError.explain`."""
+        wanted = f"at version {self.expected}" if self.expected else "not to exist"
+        found = f"is at version {self.version}" if self.version else "does not exist"
+        return f"fact {self.key!r} was expected {wanted}, but {found}; read it again and decide again"
+
+
+class ClaimLost(BoardError):
+    """A claim that has ended: stop working on the item and change nothing; it may have another holder."""
+
+    fields = ("queue", "item", "token")
+
+    queue: str
+    item: str
+    token: int
+
+    def explain(self) -> str:
+        """See `StigmergyError.explain`."""
+        return f"claim {self.token} on item {self.item!r} of queue {self.queue!r} has ended; leave the item alone"
 
 
 class NonDeterministic(StigmergyError):

@@ -77,7 +77,8 @@ class MessageTypes:
 
     def __init__(self, classes: Iterable[type[Message]] = ()) -> None:
         self._classes: dict[str, type[Message]] = {}
-        for cls in (Done, Text, *classes):
+        own: tuple[type[Message], ...] = (Done, Text)
+        for cls in (*own, *classes):
             self.add(cls)
 
     def add(self, cls: type[Message]) -> None:

@@ -17,7 +17,7 @@ Outcome = Literal["done", "failed"]
 class Step(NamedTuple):
     """A recorded call inside a turn."""
 
-    index: int
+    number: int
     """Position in the turn, from 0."""
     key: str
     """What was called, for example ``ask:librarian:Question@1`` ; a replay must come to the same."""

@@ -1,5 +1,7 @@
 """Agents: a class per kind, a handler per message type.
 
+Example::
+
     class Librarian(Agent):
         \"\"\"Answers from the shelf it was given.\"\"\"
         skills = [Skill(id="lookup", description="Finds the passage that answers a question")]
@@ -28,6 +30,8 @@ from stigmergy.protocols.kind import KindSpec, Resources
 from stigmergy.protocols.message import Message
 
 _MARK: Final = "__stigmergy_handles__"
+
+_PARAMETERS: Final = ("self", "message", "ctx")
 
 _CHANGEABLE: Final = frozenset(
     {"kind", "pool", "mailbox", "attempts", "turn_timeout_s", "reentrant", "topics", "resources"}
@@ -133,7 +137,7 @@ def kind_name(cls: type[Agent]) -> str:
 def state_class(cls: type[Agent]) -> type[BaseModel]:
     """The class that ``state`` is annotated with. Raises: UsageError."""
     for owner in cls.__mro__:
-        annotation = owner.__dict__.get("__annotations__", {}).get("state")
+        annotation = inspect.get_annotations(owner).get("state")
         if annotation is None or owner is Agent:
             continue
         hint = annotation if isinstance(annotation, type) else _hints(owner, owner.__name__).get("state")
@@ -150,9 +154,7 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
     """
     unknown = changes.keys() - _CHANGEABLE
     if unknown:
-        raise UsageError(
-            f"{cls.__name__} has no option {sorted(unknown)[0]!r}; known are {', '.join(sorted(_CHANGEABLE))}"
-        )
+        raise UsageError(f"{cls.__name__} has no option {min(unknown)!r}; known are {', '.join(sorted(_CHANGEABLE))}")
     handlers = handlers_of(cls)
     name = changes.pop("kind", None) or kind_name(cls)
     accepts = [handler.accepts for handler in handlers.values()]
@@ -179,12 +181,11 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
     )
 
 
-
 def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handler:
     where = f"{cls.__name__}.{name}"
     parameters = list(inspect.signature(function).parameters)
-    if len(parameters) != 3:
-        raise UsageError(f"{where} must take exactly (self, message, ctx)")
+    if len(parameters) != len(_PARAMETERS):
+        raise UsageError(f"{where} must take exactly ({', '.join(_PARAMETERS)})")
     accepts = getattr(function, _MARK)
     hints = _hints(function, where) if accepts is None else _lenient_hints(function)
     accepts = accepts or hints.get(parameters[1])

@@ -17,7 +17,7 @@ from stigmergy.protocols.budget import Budget
 from .swarm import Plant, Swarm
 from .thinking import ModelSpec
 
-O = TypeVar("O", bound=BaseModel)
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
 class Options(BaseModel):
@@ -57,10 +57,10 @@ Progress = Callable[[int, int, str], None]
 class Stage:
     """What the command line decided, for an app to build its swarm with."""
 
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     journal: str | None = None
     """Folder for run folders; None keeps nothing."""
-    plant: Plant = Plant()
+    plant: Plant = field(default_factory=Plant)
     seed: int = 0
     progress: Progress = lambda _done, _total, _text: None
     on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _data: None
@@ -78,12 +78,12 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class App(Generic[O]):
+class App(Generic[OptionsT]):
     """A program for a swarm."""
 
     name: str
     summary: str
     """One line for ``--help``."""
-    options: type[O]
-    main: Callable[[O, Stage], Awaitable[Outcome]]
+    options: type[OptionsT]
+    main: Callable[[OptionsT, Stage], Awaitable[Outcome]]
     """Does the work. Bad input: raise UsageError before anything is written."""

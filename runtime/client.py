@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stigmergy.actors.link import Endpoint, Frame, Handle, Link, PeerGone
+from stigmergy.actors.channel import Frame
+from stigmergy.actors.link import Endpoint, Handle, Link, PeerGone
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, SwarmStopped, unpack

@@ -94,9 +94,7 @@ def open_performer(config: dict[str, Any]) -> AgentPerformer:
 class AgentPerformer:
     """Runs the handlers of agents. See `stigmergy.actors.host.Performer`."""
 
-    def __init__(
-        self, troupes: dict[str, Troupe], thinking: Thinking, logs: LogFile, config: dict[str, Any]
-    ) -> None:
+    def __init__(self, troupes: dict[str, Troupe], thinking: Thinking, logs: LogFile, config: dict[str, Any]) -> None:
         self._troupes = troupes
         self._thinking = thinking
         self._logs = logs
@@ -170,7 +168,8 @@ class AgentPerformer:
         try:
             agent.state = troupe.state() if state is None else troupe.state.model_validate(codec.unpack(state))
         except ValidationError as why:
-            raise Malformed(f"the state of {name} does not fit {troupe.state.__name__}: {why.errors()[0]['msg']}") from None
+            first = why.errors()[0]["msg"]
+            raise Malformed(f"the state of {name} does not fit {troupe.state.__name__}: {first}") from None
         await agent.on_start()
         saved = codec.pack(agent.state.model_dump(mode="json"))
         live = self._live[name] = Live(agent, saved)

@@ -1,16 +1,13 @@
 """A run's folder: everything that is left of a swarm when it has ended.
 
-    runs/<run id>/
-      run.json        what was run: app, options, seed, versions, when
-      journal.db      the truth: every message, turn, fact and payment
-      report.json     the figures at the end
-      logs/*.jsonl    one log per process
+``runs/<run id>/`` holds ``run.json`` (what was run: app, options, seed, versions, when), ``journal.db``
+(the truth: every message, turn, fact and payment), ``report.json`` (the figures at the end) and
+``logs/*.jsonl`` (one log per process).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +53,7 @@ class RunFolder:
         target = self.path / name
         draft = target.with_suffix(".tmp")
         draft.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
-        os.replace(draft, target)
+        draft.replace(target)
 
     def read(self, name: str) -> dict[str, Any]:
         """One JSON file, empty when there is none."""

@@ -1,5 +1,7 @@
 """The swarm: agents, blackboard, budget and watchdogs of one run, and the driver's way in.
 
+Example::
+
     async with Swarm(budget=Budget(usd=0.80, messages=10_000), journal="runs/") as swarm:
         swarm.add(Librarian)
         answer = await swarm.ask("librarian", Question(text="..."), reply=Answer)
@@ -122,7 +124,7 @@ class Swarm:
         module, path = locate(cls)
         spec = describe(cls, module, dict(settings or {}), **changes)
         if spec.name in self._kinds:
-            raise UsageError(f"there is a kind {spec.name!r} already; add it with kind=\"another-name\"")
+            raise UsageError(f"there is a kind {spec.name!r} already; add it with kind='another-name'")
         self._kinds[spec.name] = spec
         if path and path not in self._paths:
             self._paths.append(path)

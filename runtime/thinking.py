@@ -18,8 +18,22 @@ from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.ids import AgentId, derive_id
 
-from .models import ANTHROPIC_URL, CallLimits, Claude, MeteredModel, Model, ModelMessage, ModelReply, ModelRequest
-from .models import Price, Prices, Purse, Rate, ScriptedModel, user
+from .models import (
+    ANTHROPIC_URL,
+    CallLimits,
+    Claude,
+    MeteredModel,
+    Model,
+    ModelMessage,
+    ModelReply,
+    ModelRequest,
+    Price,
+    Prices,
+    Purse,
+    Rate,
+    ScriptedModel,
+    user,
+)
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +70,7 @@ class ModelSpec:
 
 
 def claude(settings: Mapping[str, Any]) -> Model:
-    """Claude, with the key and base URL of this process's environment unless ``base_url`` is given. Raises: UsageError."""
+    """Claude, with this process's key, and its base URL unless ``base_url`` is given. Raises: UsageError."""
     known = Settings.from_env()
     limits = CallLimits(**settings.get("limits", {}))
     base_url = settings.get("base_url") or known.anthropic_base_url or ANTHROPIC_URL
@@ -96,7 +110,7 @@ class Thinking:
         spec = self._specs.get(role)
         if spec is None:
             known = ", ".join(sorted(self._specs)) or "none"
-            raise UsageError(f"no model plays the role {role!r:.60} (roles: {known}); give Swarm(models={{{role!r}: ...}})")
+            raise UsageError(f"no model plays the role {role!r:.60} (roles: {known}); name one in Swarm(models=...)")
         messages = (user(prompt),) if isinstance(prompt, str) else tuple(prompt)
         request = ModelRequest(model=spec.model, messages=messages, **options)
 

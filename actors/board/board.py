@@ -68,10 +68,7 @@ class Board:
         m = self.machines
         m.now = max(m.now, now)
         try:
-            request = self._requests.get(name)
-            if request is None:
-                raise UsageError(f"the board has no request {name!r:.60}")
-            answer = request(peer, ticket, payload)
+            answer = self._request(name)(peer, ticket, payload)
         except Exception as error:  # noqa: BLE001 - whatever it is, the peer that asked gets it
             m.outbox.fail(peer, ticket, error)
         else:
@@ -83,7 +80,8 @@ class Board:
         m = self.machines
         m.now = max(m.now, now)
         m.treasury.ledger.expire(m.now)
-        m.space.expire(m.now)
+        for lapse in m.space.expire(m.now):
+            self._clerk.lapsed(lapse)
         self._clerk.expire()
         for name in m.registry.expire(m.now):
             self.host_lost(m.incarnations.get(name, f"{name}.0"), "its lease ended")
@@ -109,6 +107,12 @@ class Board:
             batch, self._batch = self._batch, []
             self._journal.append(batch, m.now, self._epoch)
         return m.outbox.take()
+
+    def _request(self, name: str) -> Callable[[str, int, Any], Any]:
+        request = self._requests.get(name)
+        if request is None:
+            raise UsageError(f"the board has no request {name!r:.60}")
+        return request
 
     # -- the requests ------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
-from stigmergy.protocols.errors import Fenced, InvalidName, JournalError, StigmergyError, UsageError
+from stigmergy.protocols.errors import ClaimLost, Fenced, InvalidName, JournalError, UsageError
 from stigmergy.protocols.ids import check_name
 
 from .workqueue import LazyHeap, Work, WorkQueue
@@ -21,19 +21,6 @@ LEASE_S: Final = 30.0
 MAX_ATTEMPTS: Final = 3
 _VERBS: Final = ("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "restore")
 _KINDS: Final = frozenset(f"claims.{verb}" for verb in _VERBS)
-
-
-class ClaimLost(StigmergyError):
-    """A claim that has ended: stop working on the item and change nothing; it may have another holder."""
-
-    fields = ("queue", "item", "token")
-
-    queue: str
-    item: str
-    token: int
-
-    def __str__(self) -> str:
-        return f"claim {self.token} on item {self.item!r} of queue {self.queue!r} has ended; leave the item alone"
 
 
 class Item(NamedTuple):

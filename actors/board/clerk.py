@@ -23,6 +23,7 @@ from stigmergy.protocols.ids import derive_id
 
 from ..ledger.paths import ROOT
 from ..watchdog.sightings import Action, Verdict
+from .claims import Lapse
 from .dead_letters import DeadLetters
 from .machines import CLIENT, Machines
 
@@ -102,9 +103,12 @@ class Clerk:
             self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
             return
         topic = envelope.to
-        m.space.topics.post(topic, envelope.id, pack_plain(envelope), envelope.sender, m.now)
+        posted = m.space.topics.post(topic, envelope.id, pack_plain(envelope), envelope.sender, m.now)
+        if not posted.news:
+            return
         followers = [f for f in m.space.topics.members(topic, "agents") if self._takes(f, envelope)]
-        if followers and m.mail.fan(envelope, followers, m.now):
+        if followers:
+            m.mail.fan(envelope, followers, m.now)
             self.accepted += len(followers)
             for address in followers:
                 m.dispatcher.stir(address)
@@ -144,6 +148,7 @@ class Clerk:
         letter = m.mail.letters[message]
         host = letter.host
         m.mail.dead(message, reason, str(error))
+        m.space.forget(message)
         self.dead_letters.post(letter.envelope, reason, str(error), letter.attempts, letter.at, m.now)
         m.warden.turn_ended(message)
         m.dispatcher.finished(message, host, letter.agent, letter.pool)
@@ -153,6 +158,14 @@ class Clerk:
         )
         if letter.envelope.mode == "ask":
             self.answer_error(letter.envelope, error)
+
+    def lapsed(self, lapse: Lapse) -> None:
+        """Tell that a work item died: its last holder's lease ended unfinished."""
+        detail = f"item {lapse.item!r} of queue {lapse.queue!r} was lost by {lapse.worker} on its last attempt"
+        self.dead_letters.item(lapse.queue, lapse.item, detail, self._m.now)
+        self._m.outbox.event(
+            "dead_letter", {"to": lapse.queue, "type": "claim", "reason": "work item died", "detail": detail}
+        )
 
     def answer_error(self, ask: Envelope, error: StigmergyError) -> None:
         """Answer an ask with an error."""

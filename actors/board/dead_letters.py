@@ -34,6 +34,12 @@ class DeadLetters:
             "reason": reason,
             "detail": detail[:MAX_DETAIL],
             "attempts": attempts,
-            "age_s": round(max(0.0, now - accepted_at), 3),
+            "accepted_at": accepted_at,
         }
         self._topics.post(TOPIC, f"dead:{envelope.id}", pack(record), "board", now)
+
+    def item(self, queue: str, item: str, detail: str, now: float) -> None:
+        """Keep a work item that nobody finished in time, and why."""
+        self.counts["work item died"] = self.counts.get("work item died", 0) + 1
+        record = {"queue": queue, "item": item, "reason": "work item died", "detail": detail}
+        self._topics.post(TOPIC, f"dead:{queue}/{item}", pack(record), "board", now)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.codec import pack, pack_body, unpack, unpack_body
-from stigmergy.protocols.errors import InvalidName, JournalError, StigmergyError
+from stigmergy.protocols.errors import Conflict, InvalidName, JournalError
 
 from .done import Done
 
@@ -23,21 +23,6 @@ each other's edits write a change every time, but nothing new."""
 
 MAX_KEY: Final = 256
 _FEW: Final = 32
-
-
-class Conflict(StigmergyError):
-    """A compare-and-set that came too late: the fact has another version. Read it, decide again, write again."""
-
-    fields = ("key", "expected", "version")
-
-    key: str
-    expected: int
-    version: int
-
-    def __str__(self) -> str:
-        wanted = f"at version {self.expected}" if self.expected else "not to exist"
-        found = f"is at version {self.version}" if self.version else "does not exist"
-        return f"fact {self.key!r} was expected {wanted}, but {found}; read it again and decide again"
 
 
 class Fact(NamedTuple):

@@ -79,12 +79,9 @@ class Mail:
         self._write("mail.accept", data)
         return True
 
-    def fan(self, envelope: Envelope, followers: list[str], at: float) -> bool:
-        """Take a post in once for every follower, as ``<post id>.<n>``. False when it was accepted before."""
-        if envelope.id in self._known or f"{envelope.id}.0" in self.letters:
-            return False
+    def fan(self, envelope: Envelope, followers: list[str], at: float) -> None:
+        """Take a post in once for every follower, as ``<post id>.<n>``."""
         self._write("mail.fan", {"e": envelope.to_wire(), "to": followers, "at": at})
-        return True
 
     def attempt(self, message: str, agent: str, host: str) -> Letter:
         """Count an attempt: the letter is about to be handed to a host."""
@@ -163,7 +160,7 @@ class Mail:
         letter = self.letters.get(data["turn"])
         if letter is not None:
             step = Step(*data["step"])
-            letter.steps[step.index] = step
+            letter.steps[step.number] = step
 
     def _reply(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])

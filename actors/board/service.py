@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError
 
+from ..channel import Frame
 from ..journal.memory import MemoryJournal
 from ..journal.port import Journal
 from ..journal.sqlite import SqliteJournal
-from ..link import ASK, Endpoint, Frame, Handle, Link
+from ..link import ASK, Endpoint, Handle, Link
 from .board import Board, BoardConfig
 from .machines import CLIENT
 from .outbox import Event, Out

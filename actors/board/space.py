@@ -7,14 +7,15 @@ that a repeat is known as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.turn import Write
 
-from .claims import Claims
-from .facts import Facts, Put
+from .claims import Claims, Lapse
+from .facts import Delete, Facts, Put
 from .topics import Topics
 from .trails import TrailRule, Trails
 
@@ -53,9 +54,9 @@ class Space:
             "trails.define": lambda a, _w, _o, now: self.trails.define(
                 a["trail"], TrailRule(**a.get("rule", {})), _at(a, now)
             ),
-            "trails.deposit": lambda a, _w, _o, now: self.trails.deposit(a["trail"], a["amounts"], _at(a, now)),
-            "trails.blend": lambda a, _w, _o, now: self.trails.blend(
-                a["trail"], a["keys"], a["toward"], a["rate"], _at(a, now)
+            "trails.deposit": lambda a, _, op, now: self.trails.deposit(a["trail"], a["amounts"], _at(a, now), op=op),
+            "trails.blend": lambda a, _, op, now: self.trails.blend(
+                a["trail"], a["keys"], a["toward"], a["rate"], _at(a, now), op=op
             ),
             "claims.offer": lambda a, _w, _o, _n: self.claims.offer(
                 a["queue"], a["item"], a["payload"], priority=a.get("priority", 0)
@@ -82,17 +83,34 @@ class Space:
         """Change something at once. Raises: Conflict, ClaimLost, UsageError."""
         return self._find(self._acts, operation)(arguments, who, op, now)
 
-    def check(self, operation: str, arguments: Arguments) -> None:
-        """Raise what `act` would raise, and change nothing. Raises: Conflict, ClaimLost, UsageError."""
-        self._find(self._acts, operation)
-        if operation == "facts.put":
-            self.facts.check([Put(arguments["key"], arguments["value"], arguments.get("expect"))])
-        elif operation == "claims.complete":
-            self.claims.check(arguments["queue"], arguments["item"], arguments["token"])
-        elif operation == "trails.deposit":
-            self.trails.check(arguments["trail"], arguments["amounts"], arguments["amounts"].values())
-        elif operation == "trails.blend":
-            self.trails.check(arguments["trail"], arguments["keys"], (arguments["toward"],))
+    def check(self, writes: Sequence[Write]) -> None:
+        """Raise what `write` would raise, and change nothing. Raises: Conflict, UsageError, Malformed."""
+        for write in writes:
+            a = write.arguments
+            if write.operation == "trails.deposit":
+                self.trails.check(a["trail"], a["amounts"], a["amounts"].values())
+            elif write.operation == "trails.blend":
+                self.trails.check(a["trail"], a["keys"], (a["toward"],), a["rate"])
+            elif write.operation != "facts.put":
+                raise UsageError(f"{write.operation} cannot be part of a turn")
+        self.facts.check(_puts(writes))
+
+    def write(self, writes: Sequence[Write], who: str, now: float) -> bool:
+        """Carry out the writes of one turn, which were checked. Returns whether any of them is news.
+
+        They need no operation id: a turn commits once.
+        """
+        puts = _puts(writes)
+        news = bool(puts) and any(written.news for written in self.facts.write(puts, who, ""))
+        for write in writes:
+            if write.operation != "facts.put":
+                self.act(write.operation, write.arguments, who, "", now)
+        return news
+
+    def forget(self, turn: str) -> None:
+        """A turn is over: what it did at once cannot be repeated any more."""
+        self.facts.forget([turn])
+        self.trails.forget([turn])
 
     def is_news(self, operation: str, result: Any) -> bool:
         """Whether an act brought something new into the world; the loop watchdog counts that as progress."""
@@ -104,9 +122,9 @@ class Space:
         """Replay one journal entry."""
         getattr(self, kind.partition(".")[0]).apply(kind, data)
 
-    def expire(self, now: float) -> None:
-        """Take back the claims whose leases have ended."""
-        self.claims.expire(now)
+    def expire(self, now: float) -> list[Lapse]:
+        """Take back the claims whose leases have ended. Returns those that were an item's last attempt."""
+        return [lapse for lapse in self.claims.expire(now) if lapse.dead]
 
     @staticmethod
     def _find(table: dict[str, Callable[..., Any]], operation: str) -> Callable[..., Any]:
@@ -114,6 +132,10 @@ class Space:
         if found is None:
             raise UsageError(f"the blackboard has no operation {operation!r:.60}; it has {', '.join(sorted(table))}")
         return found
+
+
+def _puts(writes: Sequence[Write]) -> list[Put | Delete]:
+    return [Put(w.arguments["key"], w.arguments["value"]) for w in writes if w.operation == "facts.put"]
 
 
 def _at(arguments: Arguments, now: float) -> float:

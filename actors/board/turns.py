@@ -64,18 +64,16 @@ class Turns:
         outgoing = turn.sends
         if outgoing and m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
-        for write in turn.writes:
-            m.space.check(write.operation, write.arguments)
+        m.space.check(turn.writes)
         self._clerk.pay(outgoing)
 
     def _carry_out(self, turn: Turn, letter: Letter) -> None:
         m, clerk = self._m, self._clerk
         m.mail.done(turn.message, turn.state)
         conversation = letter.envelope.conversation
-        for number, write in enumerate(turn.writes):
-            result = m.space.act(write.operation, write.arguments, letter.agent, f"{turn.message}:w{number}", m.now)
-            if m.space.is_news(write.operation, result):
-                m.warden.progress(conversation, m.now)
+        if m.space.write(turn.writes, letter.agent, m.now):
+            m.warden.progress(conversation, m.now)
+        m.space.forget(turn.message)
         for envelope in turn.sends:
             if envelope.mode == "post":
                 clerk.post(envelope)
@@ -112,4 +110,3 @@ def _with_trace(error: StigmergyError, trace: str) -> StigmergyError:
     if trace and type(error) is HandlerFailed:
         return HandlerFailed(f"{error}\n{trace}")
     return error
-

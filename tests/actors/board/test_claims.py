@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stigmergy.actors.board.claims import Claim, ClaimLost, Claims, Depth, Item, Lapse
-from stigmergy.protocols.errors import Fenced, InvalidName, JournalError, StorageFull, UsageError
+from stigmergy.actors.board.claims import Claim, Claims, Depth, Item, Lapse
+from stigmergy.protocols.errors import ClaimLost, Fenced, InvalidName, JournalError, StorageFull, UsageError
 from tests.actors.board.entries import Entries
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stigmergy.actors.board.facts import RECALL, Conflict, Delete, Fact, Facts, Put, Written
-from stigmergy.protocols.errors import InvalidName, JournalError, Malformed, Oversized, StorageFull
+from stigmergy.actors.board.facts import RECALL, Delete, Fact, Facts, Put, Written
+from stigmergy.protocols.errors import Conflict, InvalidName, JournalError, Malformed, Oversized, StorageFull
 from tests.actors.board.entries import Entries
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=5) | st.binary()

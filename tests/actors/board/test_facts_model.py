@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stigmergy.actors.board.facts import RECALL, Conflict, Facts, Put, Written
+from stigmergy.actors.board.facts import RECALL, Facts, Put, Written
+from stigmergy.protocols.errors import Conflict
 from tests.actors.board.entries import Entries
 
 KEYS = ("a", "a/1", "a/2", "b")
