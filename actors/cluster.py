@@ -19,7 +19,6 @@ from stigmergy.protocols.errors import UsageError
 QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "worker processes have been started|A worker died|node with node id",
 }
 
@@ -40,11 +39,10 @@ class Cluster:
     def start(self) -> None:
         """Start or join. Blocks for 3 to 6 s. Raises: UsageError when there is no cluster at the address."""
         fresh = "ray" not in sys.modules
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
+        os.environ.update(QUIET)
         if fresh and self._address == "local":
-            os.environ["RAY_AUTH_MODE"] = "token"
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+            # Set before ray is imported: set later, its control service hangs for 20 s and fails (measured).
+            os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
         import ray
 
         if ray.is_initialized():

@@ -29,6 +29,7 @@ class Client:
         self._board: Link | None = None
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._sent = 0
+        self._acts = 0
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
 
@@ -89,6 +90,12 @@ class Client:
         envelope = self._envelope(mode, to, message_type, body, taint)
         await self._send(envelope)
         return envelope.conversation
+
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard at once. Raises: Conflict, ClaimLost, UsageError."""
+        self._acts += 1
+        op = f"{derive_id(self._run, self.name, 'act', self._acts)}:0"
+        return await self.call("act", [operation, arguments, self.name, op, ""])
 
     # -- inside ------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ Example::
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,44 +18,25 @@ from typing import Any, Self, TypeVar, overload
 
 from stigmergy.actors.handles import Process
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.protocols.budget import Budget, Spend
+from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, decode, encode
 
-from .agent import Agent, describe
+from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
+from .figures import SwarmReport
+from .roster import Roster
 from .run_folder import RunFolder
 from .shepherd import Shepherd, Yard
 from .thinking import ModelSpec
 from .views import Claims, Facts, Trail, read_topic
-from .where import locate
 
 R = TypeVar("R", bound=Message)
 
 OUTSIDE = ("user",)
 """What comes from outside is marked so."""
-
-
-@dataclass(frozen=True, slots=True)
-class SwarmReport:
-    """The figures of a swarm at one moment."""
-
-    messages: int
-    model_calls: int
-    tokens: int
-    usd: float
-    dead_letters: dict[str, int]
-    """By reason."""
-    stop_reason: str
-    """``""`` while it runs, ``done`` after a good end, else ``budget``, ``loop``, ``user`` or ``failure``."""
-    stop_text: str
-    journal: str
-    """Path of the run folder; empty when nothing is kept."""
-    digest: str
-    """Hash over everything that happened, without times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +75,7 @@ class Swarm:
         self._seed = seed
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
-        self._kinds: dict[str, KindSpec] = {}
-        self._budgets: dict[str, Budget] = {}
-        self._paths: list[str] = []
+        self._roster = Roster()
         self._engine: Engine | None = None
         self._board: Process | None = None
         self._client: Client | None = None
@@ -121,15 +99,7 @@ class Swarm:
         """
         if self._hosting:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
-        module, path = locate(cls)
-        spec = describe(cls, module, dict(settings or {}), **changes)
-        if spec.name in self._kinds:
-            raise UsageError(f"there is a kind {spec.name!r} already; add it with kind='another-name'")
-        self._kinds[spec.name] = spec
-        if path and path not in self._paths:
-            self._paths.append(path)
-        if budget is not None:
-            self._budgets[spec.name] = budget
+        self._roster.add(cls, settings or {}, budget, changes)
 
     def on_event(self, hook: Callable[[str, dict[str, Any]], None]) -> None:
         """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``host_lost``, ``stopped`` and others."""
@@ -170,14 +140,14 @@ class Swarm:
         if self._engine is None or self._board is None or self._client is None:
             raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
         self._hosting = True
-        for spec in self._kinds.values():
+        for spec in self._roster.kinds.values():
             await self._client.call("kind", spec.to_plain())
-        for kind, budget in self._budgets.items():
+        for kind, budget in self._roster.budgets.items():
             await self._client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
         config = {
             "performer": "stigmergy.runtime.performer:open_performer",
-            "kinds": [spec.to_plain() for spec in self._kinds.values()],
-            "paths": self._paths,
+            "kinds": [spec.to_plain() for spec in self._roster.kinds.values()],
+            "paths": self._roster.paths,
             "models": {role: spec.to_plain() for role, spec in self._models.items()},
             "seed": self._seed,
             "logs": "" if self.folder is None else str(self.folder.logs),
@@ -191,7 +161,7 @@ class Swarm:
             try:
                 self._last = await self.report()
             except StigmergyError as error:
-                self._last = _unreachable(str(error), self._where())
+                self._last = SwarmReport(stop_reason="failure", stop_text=str(error), journal=self._where())
         if self._shepherd is not None:
             await self._shepherd.close()
         if self._board is not None:
@@ -263,6 +233,11 @@ class Swarm:
         """A request to the board, for views and tools."""
         return await (await self._ready()).call(name, payload)
 
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard; what a driver does twice, it means twice."""
+        client = await self._ready()
+        return await client.act(operation, arguments)
+
     # -- figures -----------------------------------------------------------------------------
 
     @property
@@ -278,19 +253,7 @@ class Swarm:
             return self._last
         position = await self._client.call("ledger", ["position", ROOT])
         counts = await self._client.call("counts")
-        spent = Spend.from_plain(position["settled"])
-        reason, text = counts["stopped"] or ("", "")
-        return SwarmReport(
-            messages=spent.messages,
-            model_calls=spent.model_calls,
-            tokens=spent.tokens,
-            usd=spent.nano_usd / 1e9,
-            dead_letters=counts["dead_letters"],
-            stop_reason=reason,
-            stop_text=text,
-            journal=self._where(),
-            digest=counts["digest"],
-        )
+        return SwarmReport.of(position, counts, self._where())
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -313,7 +276,7 @@ class Swarm:
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "host_wanted" and self._shepherd is not None:
-            kind = self._kinds[data["agent"].partition("/")[0]]
+            kind = self._roster.kinds[data["agent"].partition("/")[0]]
             resources = kind.resources
             self._shepherd.host_for(
                 data["agent"],
@@ -333,13 +296,4 @@ class _Outside:
         return await self._swarm.request("look", [operation, arguments])
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
-        return await self._swarm.request("act", [operation, arguments, "client/main", _fresh(), ""])
-
-
-def _fresh() -> str:
-    """A new operation id: what a driver does twice, it means twice."""
-    return derive_id("outside", time.time_ns(), id(sys))
-
-
-def _unreachable(why: str, journal: str) -> SwarmReport:
-    return SwarmReport(0, 0, 0, 0.0, {}, "failure", why, journal, "")
+        return await self._swarm.act(operation, arguments)

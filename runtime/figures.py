@@ -1,0 +1,44 @@
+"""The figures of a swarm at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stigmergy.protocols.budget import Spend
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmReport:
+    """What has happened so far, in numbers."""
+
+    messages: int = 0
+    model_calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    dead_letters: dict[str, int] | None = None
+    """By reason; None when the board could not be asked."""
+    stop_reason: str = ""
+    """Empty unless the swarm stopped by itself: ``budget``, ``loop``, ``user`` or ``failure``."""
+    stop_text: str = ""
+    journal: str = ""
+    """Path of the run folder; empty when nothing is kept."""
+    digest: str = ""
+    """Hash over everything that happened, without times."""
+
+    @classmethod
+    def of(cls, position: dict[str, Any], counts: dict[str, Any], journal: str) -> Self:
+        """From the ledger's root account and the board's counts."""
+        spent = Spend.from_plain(position["settled"])
+        reason, text = counts["stopped"] or ("", "")
+        return cls(
+            messages=spent.messages,
+            model_calls=spent.model_calls,
+            tokens=spent.tokens,
+            usd=spent.nano_usd / 1e9,
+            dead_letters=counts["dead_letters"],
+            stop_reason=reason,
+            stop_text=text,
+            journal=journal,
+            digest=counts["digest"],
+        )

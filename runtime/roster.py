@@ -1,0 +1,36 @@
+"""The roster: the kinds of a swarm, their budgets, and the folders their classes are imported from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stigmergy.protocols.budget import Budget
+from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.kind import KindSpec
+
+from .agent import Agent, describe
+from .where import locate
+
+
+class Roster:
+    """Who takes part."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, KindSpec] = {}
+        self.budgets: dict[str, Budget] = {}
+        self.paths: list[str] = []
+
+    def add(
+        self, cls: type[Agent], settings: Mapping[str, Any], budget: Budget | None, changes: dict[str, Any]
+    ) -> None:
+        """Add a kind. Raises: UsageError, InvalidName, InvalidCard."""
+        module, path = locate(cls)
+        spec = describe(cls, module, dict(settings), **changes)
+        if spec.name in self.kinds:
+            raise UsageError(f"there is a kind {spec.name!r} already; add it with kind='another-name'")
+        self.kinds[spec.name] = spec
+        if path not in self.paths:
+            self.paths.append(path)
+        if budget is not None:
+            self.budgets[spec.name] = budget
