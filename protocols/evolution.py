@@ -18,6 +18,8 @@ from .card import AgentCard
 from .errors import InvalidCard
 
 Schema = dict[str, Any]
+Problem = tuple[str, str]
+"""Where, seen from the schema at hand, and what."""
 
 _ANNOTATIONS: Final = frozenset(
     {"$comment", "$defs", "$id", "$schema", "default", "definitions", "deprecated", "description", "discriminator"}
@@ -39,7 +41,7 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
     Adding an optional field, allowing more values and rewording are fine. Removing a required field or making it
     optional, requiring a new one, and allowing less are not. Raises: InvalidCard for a schema that is none.
     """
-    return _Comparison(old, new).problems()
+    return [f"{path.lstrip('.')[:120] or 'the message'}: {text}" for path, text in _Comparison(old, new).problems()]
 
 
 def check_successor(old: AgentCard, new: AgentCard) -> None:
@@ -68,38 +70,39 @@ class _Comparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
         self._same_definitions = old.get("$defs") == new.get("$defs")
-        self._verdicts: dict[tuple[int, int], list[str]] = {}
+        self._verdicts: dict[tuple[int, int], list[Problem]] = {}
         self._unions: dict[int, list[Schema]] = {}
         self._constants: dict[bool, Schema] = {True: {}, False: {"not": {}}}
         self._steps = 0
 
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         try:
-            return self._compare(self._old, self._new, "")
+            return [] if self._old == self._new else self._compare(self._old, self._new)
         except RecursionError:
             raise InvalidCard("the schema is nested too deeply to compare; simplify it") from None
 
-    def _compare(self, old: Any, new: Any, path: str) -> list[str]:
+    def _compare(self, old: Any, new: Any) -> list[Problem]:
         old, new = self._resolve(old, self._old), self._resolve(new, self._new)
         pair = (id(old), id(new))
         if pair in self._verdicts:
             return self._verdicts[pair]
         mark = len(self._verdicts)
         self._verdicts[pair] = []  # a recursive type, met again inside itself, is fine if all the rest of it is
-        found = self._unaccepted(old, new, path)
+        found = self._unaccepted(old, new)
         if found:  # then what was judged meanwhile, on that assumption, has to be judged again
             for later in list(self._verdicts)[mark:]:
                 del self._verdicts[later]
             self._verdicts[pair] = found
         return found
 
-    def _unaccepted(self, old: Schema, new: Schema, path: str) -> list[str]:
+    def _unaccepted(self, old: Schema, new: Schema) -> list[Problem]:
         """Why some alternative of ``old`` has none in ``new`` that takes it."""
-        choices, found = self._alternatives(new, self._new), []
+        choices = self._alternatives(new, self._new)
+        found: list[Problem] = []
         for branch in self._alternatives(old, self._old):
-            tried = sorted([self._keywords(branch, choice, path) for choice in choices], key=len)
+            tried = sorted([self._keywords(branch, choice) for choice in choices], key=len)
             if not tried:
-                found.append(f"{_shown(path)}: nothing is valid any more")
+                found.append(("", "nothing is valid any more"))
             elif tried[0]:
                 found += tried[0]
         return found
@@ -140,42 +143,44 @@ class _Comparison:
             schema = _follow(reference, root)
         raise InvalidCard("the schema refers to itself without end; break the circle of $ref")
 
-    def _keywords(self, old: Schema, new: Schema, path: str) -> list[str]:
+    def _keywords(self, old: Schema, new: Schema) -> list[Problem]:
         """Compare two schemas without a union at the top."""
         self._count(1)
-        here = _shown(path)
-        found = _types(old, new, here) or (_values(old, new, here) + _bounds(old, new, here))
+        found = _types(old, new) or (_values(old, new) + _bounds(old, new))
         for key in sorted((old.keys() | new.keys()) - _ANNOTATIONS - _JUDGED):
             if old.get(key) != new.get(key) or not (self._same_definitions or "$ref" not in json.dumps(new.get(key))):
-                found.append(f"{here}: {key} changed, which cannot be judged")
-        return found + self._elements(old, new, path) + self._fields(old, new, path)
+                found.append(f"{key} changed, which cannot be judged")
+        return [("", text) for text in found] + self._elements(old, new) + self._fields(old, new)
 
-    def _elements(self, old: Schema, new: Schema, path: str) -> list[str]:
+    def _elements(self, old: Schema, new: Schema) -> list[Problem]:
         first, second = old.get("prefixItems", []), new.get("prefixItems", [])
         if not (isinstance(first, list) and isinstance(second, list) and len(first) == len(second)):
-            return [f"{_shown(path)}: its number of positions changed"]
+            return [("", "its number of positions changed")]
         pairs = [*zip(first, second, strict=True), (old.get("items", True), new.get("items", True))]
-        return [problem for then, now in pairs for problem in self._compare(then, now, f"{path}[]")]
+        return [problem for then, now in pairs for problem in self._below("[]", then, now)]
 
-    def _fields(self, old: Schema, new: Schema, path: str) -> list[str]:
+    def _fields(self, old: Schema, new: Schema) -> list[Problem]:
         before, after = _mapping(old, "properties"), _mapping(new, "properties")
         needed, needs = _names(old), _names(new)
         others = new.get("additionalProperties", True)
-        found = [f"{_shown(f'{path}.{name}')}: is required now, and old messages lack it" for name in needs - needed]
+        found = [(f".{name}", "is required now, and old messages lack it") for name in needs - needed]
         for name, then in before.items():
-            place = f"{path}.{name}"
+            place = f".{name}"
             if name not in after and (name in needed or others is False):
-                found.append(f"{_shown(place)}: was removed")
+                found.append((place, "was removed"))
             elif name not in needs and name in needed:
-                found.append(f"{_shown(place)}: is no longer required, and readers rely on it")
+                found.append((place, "is no longer required, and readers rely on it"))
             else:
-                found += self._compare(then, after.get(name, others), place)
+                found += self._below(place, then, after.get(name, others))
         unknown = old.get("additionalProperties", True)
         if others is False and unknown is not False:
-            found.append(f"{_shown(path)}: refuses unknown fields now")
+            found.append(("", "refuses unknown fields now"))
         elif unknown is not False:
-            found += self._compare(unknown, others, f"{path}.*")
+            found += self._below(".*", unknown, others)
         return sorted(found)
+
+    def _below(self, step: str, old: Any, new: Any) -> list[Problem]:
+        return [(step + path, text) for path, text in self._compare(old, new)]
 
 
 def _follow(reference: Any, root: Schema) -> Any:
@@ -190,22 +195,22 @@ def _follow(reference: Any, root: Schema) -> Any:
     return target
 
 
-def _types(old: Schema, new: Schema, here: str) -> list[str]:
+def _types(old: Schema, new: Schema) -> list[str]:
     then, now = old.get("type"), new.get("type")
     if now in (None, then) or (then, now) == ("integer", "number"):
         return []
-    return [f"{here}: was {then or 'anything'}, is {now} now"]
+    return [f"was {then or 'anything'}, is {now} now"]
 
 
-def _values(old: Schema, new: Schema, here: str) -> list[str]:
+def _values(old: Schema, new: Schema) -> list[str]:
     allowed = _enumerated(new)
     if allowed is None:
         return []
     before = _enumerated(old)
     if before is None:
-        return [f"{here}: is limited to {len(allowed)} values now"]
+        return [f"is limited to {len(allowed)} values now"]
     gone = sorted(before - allowed)
-    return [f"{here}: does not take {', '.join(gone)[:80]} any more"] if gone else []
+    return [f"does not take {', '.join(gone)[:80]} any more"] if gone else []
 
 
 def _enumerated(schema: Schema) -> set[str] | None:
@@ -214,7 +219,7 @@ def _enumerated(schema: Schema) -> set[str] | None:
     return {json.dumps(value, sort_keys=True) for value in values} if isinstance(values, list) else None
 
 
-def _bounds(old: Schema, new: Schema, here: str) -> list[str]:
+def _bounds(old: Schema, new: Schema) -> list[str]:
     found = []
     for key in sorted(new.keys() & (_LOWER | _UPPER | _MAY_GO)):
         then, now = old.get(key), new[key]
@@ -222,7 +227,7 @@ def _bounds(old: Schema, new: Schema, here: str) -> list[str]:
         if isinstance(then, (int, float)) and isinstance(now, (int, float)) and key not in _MAY_GO:
             looser = now <= then if key in _LOWER else now >= then
         if not looser:
-            found.append(f"{here}: {key} is {now!r:.40} now, was {'open' if then is None else repr(then)[:40]}")
+            found.append(f"{key} is {now!r:.40} now, was {'open' if then is None else repr(then)[:40]}")
     return found
 
 
@@ -238,7 +243,3 @@ def _names(schema: Schema) -> set[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise InvalidCard(f"required is {value!r:.40}; a JSON schema has a list of names there")
     return set(value)
-
-
-def _shown(path: str) -> str:
-    return path.lstrip(".")[:120] or "the message"
