@@ -1,0 +1,161 @@
+"""Books: the ledger's state, as the journal's entries make it.
+
+The rule of this file: `Books.apply` is the only place where the ledger changes, it never refuses
+an entry that was written, and the same entries make the same books. Whether an entry may be
+written is decided in ledger.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from stigmergy.protocols.budget import CONSUMED, NOTHING, Amount, Budget, Spend
+from stigmergy.protocols.errors import JournalError
+
+from .accounts import Account, Accounts, Amounts, joint_demand
+from .clock import LeaseClock
+from .limits import AGENTS, SECONDS, Limits
+from .records import Alert, Outcome, Reservation, Settlement
+from .slices import promise
+
+
+def consumed(amounts: Amounts) -> dict[str, Amount]:
+    """The part of an amount that is used up, and so reserved and settled."""
+    return {field: amount for field, amount in amounts.items() if field in CONSUMED}
+
+
+def _excess(counted: Spend, granted: Spend) -> Spend:
+    beyond = {field: getattr(counted, field) - getattr(granted, field) for field in CONSUMED}
+    excess = {field: amount for field, amount in beyond.items() if amount > 0}
+    return Spend.from_plain(excess) if excess else NOTHING
+
+
+class Op(NamedTuple):
+    """A reservation, the account it is held on, and the end of its lease on the ledger's clock."""
+
+    reservation: Reservation
+    account: Account
+    until: float
+
+
+class Live(NamedTuple):
+    """How many agents a holder keeps alive, and in which account."""
+
+    path: str
+    account: Account
+    agents: int
+
+
+class Books:
+    """Accounts, reservations, live agents and the clock. Remembers the last ``remember`` ended reservations."""
+
+    def __init__(self, remember: int) -> None:
+        self.accounts = Accounts()
+        self.clock = LeaseClock()
+        self.held: dict[str, Op] = {}
+        self.over: dict[str, tuple[Op, Settlement]] = {}
+        """Ended reservations, the longest ago first. A late actual still corrects what was counted."""
+        self.live: dict[str, Live] = {}
+        """Live agents by who holds them."""
+        self.timed: dict[str, Account] = {}
+        """The accounts with a ceiling in seconds: time passes there without any entry."""
+        self.alerts: list[Alert] = []
+        self.remember = remember
+
+    def apply(self, kind: str, data: dict[str, Any]) -> None:
+        """Change the books as one entry says. Raises: JournalError for an entry of another kind."""
+        if "now" in data:
+            self._look(data["now"])
+        match kind:
+            case "ledger.charge":
+                self._charged(data["paid"])
+            case "ledger.reserve":
+                self._reserved(**data)
+            case "ledger.settle":
+                self._end(data["op"], "settled", Spend.from_plain(data["actual"]))
+            case "ledger.release":
+                self._end(data["op"], "released", NOTHING)
+            case "ledger.expire":
+                for op in data["ops"]:
+                    self._end(op, "forfeited", self.held[op].reservation.worst)
+            case "ledger.agents":
+                self._peopled(data["holder"], data["account"], data["agents"])
+            case "ledger.open":
+                self._opened(data["account"], Budget.from_plain(data["budget"]), data["slice_of"])
+            case "ledger.close":
+                self.accounts.remove(data["account"])
+                self.timed = {path: account for path, account in self.timed.items() if self.accounts.find(path)}
+            case _:
+                raise JournalError(f"entry kind {kind!r} is not one of the ledger; was it written by a newer version?")
+
+    def is_time_up(self, elapsed: float) -> bool:
+        """Whether an alert about wall clock is due."""
+        return any(self._is_due(account, elapsed) for account in self.timed.values())
+
+    def _look(self, now: float) -> None:
+        self.clock.look(now)
+        for account in self.timed.values():
+            if self._is_due(account, self.clock.elapsed):
+                self._tell(account, (SECONDS,))
+
+    def _is_due(self, account: Account, elapsed: float) -> bool:
+        return account.limits is not None and account.used(SECONDS, elapsed) >= account.limits.marks[SECONDS]
+
+    def _tell(self, account: Account, indices: Iterable[int]) -> None:
+        if account.limits is None:
+            return
+        for index in indices:
+            used = account.used(index, self.clock.elapsed) if index >= len(CONSUMED) else account.settled[index]
+            self.alerts.extend(account.limits.alerts(account.path, index, used))
+
+    def _charged(self, paid: list[tuple[str, Amounts]]) -> None:
+        demand = joint_demand((self.accounts.ensure(path), amounts) for path, amounts in paid)
+        for account, amounts in demand.items():
+            account.pay(amounts, self.alerts)
+
+    def _reserved(self, op: str, account: str, worst: dict[str, Any], lease_s: float, **_: Any) -> None:
+        at = self.accounts.ensure(account)
+        reservation = Reservation(op, account, Spend.from_plain(worst), lease_s)
+        self.held[op] = Op(reservation, at, self.clock.elapsed + lease_s)
+        at.hold(consumed(worst), 1)
+
+    def _end(self, name: str, outcome: Outcome, counted: Spend) -> None:
+        """Count what a reservation came to, instead of what was held, or counted, for it until now."""
+        late = name not in self.held
+        op, earlier = self.over.pop(name) if late else (self.held.pop(name), None)
+        worst = op.reservation.worst
+        if not late:
+            op.account.hold(consumed(worst.to_plain()), -1)
+        before = earlier.counted if earlier else NOTHING
+        change = {field: getattr(counted, field) - getattr(before, field) for field in CONSUMED}
+        for above in op.account.upward():
+            above.pay(change, self.alerts)
+        # A release gave everything back: a request that was sent all the same had nothing reserved.
+        overrun = _excess(counted, NOTHING if earlier and earlier.outcome == "released" else worst)
+        ended = Settlement(name, op.reservation.account, outcome, counted, overrun, worst, late)
+        self.over[name] = op, ended
+        if len(self.over) > self.remember:
+            del self.over[next(iter(self.over))]
+
+    def _peopled(self, holder: str, path: str, agents: int) -> None:
+        before = self.live.pop(holder, None) or Live(path, self.accounts.ensure(path), 0)
+        if agents:
+            self.live[holder] = before._replace(agents=agents)
+        for above in before.account.upward():
+            above.live += agents - before.agents
+            self._tell(above, (AGENTS,))
+
+    def _opened(self, path: str, budget: Budget, slice_of: str | None) -> None:
+        account = self.accounts.ensure(path)
+        before = account.limits
+        opened_at = before.opened_at if before else self.clock.elapsed
+        account.limits = Limits(budget, opened_at, is_slice=slice_of is not None or bool(before and before.is_slice))
+        if before is not None:
+            account.limits.slices = before.slices
+        if slice_of is not None:
+            promise(self.accounts, path, slice_of, self.clock.elapsed)
+        self.timed.pop(path, None)
+        if budget.seconds is not None:
+            self.timed[path] = account
+        self._tell(account, range(len(account.limits.marks)))
