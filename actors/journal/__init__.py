@@ -1,0 +1,9 @@
+"""The journal: the one durable thing of a swarm. `Journal` is the port; the rest are stores behind it."""
+
+from .memory import MemoryDisk, MemoryJournal
+from .port import Batch, Entry, Journal
+from .room import Room
+from .snapshot import ReadOnlyJournal
+from .sqlite import SqliteJournal
+
+__all__ = ["Batch", "Entry", "Journal", "MemoryDisk", "MemoryJournal", "ReadOnlyJournal", "Room", "SqliteJournal"]
