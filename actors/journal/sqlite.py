@@ -1,8 +1,8 @@
 """The embedded journal: one SQLite file, one writer, one sync for a whole batch.
 
-The rule of this file: an entry is acknowledged only when it is committed and the high-water mark
-knows it. Whatever goes wrong in a way that leaves the disk's state in doubt makes the journal
-read-only for good; the process is disposable, the entries are not.
+The rule of this file: an entry is acknowledged when it is committed and the high-water mark knows it
+(if the mark fails, that batch is the last one). Whatever leaves the disk's state in doubt makes the
+journal read-only for good; the process is disposable, the entries are not.
 
 Callers gather what is ready and append it as one batch (group commit): a sync costs the same for one
 entry as for a thousand.

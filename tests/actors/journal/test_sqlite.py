@@ -336,6 +336,25 @@ def test_a_journal_whose_folder_is_deleted_acknowledges_nothing_more(path: Path)
     journal.close()
 
 
+@pytest.mark.parametrize("first", ["append", "take_epoch"])
+def test_when_the_mark_cannot_be_written_the_committed_batch_is_the_last_one(path: Path, first: str):
+    journal = SqliteJournal.open(path)
+    epoch = fill_with(journal, THREE)
+    with Path(os.devnull).open("rb") as unwritable:
+        os.dup2(unwritable.fileno(), journal._mark._file.fileno())
+    if first == "append":
+        assert journal.append(ONE, 1.0, epoch) == 4
+    with pytest.raises(JournalError, match=r"mark could not be written \(Bad file descriptor\); .* read-only now"):
+        journal.take_epoch()
+    with pytest.raises(JournalError, match="read-only now"):
+        journal.append(ONE, 1.0, epoch)
+    assert len(list(journal.read())) == journal.last_seq
+    journal.close()
+    journal = SqliteJournal.open(path)
+    assert (journal.last_seq, journal.epoch) == (4 if first == "append" else 3, epoch)
+    journal.close()
+
+
 def test_a_journal_may_move_between_threads(path: Path):
     journal = SqliteJournal.open(path)
     epoch = journal.take_epoch()
