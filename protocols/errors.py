@@ -4,7 +4,8 @@
     ├── UsageError                 the caller asked for something impossible; say what to do
     │   ├── InvalidName
     │   ├── UnknownMessage
-    │   └── InvalidCard
+    │   ├── InvalidCard
+    │   └── IllegalMove
     ├── WireError                  bytes that do not follow the protocol
     │   ├── Malformed
     │   └── Oversized
@@ -80,6 +81,15 @@ class UnknownMessage(UsageError):
 
 class InvalidCard(UsageError):
     """A card that breaks A2A 1.0, or contradicts one that is already registered."""
+
+
+class IllegalMove(UsageError):
+    """An event that a task in that state cannot have."""
+
+    fields = ("message", "state", "event")
+
+    state: str
+    event: str
 
 
 class WireError(StigmergyError):

@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from .errors import UsageError
+from .errors import IllegalMove, UsageError
 
 
 class TaskState(StrEnum):
@@ -103,14 +103,15 @@ INTERRUPTED: Final = frozenset({TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRE
 
 
 def advance(state: TaskState, event: TaskEvent) -> TaskState:
-    """The state after ``event``. Raises: UsageError that names the legal moves."""
+    """The state after ``event``. Raises: IllegalMove that names the legal ones."""
     moves = MOVES[state]
     if event in moves:
         return moves[event]
     if state in TERMINAL:
-        raise UsageError(f"cannot {event} a task that is {state}: that state is final; submit a new task")
+        final = f"cannot {event} a task that is {state}: that state is final; submit a new task"
+        raise IllegalMove(final, str(state), str(event))
     legal = ", ".join(f"{move} (to {after})" for move, after in moves.items())
-    raise UsageError(f"cannot {event} a task that is {state}: it can {legal}")
+    raise IllegalMove(f"cannot {event} a task that is {state}: it can {legal}", str(state), str(event))
 
 
 def diagram() -> str:

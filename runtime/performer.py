@@ -176,6 +176,9 @@ class AgentPerformer:
         return live
 
     def _failed(self, base: Turn, error: Exception, began: float) -> Turn:
+        live = self._live.get(base.agent)
+        if live is not None:
+            live.agent.state = type(live.agent.state).model_validate(codec.unpack(live.saved))
         foreign = not isinstance(error, StigmergyError)
         trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
         wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error

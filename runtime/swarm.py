@@ -9,6 +9,7 @@ Example::
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class Swarm:
         self._board: Process | None = None
         self._client: Client | None = None
         self._shepherd: Shepherd | None = None
-        self._hosting = False
+        self._hosting: asyncio.Task[None] | None = None
         self._last: SwarmReport | None = None
         self.folder: RunFolder | None = None
         """Where this run is kept, once it has begun; None when nothing is kept."""
@@ -97,7 +98,7 @@ class Swarm:
 
         Kinds can be added until the first message is sent. Raises: UsageError, InvalidCard.
         """
-        if self._hosting:
+        if self._hosting is not None:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
         self._roster.add(cls, settings or {}, budget, changes)
 
@@ -135,11 +136,13 @@ class Swarm:
 
     async def start(self) -> None:
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
-        if self._hosting:
-            return
+        if self._hosting is None:
+            self._hosting = asyncio.get_running_loop().create_task(self._start())
+        await asyncio.shield(self._hosting)
+
+    async def _start(self) -> None:
         if self._engine is None or self._board is None or self._client is None:
             raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
-        self._hosting = True
         for spec in self._roster.kinds.values():
             await self._client.call("kind", spec.to_plain())
         for kind, budget in self._roster.budgets.items():

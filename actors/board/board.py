@@ -8,7 +8,7 @@ what may be sent. One call of `commit` covers everything handled since the last 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import SwarmStopped, UsageError
@@ -21,6 +21,10 @@ from .machines import CLIENT, Machines
 from .outbox import Event, Out
 from .treasury import PARKED
 from .turns import Turns
+
+
+MEASURED_EVERY_S: Final = 60.0
+"""How often the registry's measurements go to the journal: hints for choosing, not truth."""
 
 
 class BoardConfig(NamedTuple):
@@ -42,6 +46,7 @@ class Board:
         self._turns = Turns(m, self._clerk)
         self._sent_states: dict[str, str] = {}
         """By agent: the host that has its newest state."""
+        self._measured_at = now
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
@@ -83,6 +88,9 @@ class Board:
         for lapse in m.space.expire(m.now):
             self._clerk.lapsed(lapse)
         self._clerk.expire()
+        if m.now >= self._measured_at + MEASURED_EVERY_S:
+            self._measured_at = m.now
+            m.registry.checkpoint()
         for name in m.registry.expire(m.now):
             self.host_lost(m.incarnations.get(name, f"{name}.0"), "its lease ended")
         for verdict in m.warden.sweep(m.now):
@@ -127,6 +135,9 @@ class Board:
         if m.mail.is_known(envelope.id):
             return None
         self._clerk.pay((envelope,))
+        if envelope.mode == "post":
+            self._clerk.post(envelope)
+            return None
         error = self._clerk.admit(envelope, (step[0], step[1]) if step else None, outside=outside)
         if error is not None:
             raise error
@@ -177,7 +188,7 @@ class Board:
         letters = m.mail.lost(host)
         for agent in [a for a, h in self._sent_states.items() if h == host]:
             del self._sent_states[agent]
-        m.dispatcher.suspect(letters)
+        m.dispatcher.suspect([message for message in letters if not self._clerk.bury_if_deadly(message)])
         m.dispatcher.lost(host)
         m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
 

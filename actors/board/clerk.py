@@ -14,6 +14,7 @@ from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
     DeadlineExceeded,
+    DeliveryError,
     MailboxFull,
     Quarantined,
     StigmergyError,
@@ -159,6 +160,16 @@ class Clerk:
         if letter.envelope.mode == "ask":
             self.answer_error(letter.envelope, error)
 
+    def bury_if_deadly(self, message: str) -> bool:
+        """End a letter whose host died under it on its last attempt."""
+        m = self._m
+        letter = m.mail.letters[message]
+        if letter.attempts < m.kinds[letter.agent.partition("/")[0]].attempts:
+            return False
+        what = f"{letter.envelope.type} killed its host {letter.attempts} times at {letter.agent}"
+        self.bury(message, "killed its host", DeliveryError(what))
+        return True
+
     def lapsed(self, lapse: Lapse) -> None:
         """Tell that a work item died: its last holder's lease ended unfinished."""
         detail = f"item {lapse.item!r} of queue {lapse.queue!r} was lost by {lapse.worker} on its last attempt"
@@ -192,18 +203,7 @@ class Clerk:
     def carry_out(self, verdict: Verdict) -> None:
         """Do what the watchdog says."""
         m = self._m
-        m.outbox.event(
-            "verdict",
-            {
-                "action": str(verdict.action),
-                "reason": str(verdict.reason),
-                "conversation": verdict.conversation,
-                "agents": list(verdict.agents),
-                "exchange": verdict.exchange,
-                "count": verdict.count,
-                "advice": verdict.advice,
-            },
-        )
+        m.outbox.event("verdict", verdict.to_plain())
         if verdict.action == Action.STOP:
             self.stop("loop", f"{verdict.reason}: {verdict.exchange}")
         elif verdict.action == Action.QUARANTINE:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
-from stigmergy.protocols.budget import Budget, Spend, in_units
+from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted, UsageError
 
 from ..ledger.ledger import Ledger
@@ -96,17 +96,19 @@ class Treasury:
         try:
             self.ledger.reserve(wanted.op, wanted.account, wanted.worst, now, wanted.lease_s)
         except BudgetExhausted as refusal:
-            if self._could_fit_later(refusal):
+            if self._could_fit_later(refusal, wanted.worst):
                 self._parked.append(wanted)
                 return PARKED
             self._note(refusal)
             raise
         return None
 
-    def _could_fit_later(self, refusal: BudgetExhausted) -> bool:
+    def _could_fit_later(self, refusal: BudgetExhausted, wanted: Spend) -> bool:
+        """Whether it fits once everything that is reserved has settled at nothing. In whole numbers: money is exact."""
         field = "nano_usd" if refusal.dimension == "usd" else refusal.dimension
-        reserved = in_units(field, getattr(self.ledger.position(refusal.account).reserved, field))
-        return reserved > 0 and refusal.requested <= refusal.available + reserved
+        at = self.ledger.position(refusal.account)
+        ceiling = getattr(at.ceiling, field)
+        return ceiling is not None and getattr(at.settled, field) + getattr(wanted, field) <= ceiling
 
     def _note(self, refusal: BudgetExhausted) -> None:
         if refusal.account == ROOT:

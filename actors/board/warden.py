@@ -74,9 +74,7 @@ class Warden:
             return None
         if verdict.conversation and verdict.conversation in self.quarantined:
             return None
-        data = {**verdict._asdict(), "agents": list(verdict.agents), "action": str(verdict.action)}
-        data["reason"] = str(verdict.reason)
-        self._record("watch.verdict", data)
+        self._record("watch.verdict", verdict.to_plain())
         if verdict.action == Action.QUARANTINE:
             self.quarantined[verdict.conversation] = f"{verdict.reason}: {verdict.exchange}"
         return verdict
