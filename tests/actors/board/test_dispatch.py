@@ -1,0 +1,89 @@
+"""Who gets the next letter: order for one agent, the least busy of a pool, suspects alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from stigmergy.actors.board.dispatch import AHEAD, Dispatcher
+from stigmergy.actors.board.mail import Mail
+from stigmergy.protocols.envelope import Envelope
+
+
+@pytest.fixture
+def desk():
+    mail = Mail(lambda kind, data: None)
+    hosts = {"here": "h.1"}
+    return mail, Dispatcher(mail, lambda agent: hosts["here"], lambda kind: 2), hosts
+
+
+def accept(mail, dispatcher, *ids, to="a/1", pool=""):
+    for message in ids:
+        mail.accept(Envelope(message, "tell", "T@1", "c/1", to, b"", "talk"), pool, 0.0)
+    dispatcher.stir(pool or to)
+
+
+def send(mail, dispatcher):
+    sent = dispatcher.ready()
+    for message, agent, host in sent:
+        mail.attempt(message, agent, host)
+    return [(message, agent) for message, agent, _ in sent]
+
+
+def finish(mail, dispatcher, message):
+    letter = mail.letters[message]
+    mail.done(message, None)
+    dispatcher.finished(message, letter.host, letter.agent, letter.pool)
+
+
+def test_one_agent_gets_its_mail_in_order_and_a_few_letters_ahead(desk):
+    mail, dispatcher, _ = desk
+    names = [f"m{n:02}" for n in range(AHEAD + 2)]
+    accept(mail, dispatcher, *names)
+    assert [m for m, _ in send(mail, dispatcher)] == names[:AHEAD]
+    assert send(mail, dispatcher) == []
+    finish(mail, dispatcher, "m00")
+    assert send(mail, dispatcher) == [(names[AHEAD], "a/1")]
+
+
+def test_a_pool_grows_only_when_all_are_busy_and_never_beyond_its_cap(desk):
+    mail, dispatcher, _ = desk
+    accept(mail, dispatcher, "m1", to="a", pool="a")
+    assert send(mail, dispatcher) == [("m1", "a/pool.1")]
+    accept(mail, dispatcher, "m2", "m3", to="a", pool="a")
+    assert send(mail, dispatcher) == [("m2", "a/pool.2")]
+    finish(mail, dispatcher, "m1")
+    assert send(mail, dispatcher) == [("m3", "a/pool.1")]
+
+
+def test_nothing_goes_out_without_a_host_and_everything_once_there_is_one(desk):
+    mail, dispatcher, hosts = desk
+    hosts["here"] = None
+    accept(mail, dispatcher, "m1")
+    assert send(mail, dispatcher) == []
+    hosts["here"] = "h.2"
+    dispatcher.stir_all()
+    assert send(mail, dispatcher) == [("m1", "a/1")]
+
+
+def test_letters_of_a_dead_host_go_alone_before_anything_else(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1", "m2")
+    send(mail, dispatcher)
+    hosts["here"] = "h.2"
+    dispatcher.suspect(mail.lost("h.1"))
+    dispatcher.lost("h.1")
+    accept(mail, dispatcher, "new", to="b/1")
+    assert send(mail, dispatcher) == [("m1", "a/1")]
+    assert send(mail, dispatcher) == []
+    finish(mail, dispatcher, "m1")
+    assert send(mail, dispatcher) == [("m2", "a/1")]
+    assert send(mail, dispatcher) == []
+    finish(mail, dispatcher, "m2")
+    assert send(mail, dispatcher) == [("new", "b/1")]
+
+
+def test_a_paused_dispatcher_sends_nothing(desk):
+    mail, dispatcher, _ = desk
+    accept(mail, dispatcher, "m1")
+    dispatcher.paused = True
+    assert send(mail, dispatcher) == []

@@ -1,0 +1,116 @@
+"""Mail: what is accepted stays until its turn is done or it is dead, and a replay knows the same."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stigmergy.actors.board.mail import Mail
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.turn import Step
+
+
+def letter(number, to="a/1", **more):
+    return Envelope(f"m{number}", more.pop("mode", "tell"), "T@1", "c/1", to, b"", "talk", **more)
+
+
+def mail_and_entries():
+    entries = []
+    return Mail(lambda kind, data: entries.append((kind, copy.deepcopy(data)))), entries
+
+
+def state(mail):
+    return {name: value for name, value in vars(mail).items() if name != "_record"}
+
+
+def test_a_repeat_is_accepted_once():
+    mail, _ = mail_and_entries()
+    assert mail.accept(letter(1), "", 0.0)
+    assert not mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "h.1")
+    mail.done("m1", None)
+    assert not mail.accept(letter(1), "", 0.0)  # from outside: it could be sent again at any time
+
+
+def test_what_a_dead_host_had_comes_back_first_and_in_order():
+    mail, _ = mail_and_entries()
+    for number in range(4):
+        mail.accept(letter(number), "", 0.0)
+    mail.attempt("m0", "a/1", "h.1")
+    mail.attempt("m1", "a/1", "h.1")
+    assert mail.lost("h.1") == ["m0", "m1"]
+    assert list(mail.boxes["a/1"]) == ["m0", "m1", "m2", "m3"]
+    assert [mail.letters[m].suspect for m in ("m0", "m1", "m2")] == [True, True, False]
+    assert mail.letters["m0"].attempts == 1
+
+
+def test_an_answer_is_kept_with_the_turn_that_asked():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "h.1")
+    mail.accept(letter(2, to="b/1", mode="ask", cause="m1"), "", 0.0, (0, "ask:b/1:T@1"))
+    reply = letter(3, to="a/1", mode="reply", reply_to="m2")
+    assert mail.reply(reply) == "m1"
+    assert mail.letters["m1"].steps[0] == Step(0, "ask:b/1:T@1", reply.to_wire())
+    assert mail.reply(reply) is None  # nobody waits any more
+
+
+def test_a_turn_that_starts_over_keeps_its_answers_but_not_its_errors():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "h.1")
+    for number, mode in ((2, "reply"), (3, "error")):
+        mail.accept(letter(number, to="b/1", mode="ask", cause="m1"), "", 0.0, (number, "ask:b/1:T@1"))
+        mail.reply(letter(10 + number, mode=mode, reply_to=f"m{number}"))
+    mail.again("m1", "it failed")
+    assert list(mail.letters["m1"].steps) == [2]
+    assert (mail.letters["m1"].attempts, mail.letters["m1"].round) == (2, 1)
+
+
+ACTIONS = st.lists(
+    st.tuples(st.sampled_from(["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply"]),
+              st.integers(0, 5)),
+    max_size=60,
+)
+
+
+@given(ACTIONS)
+def test_the_state_is_the_fold_of_the_entries(actions):
+    mail, entries = mail_and_entries()
+    made = 0
+    for action, n in actions:
+        letters = list(mail.letters)
+        chosen = letters[n % len(letters)] if letters else None
+        held = [m for m in letters if mail.letters[m].host]
+        made += 1
+        if action == "accept":
+            mail.accept(letter(made, to=f"a/{n}"), "", 0.0)
+        elif action == "pool":
+            mail.accept(letter(made, to="a"), "a", 0.0)
+        elif action == "fan":
+            mail.fan(letter(made, to="topic", mode="post"), [f"a/{n}", "a"], 0.0)
+        elif action == "ask" and held:
+            mail.accept(letter(made, to="b/1", mode="ask", cause=held[0]), "", 0.0, (n, "ask:b/1:T@1"))
+        elif action == "attempt" and chosen and not mail.letters[chosen].host:
+            mail.attempt(chosen, mail.letters[chosen].agent or f"a/pool.{n}", f"h.{n % 2}")
+        elif action == "done" and held:
+            mail.done(held[n % len(held)], bytes([n]) if n else None)
+        elif action == "dead" and chosen:
+            mail.dead(chosen, "test", "")
+        elif action == "again" and held:
+            mail.again(held[n % len(held)], "error")
+        elif action == "lost":
+            mail.lost(f"h.{n % 2}")
+        elif action == "step" and held:
+            mail.step(held[0], Step(n, "run:x", n))
+        elif action == "reply" and mail.asks:
+            mail.reply(letter(made, mode="reply", reply_to=next(iter(mail.asks))))
+    replayed, _ = mail_and_entries()
+    for kind, data in entries:
+        replayed.apply(kind, data)
+    assert state(replayed) == state(mail)
+    waiting = [m for box in (*mail.boxes.values(), *mail.pools.values()) for m in box]
+    flying = [m for box in mail.flying.values() for m in box]
+    assert sorted(waiting + flying) == sorted(mail.letters)

@@ -1,0 +1,117 @@
+"""Links over a bad way: calls that fail after they were executed, or before, or never come back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from stigmergy.actors import link as link_module
+from stigmergy.actors.link import ASK, Endpoint, PeerGone, PeerUnavailable
+from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded
+
+
+class Answering:
+    """An endpoint that answers what it is asked, and remembers it."""
+
+    def __init__(self, name):
+        self.endpoint = Endpoint(name, self.on_frames)
+        self.heard = []
+        self.lost = []
+
+    def on_frames(self, link, frames):
+        for verb, ticket, name, payload in frames:
+            self.heard.append(payload)
+            if verb == ASK and name == "fail":
+                link.fail(ticket, BudgetExhausted("swarm", "usd", 1.0, 0.5, 2.0))
+            elif verb == ASK and name != "ignore":
+                link.answer(ticket, payload)
+
+    async def receive(self, data):
+        link = self.endpoint.arrive(data)
+        return b"" if link is None else link.take()
+
+    def on_lost(self, peer, reason):
+        self.lost.append((peer, reason))
+
+
+class BadWay:
+    """Loses calls on the way there and on the way back."""
+
+    def __init__(self, target, seed, share):
+        self._target, self._chance, self._share = target, random.Random(seed), share
+
+    async def receive(self, data):
+        if self._chance.random() < self._share:
+            raise PeerUnavailable("lost on the way there")
+        back = await self._target.receive(data)
+        for _ in range(self._chance.randrange(4)):
+            await asyncio.sleep(0)
+        if self._chance.random() < self._share:
+            raise PeerUnavailable("lost on the way back")
+        return back
+
+
+def pair(way_there=None, way_back=None):
+    one, two = Answering("one"), Answering("two")
+    there = one.endpoint.connect("two", way_there(two) if way_there else two, one.on_lost)
+    two.endpoint.connect("one", way_back(one) if way_back else one, two.on_lost)
+    return one, two, there
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(link_module, "RETRY_S", (0.0,) * 40)
+    monkeypatch.setattr(link_module, "SILENCE_S", 0.0)
+
+
+async def test_asks_are_answered_each_with_its_own_answer():
+    _, _, link = pair()
+    assert await asyncio.gather(*(link.ask("say", n) for n in range(500))) == list(range(500))
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_lost_calls_are_made_again_and_nothing_is_handled_twice(seed, impatient):
+    _, two, link = pair(lambda target: BadWay(target, seed, 0.3), lambda target: BadWay(target, seed + 1, 0.3))
+    asks = [link.ask("say", n) for n in range(100)]
+    for _ in range(200):
+        await asyncio.sleep(0)
+        link.resend_if_silent(1.0)
+        two.endpoint.links["one"].resend_if_silent(1.0)
+    assert await asyncio.wait_for(asyncio.gather(*asks), 10) == list(range(100))
+    assert two.heard == list(range(100))
+
+
+async def test_an_error_arrives_as_itself():
+    _, _, link = pair()
+    with pytest.raises(BudgetExhausted) as caught:
+        await link.ask("fail")
+    assert (caught.value.account, caught.value.available) == ("swarm", 0.5)
+
+
+async def test_an_ask_that_is_never_answered_ends():
+    _, _, link = pair()
+    with pytest.raises(DeadlineExceeded, match="two did not answer 'ignore' within 0.01 s"):
+        await link.call("ignore", timeout_s=0.01)
+
+
+async def test_a_peer_that_is_gone_fails_what_waits_and_is_told_once():
+    class Gone:
+        async def receive(self, data):
+            raise PeerGone("its process has ended")
+
+    one, _, link = pair(lambda _: Gone())
+    with pytest.raises(PeerGone, match="its process has ended"):
+        await link.ask("say", 1)
+    assert one.lost == [("two", "its process has ended")]
+    with pytest.raises(PeerGone):
+        await link.ask("say", 2)
+
+
+async def test_a_peer_that_does_not_know_us_counts_as_lost():
+    one, two, link = pair()
+    two.endpoint.disconnect("one")
+    with pytest.raises(PeerGone, match="does not know us"):
+        await link.ask("say", 1)
+    assert len(one.lost) == 1
