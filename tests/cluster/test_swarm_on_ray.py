@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,7 @@ from stigmergy.protocols import DeliveryError, Resources
 from stigmergy.runtime import Plant, Swarm
 from tests.runtime.cast import Alone, Diary, Echo, Fickle, Heard, Killer, Payer, Relay, Say
 
-pytestmark = pytest.mark.ray
-
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 
 async def test_the_same_classes_run_on_ray(tmp_path):
