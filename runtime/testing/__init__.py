@@ -1,0 +1,1 @@
+"""What helps to test a swarm: servers and worlds that stand in for the ones outside."""
