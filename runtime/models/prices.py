@@ -109,7 +109,8 @@ class Prices:
         if price is None:
             raise UnknownPrice(
                 f"no price is known for model {model!r:.80}, so no budget can hold it; "
-                "give one with Prices(own={...}) or Prices(fallback=...); the public list comes with stigmergy[anthropic]"
+                "give one with Prices(own={...}) or Prices(fallback=...); "
+                "the public list comes with stigmergy[anthropic]"
             )
         self._known[model] = price
         return price
