@@ -17,6 +17,7 @@ from stigmergy.protocols.turn import Delivery, Step, Turn
 
 from ..journal.port import Journal
 from .clerk import Clerk
+from .digest import RunDigest
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
 from .treasury import PARKED
@@ -41,6 +42,7 @@ class Board:
     def __init__(self, journal: Journal, config: BoardConfig, now: float) -> None:
         self._journal = journal
         self._batch: list[tuple[str, dict[str, Any]]] = []
+        self._digest = RunDigest()
         self.machines = m = Machines(self._record, config.limits, now)
         self._clerk = Clerk(m)
         self._turns = Turns(m, self._clerk)
@@ -114,6 +116,8 @@ class Board:
         if self._batch:
             batch, self._batch = self._batch, []
             self._journal.append(batch, m.now, self._epoch)
+            for kind, data in batch:
+                self._digest.add(kind, data)
         return m.outbox.take()
 
     def _request(self, name: str) -> Callable[[str, int, Any], Any]:
@@ -201,7 +205,7 @@ class Board:
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "seq": self._journal.last_seq,
             "stopped": list(m.stopped) if m.stopped else None,
-            "digest": self._journal.digest(),
+            "digest": self._digest.hex(),
         }
 
     # -- inside ------------------------------------------------------------------------------
@@ -231,6 +235,7 @@ class Board:
         m = self.machines
         for entry in self._journal.read():
             m.apply(entry.kind, entry.data)
+            self._digest.add(entry.kind, entry.data)
             m.now = max(m.now, entry.at)
         m.treasury.alerts()
         for name, member in list(m.registry.members.items()):

@@ -30,7 +30,7 @@ class Warden:
 
     def see(self, envelope: Envelope, now: float) -> Verdict | None:
         """Look at a message before it is accepted."""
-        return self._keep(self._watchdog.see(Sighting.of(envelope, now)))
+        return self._keep(self._watchdog.see(Sighting.of(envelope, now), envelope.body))
 
     def waits(self, asker: str, asked: str, conversation: str, now: float) -> Verdict | None:
         """An agent waits for another: a ring of these is a deadlock."""
