@@ -3,7 +3,8 @@
 from .agent import Agent, State, handles
 from .app import App, Stage
 from .context import Context
-from .swarm import Plant, Swarm, SwarmReport
+from .figures import SwarmReport
+from .swarm import Plant, Swarm
 from .thinking import ModelSpec
 from .views import Claim, Fact, Trail
 

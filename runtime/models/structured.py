@@ -67,7 +67,7 @@ def _problem_of_class(cls: type[BaseModel], data: Any) -> str:
 
 
 def _problem_of_schema(schema: dict[str, JsonValue], data: Any) -> str:
-    # jsonschema comes with Ray; it takes 60 ms to import, and most requests name a class.
+    # It takes 60 ms to import, and most requests name a class.
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # noqa: PLC0415
 
     first = next(Draft202012Validator(schema).iter_errors(data), None)
