@@ -1,0 +1,28 @@
+"""The librarian finds what the articles say; where they say nothing, it finds nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stigmergy.runtime import Agent, Context, handles
+
+from ..articles import load_articles
+from ..brains.knowledge import Library
+from ..messages import Found, Search
+from .skills import SEARCH
+
+
+class Librarian(Agent):
+    """Searches the help articles."""
+
+    skills = [SEARCH]
+    pool = 4
+
+    async def on_start(self) -> None:
+        """Read the shelf; some twenty articles take a few milliseconds."""
+        self._library = Library(load_articles(Path(self.settings["articles"])))
+
+    @handles
+    def search(self, question: Search, ctx: Context) -> Found:
+        """The passages that are relevant to a ticket, the best first."""
+        return Found(passages=self._library.search(question.text, question.category))
