@@ -4,7 +4,8 @@ from .agent import Agent, State, handles
 from .app import App, Stage
 from .context import Context
 from .figures import SwarmReport
-from .swarm import Plant, Swarm
+from .plant import Plant
+from .swarm import Swarm
 from .thinking import ModelSpec
 from .views import Claim, Fact, Trail
 

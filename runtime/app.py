@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from stigmergy.protocols.budget import Budget
 
-from .swarm import Plant, Swarm
+from .plant import Plant
+from .swarm import Swarm
 from .thinking import ModelSpec
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
@@ -64,17 +65,22 @@ class Stage:
     seed: int = 0
     progress: Progress = lambda _done, _total, _text: None
     on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _data: None
+    on_swarm: Callable[[Swarm, int], None] = lambda _swarm, _seed: None
+    """Called with every swarm that is made here, and its seed."""
 
     def swarm(self, *, models: Mapping[str, ModelSpec] | None = None, seed: int | None = None) -> Swarm:
         """A swarm as the command line wants it."""
-        return Swarm(
+        seed = self.seed if seed is None else seed
+        swarm = Swarm(
             budget=self.budget,
             journal=self.journal,
-            seed=self.seed if seed is None else seed,
+            seed=seed,
             models=models,
             plant=self.plant,
             on_event=self.on_event,
         )
+        self.on_swarm(swarm, seed)
+        return swarm
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -28,6 +27,7 @@ from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
 from .figures import SwarmReport
+from .plant import Plant
 from .roster import Roster
 from .run_folder import RunFolder
 from .shepherd import Shepherd, Yard
@@ -38,21 +38,6 @@ R = TypeVar("R", bound=Message)
 
 OUTSIDE = ("user",)
 """What comes from outside is marked so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """How a swarm is housed; most swarms need none of it."""
-
-    engine: EngineName = "ray"
-    address: str = "local"
-    """Ray only: ``local`` starts Ray here; ``auto`` or ``host:port`` joins a cluster."""
-    hosts: int = 0
-    """Host processes; 0 means one per core, at most 4, and one on the local engine."""
-    durability: str = "fsync"
-    """``fsync`` survives power loss, ``process`` only the death of processes."""
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
 
 
 class Swarm:
@@ -82,6 +67,7 @@ class Swarm:
         self._client: Client | None = None
         self._shepherd: Shepherd | None = None
         self._hosting: asyncio.Task[None] | None = None
+        self._closing = False
         self._last: SwarmReport | None = None
         self.folder: RunFolder | None = None
         """Where this run is kept, once it has begun; None when nothing is kept."""
@@ -165,6 +151,7 @@ class Swarm:
                 self._last = await self.report()
             except StigmergyError as error:
                 self._last = SwarmReport(stop_reason="failure", stop_text=str(error), journal=self._where())
+        self._closing = True
         if self._shepherd is not None:
             await self._shepherd.close()
         if self._board is not None:
@@ -278,6 +265,8 @@ class Swarm:
         }
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
+        if event == "host_lost" and self._closing:
+            return  # it was asked to end
         if event == "host_wanted" and self._shepherd is not None:
             kind = self._roster.kinds[data["agent"].partition("/")[0]]
             resources = kind.resources

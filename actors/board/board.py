@@ -20,9 +20,9 @@ from .clerk import Clerk
 from .digest import RunDigest
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
+from .pressure import Pressure
 from .treasury import PARKED
 from .turns import Turns
-
 
 MEASURED_EVERY_S: Final = 60.0
 """How often the registry's measurements go to the journal: hints for choosing, not truth."""
@@ -45,7 +45,8 @@ class Board:
         self._digest = RunDigest()
         self.machines = m = Machines(self._record, config.limits, now)
         self._clerk = Clerk(m)
-        self._turns = Turns(m, self._clerk)
+        self._pressure = Pressure(m)
+        self._turns = Turns(m, self._clerk, self._pressure)
         self._sent_states: dict[str, str] = {}
         """By agent: the host that has its newest state."""
         self._measured_at = now
@@ -107,7 +108,7 @@ class Board:
                 m.outbox.answer(granted.peer, granted.ticket, None)
             else:
                 m.outbox.fail(granted.peer, granted.ticket, granted.error)
-        self._clerk.let_go()
+        self._pressure.let_go()
         for alert in m.treasury.alerts():
             m.outbox.event("budget_alert", dict(zip(alert._fields, alert, strict=True)))
         if m.treasury.exhausted is not None:
@@ -145,9 +146,9 @@ class Board:
         error = self._clerk.admit(envelope, (step[0], step[1]) if step else None, outside=outside)
         if error is not None:
             raise error
-        full = "" if outside else self._clerk.full((envelope,))
+        full = "" if outside else self._pressure.full((envelope,))
         if full:
-            self._clerk.hold(peer, ticket, full)
+            self._pressure.hold(peer, ticket, full)
             return PARKED
         return None
 

@@ -1,23 +1,25 @@
 """The clerk decides about every message that wants in.
 
 It is accepted, or refused with a typed error, or dead-lettered with a reason; nothing is dropped
-silently. Senders that are too fast for a recipient, or for the watchdog, get their answer late.
+silently.
 """
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final
 
 from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
+    BudgetExhausted,
     DeadlineExceeded,
     DeliveryError,
     MailboxFull,
     Quarantined,
     StigmergyError,
+    SwarmStopped,
     pack,
 )
 from stigmergy.protocols.ids import derive_id
@@ -28,22 +30,10 @@ from .claims import Lapse
 from .dead_letters import DeadLetters
 from .machines import CLIENT, Machines
 
-HOLD_S: Final = 1.0
-"""The longest that a sender waits for a full mailbox, so that two full ones cannot hold each other for ever."""
-
 OVERFLOW: Final = 2
 """A mailbox at this many times its bound takes nothing more, from anybody."""
 
 ONE_MESSAGE: Final = Spend(messages=1)
-
-
-class Held(NamedTuple):
-    """An answer that waits until an address has room, or until a time."""
-
-    peer: str
-    ticket: int
-    address: str
-    until: float
 
 
 class Clerk:
@@ -54,15 +44,24 @@ class Clerk:
         self.dead_letters = DeadLetters(machines.space.topics)
         self.accepted = 0
         """Messages accepted since this board opened."""
-        self._held: list[Held] = []
         self._deadlines: list[tuple[float, str]] = []
 
     # -- in ----------------------------------------------------------------------------------
 
     def pay(self, envelopes: tuple[Envelope, ...]) -> None:
-        """Charge messages to their senders' accounts. Raises: BudgetExhausted; then none is charged."""
-        if envelopes:
-            self._m.treasury.charge([(account_of(e), ONE_MESSAGE) for e in envelopes], self._m.now)
+        """Charge all messages to their senders' accounts, or none.
+
+        Raises: BudgetExhausted; SwarmStopped when the account was the swarm's own.
+        """
+        m = self._m
+        if not envelopes:
+            return
+        try:
+            m.treasury.charge([(account_of(e), ONE_MESSAGE) for e in envelopes], m.now)
+        except BudgetExhausted:
+            if m.treasury.exhausted is not None:
+                raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
+            raise
 
     def admit(self, envelope: Envelope, step: tuple[int, str] | None, *, outside: bool) -> StigmergyError | None:
         """Accept a message that was paid for; what is returned says why not. A repeat is fine."""
@@ -241,32 +240,6 @@ class Clerk:
         return kind is not None and envelope.type in kind.accepts and follower != envelope.sender
 
     # -- time --------------------------------------------------------------------------------
-
-    def full(self, envelopes: tuple[Envelope, ...]) -> str:
-        """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
-        m = self._m
-        for envelope in envelopes:
-            kind = m.kinds.get(envelope.to.partition("/")[0])
-            if kind is not None and envelope.to != envelope.sender and m.mail.waiting(envelope.to) >= kind.mailbox:
-                return envelope.to
-        return ""
-
-    def hold(self, peer: str, ticket: int, address: str) -> None:
-        """Answer a sender when an address has room again, or after a second."""
-        self._held.append(Held(peer, ticket, address, self._m.now + HOLD_S))
-
-    def let_go(self) -> None:
-        """Answer the senders whose recipients have room, or that have waited long enough."""
-        if not self._held:
-            return
-        m, keep = self._m, []
-        for held in self._held:
-            kind = m.kinds[held.address.partition("/")[0]]
-            if m.mail.waiting(held.address) < kind.mailbox or held.until <= m.now:
-                m.outbox.answer(held.peer, held.ticket, None)
-            else:
-                keep.append(held)
-        self._held = keep
 
     def expire(self) -> None:
         """End the letters whose deadline has passed, and the waits for those that hosts still have."""

@@ -18,6 +18,7 @@ from stigmergy.protocols.turn import Turn
 from .clerk import Clerk
 from .machines import CLIENT, Machines
 from .mail import Letter
+from .pressure import Pressure
 from .treasury import PARKED
 
 RETRY_FIRST_S: Final = 0.1
@@ -28,9 +29,10 @@ RETRY_LONGEST_S: Final = 5.0
 class Turns:
     """Commits turns, starts failed ones over, and buries those that will not do."""
 
-    def __init__(self, machines: Machines, clerk: Clerk) -> None:
+    def __init__(self, machines: Machines, clerk: Clerk, pressure: Pressure) -> None:
         self._m = machines
         self._clerk = clerk
+        self._pressure = pressure
 
     def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
         """End a turn. Answers None when it committed, ``["again", after_s, attempt, round]`` to start it over.
@@ -51,10 +53,10 @@ class Turns:
             raise
         except StigmergyError as error:
             return self._failed(turn._replace(error=pack(error)), letter)
-        full = self._clerk.full(turn.sends)
+        full = self._pressure.full(turn.sends)
         self._carry_out(turn, letter)
         if full:
-            self._clerk.hold(peer, ticket, full)
+            self._pressure.hold(peer, ticket, full)
             return PARKED
         return None
 

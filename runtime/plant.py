@@ -1,0 +1,24 @@
+"""How a swarm is housed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .engines import EngineName
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """How a swarm is housed; most swarms need none of it."""
+
+    engine: EngineName = "ray"
+    address: str = "local"
+    """Ray only: ``local`` starts Ray here; ``auto`` or ``host:port`` joins a cluster."""
+    hosts: int = 0
+    """Host processes; 0 means one per core, at most 4, and one on the local engine."""
+    durability: str = "fsync"
+    """``fsync`` survives power loss, ``process`` only the death of processes."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
