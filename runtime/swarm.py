@@ -205,23 +205,27 @@ class Swarm:
     @property
     def facts(self) -> Facts:
         """The facts on the blackboard."""
-        return Facts(_Outside(self))
+        return Facts(self)
 
     def trail(self, name: str) -> Trail:
         """A trail on the blackboard."""
-        return Trail(_Outside(self), name)
+        return Trail(self, name)
 
     def claims(self, queue: str) -> Claims:
         """A queue of work items on the blackboard."""
-        return Claims(_Outside(self), queue)
+        return Claims(self, queue)
 
     async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
         """What is on a topic, oldest first."""
-        return await read_topic(_Outside(self), topic, after, limit)
+        return await read_topic(self, topic, after, limit)
 
     async def request(self, name: str, payload: Any = None) -> Any:
         """A request to the board, for views and tools."""
         return await (await self._ready()).call(name, payload)
+
+    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Read from the blackboard."""
+        return await self.request("look", [operation, arguments])
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard; what a driver does twice, it means twice."""
@@ -234,6 +238,19 @@ class Swarm:
     def stopped(self) -> tuple[str, str] | None:
         """(reason, text) once the swarm has stopped by itself."""
         return None if self._client is None else self._client.stopped
+
+    async def drain(self, timeout_s: float = 10.0) -> bool:
+        """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
+
+        A swarm that has stopped makes no new calls, but those in flight still cost.
+        """
+        client = await self._ready()
+        until = time.monotonic() + timeout_s
+        while (await client.call("counts"))["reserved"]:
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def report(self) -> SwarmReport:
         """The figures of this moment; after the end, the last ones. Raises: UsageError before the start."""
@@ -276,16 +293,3 @@ class Swarm:
             )
         for hook in self._hooks:
             hook(event, data)
-
-
-class _Outside:
-    """The driver's way to the blackboard."""
-
-    def __init__(self, swarm: Swarm) -> None:
-        self._swarm = swarm
-
-    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
-        return await self._swarm.request("look", [operation, arguments])
-
-    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
-        return await self._swarm.act(operation, arguments)

@@ -204,6 +204,7 @@ class Board:
             "accepted": self._clerk.accepted,
             "waiting": len(m.mail.letters),
             "dead_letters": dict(self._clerk.dead_letters.counts),
+            "reserved": len(m.treasury.ledger.reservations()),
             "seq": self._journal.last_seq,
             "stopped": list(m.stopped) if m.stopped else None,
             "digest": self._digest.hex(),

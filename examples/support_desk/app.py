@@ -40,8 +40,9 @@ class DeskOptions(Options):
     articles: Path = Field(DATA / "articles", description="folder of help articles in Markdown")
     route_only: bool = Field(False, description="end each ticket at the hand-off to its specialist")
     brain: Literal["auto", "rules", "claude"] = Field("auto", description="who thinks; auto: Claude if a key is set")
-    router_model: str = Field("claude-haiku-4-5", description="the model that routes")
-    writer_model: str = Field("claude-sonnet-4-6", description="the model that writes and checks")
+    router_model: str = Field("claude-haiku-5-5", description="the model that routes")
+    writer_model: str = Field("claude-sonnet-5-5", description="the model that writes and checks")
+    model_timeout_s: float = Field(120.0, gt=0, description="how long one call of a model may take")
     at_once: int | None = Field(None, ge=1, le=1024, description="tickets in flight; 64 with rules, 16 with Claude")
 
 
@@ -54,32 +55,47 @@ async def main(options: DeskOptions, stage: Stage) -> Outcome:
         load_articles(options.articles)
     brain = _brain(options)
     stage.progress(0, 1, "learning from past tickets")
-    classifier = train(options.history)
+    router: Classifier | tuple[str, ...] = train(options.history) if brain == "rules" else _categories(options.history)
     async with stage.swarm(models=_models(options) if brain == "claude" else {}) as swarm:
         with tempfile.TemporaryDirectory(prefix="desk-") as scratch:
             folder = swarm.folder.path if swarm.folder is not None else Path(scratch)
-            _staff(swarm, options, _settings(options, brain, classifier, folder / "router.npz"))
+            _staff(swarm, options, _settings(options, router, folder / "router.npz"))
             results = await work_off(swarm, tickets, options.at_once or AT_ONCE[brain], stage.progress)
+            if swarm.stopped is not None:
+                await swarm.drain()
             return outcome(tickets, rejected, results, await swarm.report())
 
 
 def _brain(options: DeskOptions) -> Literal["rules", "claude"]:
     has_claude = Settings.from_env().has_claude
     if options.brain == "claude" and not has_claude:
-        raise UsageError("--brain claude needs ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL of a server; or use --brain rules")
+        raise UsageError(
+            "--brain claude needs ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL of a server; or use --brain rules"
+        )
     if options.brain == "auto":
         return "claude" if has_claude else "rules"
     return options.brain
 
 
-def _settings(options: DeskOptions, brain: str, classifier: Classifier, path: Path) -> dict[str, Any]:
-    classifier.save(path)
+def _categories(history: Path) -> tuple[str, ...]:
+    """What a model may choose from: the labels of the past tickets. Raises: UsageError."""
+    labels = {row.category for row in read_tickets(history) if isinstance(row, Ticket) and row.category}
+    if not labels:
+        raise UsageError(f"{history} holds no labelled ticket; give each row a text and a category")
+    return tuple(sorted(labels))
+
+
+def _settings(options: DeskOptions, router: Classifier | tuple[str, ...], path: Path) -> dict[str, Any]:
+    """What the agents are told. A classifier travels as a file, since hosts are other processes."""
+    if isinstance(router, Classifier):
+        router.save(path)
     return {
-        "brain": brain,
+        "brain": "rules" if isinstance(router, Classifier) else "claude",
         "route_only": options.route_only,
         "classifier": str(path),
-        "categories": list(classifier.categories),
+        "categories": list(router.categories if isinstance(router, Classifier) else router),
         "articles": str(options.articles.absolute()),
+        "model_timeout_s": options.model_timeout_s,
     }
 
 

@@ -154,7 +154,9 @@ def _csv_rows(lines: Sequence[str], start: int, delimiter: str, columns: list[st
         if fields is None or end > at + 1:
             yield RejectedRow(number, "a quotation mark is opened and not closed where it should be")
         else:
-            yield RejectedRow(number, f"it has {len(fields)} fields, the file has {len(columns)} columns")
+            yield RejectedRow(
+                number, f"another number of fields ({len(fields)}) than the file has columns ({len(columns)})"
+            )
         # Whatever a stray quotation mark seemed to enclose may be good rows: go on with the very next line.
         at, reread = at + 1, reread + end - at - 1
         if reread > MAX_REREAD:

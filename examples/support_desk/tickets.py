@@ -14,6 +14,8 @@ from pydantic import Field
 from .rows import RejectedRow, Row, read_rows
 from .schemas import Record
 
+__all__ = ["MAX_NAME", "MAX_TEXT", "RejectedRow", "Ticket", "read_tickets"]
+
 MAX_TEXT: Final = 20_000
 """Characters of a ticket. Nobody writes more; what is longer is a pasted file or an accident."""
 

@@ -29,6 +29,14 @@ class Quality(Agent):
             from ..prompts import checking  # noqa: PLC0415
 
             asked = checking(question.request, question.draft, question.passages)
-            reply = await ctx.model("critic", asked.prompt, system=asked.system, output=Review, max_tokens=600, cache="5m")
+            reply = await ctx.model(
+                "critic",
+                asked.prompt,
+                system=asked.system,
+                output=Review,
+                max_tokens=600,
+                cache="5m",
+                timeout_s=self.settings["model_timeout_s"],
+            )
             verdict = reply.output_as(Review)
         return Checked(review=verdict)

@@ -35,7 +35,13 @@ class Router(Agent):
         categories = tuple(self.settings["categories"])
         asked = routing(question.text, categories)
         reply = await ctx.model(
-            "router", asked.prompt, system=asked.system, output=Classification, max_tokens=300, cache="5m"
+            "router",
+            asked.prompt,
+            system=asked.system,
+            output=Classification,
+            max_tokens=300,
+            cache="5m",
+            timeout_s=self.settings["model_timeout_s"],
         )
         found = reply.output_as(Classification)
         return Classified(found=found, certain=found.category in categories and found.confidence >= CERTAIN)

@@ -45,7 +45,15 @@ class Specialist(Agent):
         from ..prompts import writing  # noqa: PLC0415
 
         asked = writing(order.request, order.category, order.passages, order.last, order.feedback)
-        reply = await ctx.model("writer", asked.prompt, system=asked.system, output=Draft, max_tokens=800, cache="5m")
+        reply = await ctx.model(
+            "writer",
+            asked.prompt,
+            system=asked.system,
+            output=Draft,
+            max_tokens=800,
+            cache="5m",
+            timeout_s=self.settings["model_timeout_s"],
+        )
         return Written(draft=reply.output_as(Draft))
 
 

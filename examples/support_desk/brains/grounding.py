@@ -7,9 +7,8 @@ all over an article. It measures overlap of words, and what overlap cannot see: 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from ..schemas import Feedback, Passage, Problem
 from .language import is_negated, numbers, sentences, stems
@@ -23,57 +22,59 @@ _WINDOW: Final = 3
 _CLAUSE: Final = re.compile(r"(?<=;)\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Support:
-    text: str
-    stems: frozenset[str]
-    negated: frozenset[bool]
-
-
 class Sources:
     """The passages of one ticket, ready to be compared with claims."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._numbers = numbers("\n".join(f"{p.title}\n{p.heading}\n{p.text}" for p in passages))
-        self._supports = [support for passage in passages for support in _windows(passage)]
+        self._sentences: list[_Sentence] = []
+        self._windows: list[frozenset[str]] = []
+        for passage in passages:
+            units = [_sentence(unit) for unit in (passage.title, passage.heading, *_clauses(passage.text)) if unit]
+            self._sentences += units
+            for start in range(len(units)):
+                near = units[start : start + _WINDOW]
+                self._windows.append(frozenset().union(*(unit.stems for unit in near)))
 
     def check(self, claim: str) -> Feedback | None:
         """What is wrong with one sentence, if anything."""
         if invented := sorted(numbers(claim) - self._numbers):
-            return Feedback(
-                problem=Problem.number,
-                where=claim,
-                what_to_do=f"Take out {', '.join(invented)}: no article states it.",
-            )
+            what = f"Take out {', '.join(invented)}: no article states it."
+            return Feedback(problem=Problem.number, where=claim, what_to_do=what)
         wanted = stems(claim)
         if not wanted:
             return None
-        best = max(self._supports, key=lambda support: len(wanted & support.stems), default=None)
-        overlap = len(wanted & best.stems) / len(wanted) if best else 0.0
-        if best is None or overlap < MIN_OVERLAP:
-            foreign = ", ".join(sorted(wanted - (best.stems if best else frozenset()))[:5])
-            return Feedback(
-                problem=Problem.grounding,
-                where=claim,
-                what_to_do=f"Say only what the articles say, or leave it out; they say nothing of: {foreign}.",
-            )
-        rivals = [s for s in self._supports if len(wanted & s.stems) / len(wanted) >= overlap]
-        if not any(is_negated(claim) in support.negated for support in rivals):
-            return Feedback(
-                problem=Problem.grounding,
-                where=claim,
-                what_to_do=f"It says the opposite of the article: {best.text!r}.",
-            )
+        best = max(self._windows, key=lambda window: len(wanted & window), default=frozenset())
+        if len(wanted & best) < MIN_OVERLAP * len(wanted):
+            foreign = ", ".join(sorted(wanted - best)[:5])
+            what = f"Say only what the articles say, or leave it out; they say nothing of: {foreign}."
+            return Feedback(problem=Problem.grounding, where=claim, what_to_do=what)
+        if opposite := self._opposite(claim, wanted):
+            what = f"It says the opposite of the article: {opposite!r}."
+            return Feedback(problem=Problem.grounding, where=claim, what_to_do=what)
         return None
 
+    def _opposite(self, claim: str, wanted: frozenset[str]) -> str | None:
+        """The sentence that a claim repeats but for a "not", if there is none that it repeats as it is."""
+        most = max((len(wanted & sentence.stems) for sentence in self._sentences), default=0)
+        if most < MIN_OVERLAP * len(wanted):
+            return None
+        nearest = [sentence for sentence in self._sentences if len(wanted & sentence.stems) == most]
+        if any(sentence.negated == is_negated(claim) for sentence in nearest):
+            return None
+        return nearest[0].text
 
-def _windows(passage: Passage) -> list[_Support]:
-    units = [clause for sentence in sentences(passage.text) for clause in _CLAUSE.split(sentence)]
-    units = [unit for unit in (passage.title, passage.heading, *units) if unit]
-    found = []
-    for size in range(1, _WINDOW + 1):
-        for start in range(len(units) - size + 1):
-            rows = units[start : start + size]
-            text = " ".join(rows)
-            found.append(_Support(text, stems(text), frozenset(map(is_negated, rows))))
-    return found
+
+class _Sentence(NamedTuple):
+    text: str
+    stems: frozenset[str]
+    negated: bool
+
+
+def _sentence(text: str) -> _Sentence:
+    return _Sentence(text, stems(text), is_negated(text))
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """A semicolon separates what a "not" denies from what it does not."""
+    return (clause for sentence in sentences(text) for clause in _CLAUSE.split(sentence))

@@ -25,8 +25,13 @@ CATEGORY_BOOST: Final = 1.5
 MAX_TERMS: Final = 60
 """Different words of a question that are looked up."""
 
-_COLUMN_WEIGHTS: Final = (2.0, 2.0, 6.0, 3.0)
-"""For title, tags, heading and text. Title and tags find the article; heading and text tell its sections apart."""
+PER_ARTICLE: Final = 3
+"""Passages of one article at most, so that a second article is seen as well."""
+
+_TO_FIND_ARTICLES: Final = (4.0, 3.0, 4.0, 1.0)
+"""BM25 weights of title, tags, heading and text: who names a thing in a heading is writing about it."""
+_TO_FIND_SECTIONS: Final = (0.0, 0.0, 2.0, 1.0)
+"""The same among the sections of one article, which share title and tags."""
 
 _TERM: Final = re.compile(r"\w+")
 _ORDER_NUMBER: Final = re.compile(r"\b[a-z]{0,3}[-#]?\d{4,}\b")
@@ -47,21 +52,28 @@ class Library:
             [(i, a.title, " ".join(a.tags), s.heading, s.text) for i, (a, s) in enumerate(self._passages)],
         )
 
-    def search(self, question: str, category: str | None = None, limit: int = 3) -> tuple[Passage, ...]:
-        """At most ``limit`` passages (3), the best first, of articles that cover enough of the question."""
+    def close(self) -> None:
+        """Give the memory back."""
+        self._table.close()
+
+    def search(self, question: str, category: str | None = None, limit: int = 5) -> tuple[Passage, ...]:
+        """At most ``limit`` passages (5), those of the best article first, of articles that cover enough of it."""
         terms = list(dict.fromkeys(_terms(question)))[:MAX_TERMS]
         coverage = self.coverage(terms)
         relevant = {article for article in self._about(terms) if coverage[article] >= FLOOR}
         if not relevant:
             return ()
-        scored = []
-        for i, score in self._ranked(terms):
-            article, section = self._passages[i]
+        sections: dict[str, list[tuple[float, int]]] = {article: [] for article in relevant}
+        fit = dict.fromkeys(relevant, 0.0)
+        for i, as_article, as_section in self._ranked(terms):
+            article = self._passages[i][0]
             if article.id in relevant:
                 boost = CATEGORY_BOOST if article.category == category else 1.0
-                scored.append((score * boost * coverage[article.id], i))
-        scored.sort(key=lambda pair: (-pair[0], pair[1]))
-        return tuple(self._passage(i, score) for score, i in scored[:limit])
+                fit[article.id] = max(fit[article.id], as_article * boost * coverage[article.id])
+                sections[article.id].append((-as_section, i))
+        best = sorted(relevant, key=lambda article: (-fit[article], article))
+        chosen = [(article, i) for article in best for _, i in sorted(sections[article])[:PER_ARTICLE]]
+        return tuple(self._passage(i, fit[article]) for article, i in chosen[:limit])
 
     def coverage(self, terms: Sequence[str]) -> dict[str, float]:
         """By article: the share of the terms' weight, rare terms weighing more, that occurs anywhere in it."""
@@ -83,11 +95,11 @@ class Library:
         rows = self._table.execute("SELECT rowid FROM passages WHERE passages MATCH ?", (f'{columns}"{term}"',))
         return [rowid for (rowid,) in rows]
 
-    def _ranked(self, terms: Sequence[str]) -> list[tuple[int, float]]:
+    def _ranked(self, terms: Sequence[str]) -> list[tuple[int, float, float]]:
         query = " OR ".join(f'"{term}"' for term in terms)
-        marks = ", ".join("?" * len(_COLUMN_WEIGHTS))
-        rank = f"SELECT rowid, -bm25(passages, {marks}) FROM passages WHERE passages MATCH ?"  # noqa: S608 - only marks
-        return self._table.execute(rank, (*_COLUMN_WEIGHTS, query)).fetchall()
+        ranks = "SELECT rowid, -bm25(passages, ?, ?, ?, ?), -bm25(passages, ?, ?, ?, ?) FROM passages"
+        weights = (*_TO_FIND_ARTICLES, *_TO_FIND_SECTIONS)
+        return self._table.execute(f"{ranks} WHERE passages MATCH ?", (*weights, query)).fetchall()
 
     def _passage(self, i: int, score: float) -> Passage:
         article, section = self._passages[i]

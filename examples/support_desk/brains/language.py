@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-STOPWORDS: Final = frozenset(
-    """
+_SAY_LITTLE: Final = """
     a about above after again all already also although am an and any anything are aren as ask at away be because
     been before being both bring but by came can cannot check could couldn d did didn do does doesn doing don done
     each either else enough even ever every everything few find for from get gets getting give go goes going gone got
@@ -21,19 +20,19 @@ STOPWORDS: Final = frozenset(
     yours monday tuesday wednesday thursday friday saturday sunday january february march april june july august
     september october november december today tomorrow yesterday tonight morning noon afternoon evening last ago since
     am pm two three four five six seven eight nine ten
-    """.split()
-)
+"""
+
+STOPWORDS: Final = frozenset(_SAY_LITTLE.split())
 """Words that say nothing about the subject of a question."""
 
-NEGATIONS: Final = frozenset("not no never none nothing neither nor cannot without hardly".split())
+NEGATIONS: Final = frozenset({"not", "no", "never", "none", "nothing", "neither", "nor", "cannot", "without", "hardly"})
 
-_NUMBER_WORDS: Final = dict(
-    zip(
-        "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand".split(),
-        "2 3 4 5 6 7 8 9 10 11 12 20 30 40 50 100 1000".split(),
-        strict=True,
-    )
+_NUMBER_WORDS: Final = (
+    {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9"}
+    | {"ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50"}
+    | {"sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000"}
 )
+"""From two on: "one" is a pronoun more often than a number."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -53,7 +52,7 @@ def sentences(text: str) -> list[str]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """The numbers that a text states, in figures or words from two on, without separators of thousands."""
+    """The numbers that a text states, in figures or in words, without separators of thousands."""
     figures = {figure.rstrip(",").replace(",", "") for figure in _NUMBER.findall(_without_steps(text))}
     return frozenset(figures | {_NUMBER_WORDS[word] for word in words(text) if word in _NUMBER_WORDS})
 

@@ -20,14 +20,18 @@ MAX_WORDS: Final = 200
 _GREETING: Final = re.compile(r"(?:hello|hi|dear|good (?:morning|day|afternoon))\b[^.!?\n]*[,!]", re.IGNORECASE)
 _CLOSING: Final = re.compile(r"^(?:kind|best|warm) regards\b|^(?:sincerely|yours)\b", re.IGNORECASE | re.MULTILINE)
 _COURTESY: Final = re.compile(
-    r"thank you(?: very much)?(?: for (?:your (?:message|patience|question)|writing(?: to us)?|getting in touch))?\."
-    r"|(?:we are|i am|i'm|we're) sorry(?: (?:for the trouble|to hear (?:this|that)|about that|for the inconvenience))?\."
-    r"|please (?:reply|write) (?:to this message )?if (?:anything is unclear|you have (?:more|further) questions)\."
-    r"|(?:we are|i am|i'm|we're) happy to help\.",
-    r"|(?:you can (?:read|find)|please (?:read|see)|read|find|see) (?:more |all of this |this |details )?(?:about this )?"
-    r"(?:in|under)? ?(?:our|the) (?:help )?article[^\w]*\.",
+    r"thank(?:s| you)(?: very much| so much)?(?: for (?:your (?:message|patience|question|order)|getting in touch"
+    r"|(?:writing|reaching out|contacting us|letting us know)(?: to us)?))?[.!]"
+    r"|(?:we are|i am|i'm|we're)(?: very| so)? sorry(?: (?:about that|to hear (?:this|that|about this)"
+    r"|(?:for|about) (?:the|this) (?:trouble|inconvenience)))?\."
+    r"|please (?:reply|write|let us know)(?: to this message| to us)? if (?:anything is unclear"
+    r"|you (?:have|need) (?:any |more |further |other )*(?:questions|help))\."
+    r"|(?:we are|i am|i'm|we're) happy to help(?: you)?(?: with (?:this|that))?[.!]"
+    r"|(?:(?:you can|please) )?(?:read|find|see) (?:more |all of this |this |details )?(?:about this )?(?:in|under)? ?"
+    r"(?:our|the) (?:help )?article[^\w]*\.",
     re.IGNORECASE,
 )
+"""Sentences that claim nothing, and so need no source. A whole sentence, or it could carry a claim along."""
 
 
 def review(draft: Draft, customer: str | None, passages: Sequence[Passage]) -> Review:

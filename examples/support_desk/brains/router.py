@@ -31,16 +31,17 @@ class Calibration:
 
     threshold: float
     """Confidence from 0 to 1 below which a ticket goes to a person."""
-    share: float
-    """Share of the past tickets that falls below the threshold, every category counting the same."""
-    accuracy: float
-    """Agreement with the labels over all past tickets."""
-    agreement: float
-    """Agreement with the labels over those at or above the threshold."""
     rows: int
     """Past tickets that were learned from."""
     judged: int
-    """Past tickets that were left out once and judged; 0 if there were too few rows for that."""
+    """Past tickets that were left out once and judged; 0 if there were too few rows for that, and then no more
+    is known than the threshold."""
+    share: float | None = None
+    """Share of the judged that falls below the threshold; here and below every category counts the same."""
+    accuracy: float | None = None
+    """Agreement with the labels over all that were judged."""
+    agreement: float | None = None
+    """Agreement with the labels over those at or above the threshold."""
 
 
 class Classifier:
@@ -106,7 +107,7 @@ class Classifier:
     def load(cls, path: Path) -> Classifier:
         """Read what `save` wrote. Raises: UsageError if it is missing, damaged or of another version."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls._unpack(dict(stored))
         except OSError as error:
             raise UsageError(f"cannot read the classifier {path}: {error.strerror or error}; train it again") from None

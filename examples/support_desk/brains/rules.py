@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..schemas import Feedback, Problem
-from .language import is_negated, words
+from .language import is_negated
 
 MAX_REFUND_USD: Final = 50
 """What the desk may promise by itself; above it a person decides."""
 
 _AMOUNT: Final = re.compile(
-    r"(?:US ?)?[$\u20ac\u00a3] ?(\d[\d,]*(?:\.\d+)?)|(\d[\d,]*(?:\.\d+)?) ?(?:USD|EUR|GBP|dollars?|euros?|pounds?|bucks)\b",
+    r"(?:US ?)?[$\u20ac\u00a3] ?(\d[\d,]*(?:\.\d+)?)"
+    r"|(\d[\d,]*(?:\.\d+)?) ?(?:USD|EUR|GBP|dollars?|euros?|pounds?|bucks)\b",
     re.IGNORECASE,
 )
 _MANY: Final = re.compile(r"\b(?:sixty|seventy|eighty|ninety|hundred|thousand)\b[\w -]* (?:dollars?|euros?|pounds?)\b")
@@ -38,7 +39,7 @@ _PROMISE: Final = re.compile(
 )
 _ADMISSION: Final = re.compile(
     r"\b(?:our|my) (?:own )?(?:fault|mistake|error|negligence|failure|liability)\b"
-    r"|\bwe (?:are|were|feel) (?:fully |legally |entirely )?(?:liable|responsible|at fault|negligent|in breach|to blame)\b"
+    r"|\bwe (?:are|were|feel) (?:\w+ly )?(?:liable|responsible|at fault|negligent|in breach|to blame)\b"
     r"|\bwe (?:admit|acknowledge|accept) (?:\w+ ){0,2}(?:fault|liability|responsibility|blame|mistake|negligence)\b"
     r"|\byou (?:are|would be) (?:legally )?entitled to (?:damages|compensation|sue)\b|\blegally (?:obliged|required)\b",
     re.IGNORECASE,
@@ -62,8 +63,10 @@ _SHOUTING: Final = re.compile(r"\b(?:[A-Z]{3,}\W+){2,}[A-Z]{3,}\b|!\s*!")
 
 
 def policy_faults(sentence: str, known: str) -> Iterator[Feedback]:
-    """Promises, admissions and personal data in a sentence. ``known`` is the text of the articles: what it
-    prints, such as the shop's own address, is no secret."""
+    """Promises, admissions and personal data in a sentence.
+
+    ``known`` is the text of the articles: what it prints, such as the shop's own address, is no secret.
+    """
     if fault := _promise(sentence):
         yield Feedback(problem=Problem.promise, where=sentence, what_to_do=fault)
     if found := _ADMISSION.search(sentence):
