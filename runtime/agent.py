@@ -88,6 +88,7 @@ class Handler:
     method: str
     accepts: type[Message]
     returns: type[Message] | None
+    takes_context: bool
 
 
 @overload
@@ -100,7 +101,8 @@ def handles(what: Any) -> Any:
     """Mark a method as the handler for the message type that its first parameter is annotated with.
 
     ``@handles(Question)`` says it outright, where annotations cannot be resolved (classes made inside a function).
-    The method is called with the message and a `Context`, sync or async; what it returns answers an ask.
+    The method is called with the message and, if it takes one, a `Context`; sync or async. What it returns answers an
+    ask.
     """
     if isinstance(what, type) and issubclass(what, Message):
         cls = what
@@ -184,15 +186,16 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
 def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handler:
     where = f"{cls.__name__}.{name}"
     parameters = list(inspect.signature(function).parameters)
-    if len(parameters) != len(_PARAMETERS):
-        raise UsageError(f"{where} must take exactly ({', '.join(_PARAMETERS)})")
+    if len(parameters) not in {len(_PARAMETERS) - 1, len(_PARAMETERS)}:
+        raise UsageError(f"{where} must take ({', '.join(_PARAMETERS)}), or the same without ctx")
     accepts = getattr(function, _MARK)
     hints = _hints(function, where) if accepts is None else _lenient_hints(function)
     accepts = accepts or hints.get(parameters[1])
     if not (isinstance(accepts, type) and issubclass(accepts, Message)):
         raise UsageError(f"{where}: annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)")
     returns = hints.get("return")
-    return Handler(name, accepts, returns if isinstance(returns, type) and issubclass(returns, Message) else None)
+    answers = isinstance(returns, type) and issubclass(returns, Message)
+    return Handler(name, accepts, returns if answers else None, len(parameters) == len(_PARAMETERS))
 
 
 def _hints(target: Any, where: str) -> dict[str, Any]:

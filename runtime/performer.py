@@ -152,7 +152,8 @@ class AgentPerformer:
         message = self._types.decode(envelope.type, envelope.body)
         log = self._log.bind(agent=desk.delivery.agent, conversation=envelope.conversation, trace_id=envelope.trace_id)
         ctx = Context(desk, self._thinking, log, self._seed)
-        answer = getattr(live.agent, handler.method)(message, ctx)
+        method = getattr(live.agent, handler.method)
+        answer = method(message, ctx) if handler.takes_context else method(message)
         if inspect.isawaitable(answer):
             answer = await answer
         if envelope.mode == "ask":

@@ -38,7 +38,7 @@ class DeskOptions(Options):
     input: Path = Field(DATA / "tickets.csv", description="tickets: CSV or JSONL with text, or subject and body")
     history: Path = Field(DATA / "history.csv", description="past tickets with labels: CSV or JSONL, text and category")
     articles: Path = Field(DATA / "articles", description="folder of help articles in Markdown")
-    route_only: bool = Field(False, description="end each ticket at the hand-off to its specialist")
+    route_only: bool = Field(default=False, description="end each ticket at the hand-off to its specialist")
     brain: Literal["auto", "rules", "claude"] = Field("auto", description="who thinks; auto: Claude if a key is set")
     router_model: str = Field("claude-haiku-5-5", description="the model that routes")
     writer_model: str = Field("claude-sonnet-5-5", description="the model that writes and checks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stigmergy.runtime import Agent, Context, handles
+from stigmergy.runtime import Agent, handles
 
 from ..articles import load_articles
 from ..brains.knowledge import Library
@@ -23,6 +23,6 @@ class Librarian(Agent):
         self._library = Library(load_articles(Path(self.settings["articles"])))
 
     @handles
-    def search(self, question: Search, ctx: Context) -> Found:
+    def search(self, question: Search) -> Found:
         """The passages that are relevant to a ticket, the best first."""
         return Found(passages=self._library.search(question.text, question.category))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from stigmergy.protocols import Done
 from stigmergy.runtime import Agent, Context, State, handles
 
 from ..brains import writer
@@ -17,6 +16,7 @@ class Desk(State):
     """What a specialist remembers."""
 
     tickets: int = 0
+    last: str = ""
 
 
 class Specialist(Agent):
@@ -28,10 +28,10 @@ class Specialist(Agent):
     turn_timeout_s = 600.0
 
     @handles
-    def take(self, order: HandOff, ctx: Context) -> Done:
+    def take(self, order: HandOff) -> None:
         """A ticket that nobody answers here: it is on this desk now."""
+        self.state.last = order.request.id
         self.state.tickets += 1
-        return Done()
 
     @handles
     async def write(self, order: Write, ctx: Context) -> Written:

@@ -49,15 +49,17 @@ class Sources:
             foreign = ", ".join(sorted(wanted - best)[:5])
             what = f"Say only what the articles say, or leave it out; they say nothing of: {foreign}."
             return Feedback(problem=Problem.grounding, where=claim, what_to_do=what)
-        if opposite := self._opposite(claim, wanted):
-            what = f"It says the opposite of the article: {opposite!r}."
-            return Feedback(problem=Problem.grounding, where=claim, what_to_do=what)
+        for clause in _clauses(claim):
+            if opposite := self._opposite(clause):
+                what = f"It says the opposite of the article: {opposite!r}."
+                return Feedback(problem=Problem.grounding, where=claim, what_to_do=what)
         return None
 
-    def _opposite(self, claim: str, wanted: frozenset[str]) -> str | None:
+    def _opposite(self, claim: str) -> str | None:
         """The sentence that a claim repeats but for a "not", if there is none that it repeats as it is."""
+        wanted = stems(claim)
         most = max((len(wanted & sentence.stems) for sentence in self._sentences), default=0)
-        if most < MIN_OVERLAP * len(wanted):
+        if not wanted or most < MIN_OVERLAP * len(wanted):
             return None
         nearest = [sentence for sentence in self._sentences if len(wanted & sentence.stems) == most]
         if any(sentence.negated == is_negated(claim) for sentence in nearest):
