@@ -29,14 +29,15 @@ _GREETING: Final = re.compile(r"^Greeting: Hello (?P<name>.+),$", re.MULTILINE)
 def brain(request: ModelRequest) -> Classification | Draft | Review:
     """What a careful model would say, by the schema that is asked for."""
     prompt = request.messages[-1].text
-    schema = request.output if isinstance(request.output, dict) else {}
+    wanted = request.output.get("properties") if isinstance(request.output, dict) else None
+    fields = wanted if isinstance(wanted, dict) else {}
     ticket = next((m["text"] for m in _FENCED.finditer(prompt) if m["kind"] == "ticket"), "")
-    if "confidence" in schema.get("properties", {}):
+    if "confidence" in fields:
         classifier = _classifier()
         found = classifier.classify(ticket)
         # A model says how sure it is in words of its own; 0.95 is what the prompt asks a sure one to say.
         return found.model_copy(update={"confidence": 0.95}) if classifier.is_certain(found) else found
-    if "reply" in schema.get("properties", {}):
+    if "reply" in fields:
         customer = _GREETING.search(prompt)
         return write(ticket, customer["name"] if customer else None, _passages(prompt))
     return Review(approved=True, feedback=())

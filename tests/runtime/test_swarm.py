@@ -150,10 +150,11 @@ async def test_a_handler_that_takes_too_long_is_cancelled():
 
 
 async def test_agents_that_wait_for_each_other_are_found_at_once_and_named():
-    verdicts = []
-    async with running(Ring, on_event=lambda name, data: name == "verdict" and verdicts.append(data)) as swarm:
+    events = []
+    async with running(Ring, on_event=lambda name, data: events.append((name, data))) as swarm:
         with pytest.raises(Quarantined, match="deadlock"):
             await swarm.ask("ring/a", Say(text="go"), reply=Heard, timeout_s=20)
+    verdicts = [data for name, data in events if name == "verdict"]
     assert verdicts[0]["reason"] == "deadlock"
     assert set(verdicts[0]["agents"]) == {"ring/a", "ring/b"}
 

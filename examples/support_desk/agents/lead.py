@@ -112,5 +112,6 @@ class Lead(Agent):
 
 
 def _resolution(request: Request, found: Classification | None, **more: Any) -> Resolution:
-    about = {"category": found.category, "confidence": found.confidence} if found else {}
-    return Resolution(ticket=request.id, **about, **more)
+    if found is not None:
+        more |= {"category": found.category, "confidence": found.confidence}
+    return Resolution(ticket=request.id, **more)

@@ -69,22 +69,17 @@ def test_a_turn_that_starts_over_keeps_its_answers_but_not_its_errors():
     assert (mail.letters["m1"].attempts, mail.letters["m1"].round) == (2, 1)
 
 
-ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply"]),
-              st.integers(0, 5)),
-    max_size=60,
-)
+VERBS = ["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply"]
+ACTIONS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 5)), max_size=60)
 
 
 @given(ACTIONS)
 def test_the_state_is_the_fold_of_the_entries(actions):
     mail, entries = mail_and_entries()
-    made = 0
-    for action, n in actions:
+    for made, (action, n) in enumerate(actions):
         letters = list(mail.letters)
         chosen = letters[n % len(letters)] if letters else None
         held = [m for m in letters if mail.letters[m].host]
-        made += 1
         if action == "accept":
             mail.accept(letter(made, to=f"a/{n}"), "", 0.0)
         elif action == "pool":

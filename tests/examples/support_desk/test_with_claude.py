@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from examples.support_desk.app import DeskOptions, app
+from examples.support_desk.stand_in import brain
 from stigmergy.actors.journal import SqliteJournal
 from stigmergy.actors.ledger import Ledger
 from stigmergy.protocols import Budget
 from stigmergy.runtime import Plant, Stage
 from stigmergy.runtime.testing.messages_server import MessagesServer
 from stigmergy.runtime.testing.messages_server_faults import KINDS, FaultPlan
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
-
-from support_desk.app import DeskOptions, app
-from support_desk.stand_in import brain
 
 
 @pytest.fixture
