@@ -1,0 +1,1 @@
+"""The loop watchdog: one part per file, composed in `watchdog.py`."""

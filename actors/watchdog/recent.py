@@ -1,0 +1,66 @@
+"""A bounded memory that keeps what is in use.
+
+Two generations: what is asked for moves to the young one; when that is full, the old one is dropped
+whole. So between one and two times the room is kept, each step costs a dictionary look-up or two, and
+a loop, which by its nature comes back to the same few things, is never forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """A mapping that forgets what was not used for long."""
+
+    __slots__ = ("_old", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] | None = None
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old or ())
+
+    def __iter__(self) -> Iterator[V]:
+        yield from self._young.values()
+        yield from (self._old or {}).values()
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._young or (self._old is not None and key in self._old)
+
+    def get(self, key: K) -> V | None:
+        """What is kept under ``key``; asking keeps it."""
+        found = self._young.get(key)
+        if found is None and self._old is not None:
+            found = self._old.pop(key, None)
+            if found is not None:
+                self._young[key] = found
+        return found
+
+    def put(self, key: K, value: V, room: int) -> None:
+        """Keep ``value``, and drop the old generation once the young one holds ``room`` things."""
+        if len(self._young) >= room:
+            self._old = self._young
+            self._young = {}
+        self._young[key] = value
+
+    def add(self, key: K, value: V, room: int) -> bool:
+        """Keep ``value`` unless something is kept under ``key`` already. Returns whether it was new."""
+        if key in self._young or (self._old is not None and key in self._old):
+            return False
+        if len(self._young) >= room:
+            self._old = self._young
+            self._young = {}
+        self._young[key] = value
+        return True
+
+    def forget(self, key: K) -> None:
+        """Drop what is kept under ``key``, if anything."""
+        self._young.pop(key, None)
+        if self._old is not None:
+            self._old.pop(key, None)

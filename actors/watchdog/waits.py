@@ -1,0 +1,83 @@
+"""Who waits for whose answer: a cycle there is a deadlock, found when the last ask closes it.
+
+The rule of this file: an agent in an ask takes no other message, so whoever asks it waits until its
+own asks are answered. A reentrant agent takes messages all the while, and an address that is not one
+agent (a kind, a skill) finds a free one: neither can be part of a deadlock.
+Source: the wait-for graph (Coffman, Elphick and Shoshani, "System Deadlocks", 1971), where each agent
+is a resource of which there is one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stigmergy.protocols.ids import is_agent
+
+from .sightings import Action, Finding, Reason
+
+_MOST: Final = 10_000
+"""Agents visited in one search. A wider tangle of open asks is left to their deadlines."""
+
+
+class Waits:
+    """Open asks between agents."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self) -> None:
+        self._asked: dict[str, dict[str, list[float]]] = {}
+        """By asker and asked agent: when each open ask began."""
+
+    def __len__(self) -> int:
+        return sum(len(times) for asked in self._asked.values() for times in asked.values())
+
+    def begin(self, asker: str, asked: str, at: float, *, reentrant: bool) -> Finding | None:
+        """Open an ask. Returns a finding if it closes a cycle; the ask is open all the same."""
+        if reentrant or not is_agent(asked):
+            return None
+        path = self._path(asked, asker)
+        self._asked.setdefault(asker, {}).setdefault(asked, []).append(at)
+        if path is None:
+            return None
+        agents = (asker, *path[:-1])
+        text = " waits for ".join((*agents, asker))
+        return Finding(Action.QUARANTINE, Reason.DEADLOCK, agents, text, len(agents))
+
+    def end(self, asker: str, asked: str) -> None:
+        """Close the oldest ask between the two: answered, failed or given up. Unknown ones are ignored."""
+        open_asks = self._asked.get(asker)
+        times = open_asks.get(asked) if open_asks else None
+        if not open_asks or not times:
+            return
+        times.pop(0)
+        if not times:
+            del open_asks[asked]
+            if not open_asks:
+                del self._asked[asker]
+
+    def drop_before(self, at: float) -> None:
+        """Forget asks that began before ``at``."""
+        for asker, open_asks in list(self._asked.items()):
+            for asked, times in list(open_asks.items()):
+                for _ in [time for time in times if time < at]:
+                    self.end(asker, asked)
+
+    def _path(self, start: str, goal: str) -> list[str] | None:
+        """The chain of open asks from ``start`` to ``goal``, both included, or None."""
+        if start == goal:
+            return [goal]
+        came_from = {start: start}
+        frontier = [start]
+        while frontier and len(came_from) < _MOST:
+            agent = frontier.pop()
+            for asked in self._asked.get(agent, ()):
+                if asked in came_from:
+                    continue
+                came_from[asked] = agent
+                if asked == goal:
+                    path = [goal]
+                    while path[-1] != start:
+                        path.append(came_from[path[-1]])
+                    return path[::-1]
+                frontier.append(asked)
+        return None

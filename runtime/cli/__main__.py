@@ -1,0 +1,5 @@
+"""``python -m stigmergy.runtime.cli``."""
+
+from .main import main
+
+raise SystemExit(main())

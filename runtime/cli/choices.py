@@ -1,0 +1,160 @@
+"""Choices: what ``stigmergy run`` takes besides the app's own options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel
+
+from stigmergy.protocols.budget import DIMENSIONS, Budget
+from stigmergy.protocols.errors import UsageError
+
+from ..app import App
+from ..plant import Plant
+from .arguments import Parser, positive, whole
+from .options import add_options, read_options
+
+PROG: Final = "stigmergy run"
+RUNS: Final = "runs"
+"""Where runs are kept by default."""
+
+REACH_S: Final = 3.0
+"""How long a cluster may take to take a connection."""
+
+_BUDGETS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
+    "usd": ("X", str, "stop before more than X USD are spent"),
+    "messages": ("N", whole, "stop before more than N messages are sent"),
+    "tokens": ("N", whole, "stop before more than N tokens are used"),
+    "model_calls": ("N", whole, "stop before more than N model calls are made"),
+    "tool_calls": ("N", whole, "stop before more than N tool calls are made"),
+    "seconds": ("X", positive, "stop X seconds after the start"),
+}
+
+
+class Choices(NamedTuple):
+    """What a user chose for one run."""
+
+    app: App[Any]
+    source: str
+    """The app as it was typed."""
+    options: BaseModel
+    budget: Budget
+    journal: Path | None
+    """Folder for run folders; None keeps nothing."""
+    plant: Plant
+    seed: int
+    json: bool
+    quiet: bool
+
+
+def bare_parser(description: str) -> Parser:
+    """A parser that only knows that there is an app."""
+    parser = Parser(PROG, description, usage=f"{PROG} APP [options]", add_help=False)
+    parser.add_argument("app", metavar="APP", help="a folder with an app.py, a .py file or a module")
+    return parser
+
+
+def add_general(parser: Parser) -> Parser:
+    """Add what every app can be run with."""
+    group = parser.add_argument_group("how it runs")
+    group.add_argument("-h", "--help", action="help", help="show this and exit")
+    group.add_argument("--engine", choices=("ray", "local"), default="ray", help="local: one process, without Ray")
+    group.add_argument(
+        "--address", default="local", help="Ray only: auto or host:port joins a cluster (default: a Ray of its own)"
+    )
+    group.add_argument("--hosts", metavar="N", type=whole, default=0, help="host processes (default: one per core)")
+    for name, (metavar, kind, text) in _BUDGETS.items():
+        group.add_argument(f"--budget-{name.replace('_', '-')}", metavar=metavar, type=kind, help=text)
+    group.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of all random numbers (default: 0)")
+    keep = group.add_mutually_exclusive_group()
+    keep.add_argument(
+        "--journal", metavar="DIR", type=Path, default=Path(RUNS), help=f"folder to keep it in (default: {RUNS}/)"
+    )
+    keep.add_argument("--no-journal", action="store_true", help="keep nothing")
+    group.add_argument(
+        "--durability",
+        choices=("fsync", "process"),
+        default="fsync",
+        help="what an entry survives: power loss, or only the death of processes",
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+    group.add_argument("--quiet", action="store_true", help="no progress and no events on stderr")
+    return parser
+
+
+def named_app(argv: Sequence[str]) -> str:
+    """The app in a command line whose other options are not known yet. Raises: UsageError, SystemExit for help."""
+    parser = add_general(bare_parser("Runs an app. `stigmergy run APP --help` also shows the app's own options."))
+    flags = [word for word in argv if not word.startswith("-")]
+    if not flags and not {"-h", "--help"} & set(argv):
+        raise UsageError(f"say which app: {PROG} APP, where APP is a folder with an app.py, a .py file or a module")
+    words = [word for word in argv if word not in {"-h", "--help"}] if flags else argv
+    return str(parser.parse_known_args(list(words))[0].app)
+
+
+def read_choices(app: App[Any], argv: Sequence[str]) -> Choices:
+    """What was chosen for an app. Raises: UsageError, SystemExit for help."""
+    parser = bare_parser(f"{app.name}: {app.summary}")
+    parser.advice = f"see {PROG} {named_app(argv)} --help"
+    own = parser.add_argument_group(f"options of {app.name}")
+    add_general(parser)
+    add_options(own, app.options, parser.options())
+    if "input" not in app.options.model_fields and any(word.partition("=")[0] == "--input" for word in argv):
+        raise UsageError(f"{app.name} reads no input file, so it has no --input; {parser.advice}")
+    given = parser.parse_all(argv)
+    _check_address(given.address, given.engine)
+    journal = None if given.no_journal else _writable(given.journal)
+    return Choices(
+        app=app,
+        source=given.app,
+        options=read_options(app.options, given),
+        budget=_budget(given),
+        journal=journal,
+        plant=Plant(engine=given.engine, address=given.address, hosts=given.hosts, durability=given.durability),
+        seed=given.seed,
+        json=given.json,
+        quiet=given.quiet,
+    )
+
+
+def _budget(given: argparse.Namespace) -> Budget:
+    amounts = {name: getattr(given, f"budget_{name}") for name in _BUDGETS}
+    try:
+        return Budget(**{name: amount for name, amount in amounts.items() if amount is not None})
+    except UsageError as why:
+        text = str(why)
+        name = next((name for name in DIMENSIONS if text.startswith(f"{name} is ")), "")
+        raise UsageError(f"--budget-{name.replace('_', '-')}{text.removeprefix(name)}" if name else text) from None
+
+
+def _check_address(address: str, engine: str) -> None:
+    """Refuse a cluster that is not there; Ray itself would try for two minutes. Raises: UsageError."""
+    if address == "local":
+        return
+    if engine == "local":
+        raise UsageError("--address is for Ray: leave out --engine local, or --address")
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise UsageError(f"--address {address:.80} is no address: give auto, or host:port of the cluster's head node")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
+    except (OSError, OverflowError) as why:
+        text = getattr(why, "strerror", None) or str(why)
+        raise UsageError(f"--address {address:.80} does not answer ({text}): is the cluster up?") from None
+
+
+def _writable(folder: Path) -> Path:
+    """Refuse a place for runs that cannot work before anything long begins. Raises: UsageError."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path("/"))
+    if not there.is_dir():
+        raise UsageError(f"--journal {folder}: {there} is not a folder; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--journal {folder}: {there} cannot be written by this user; choose another place")
+    return folder

@@ -1,0 +1,72 @@
+"""Failures: one line on stderr for whatever went wrong, and the rest of it in a file.
+
+The rule of this file: the terminal gets a sentence, a log file the traceback. Neither gets a key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from stigmergy.protocols.errors import JournalError
+
+from ..settings import Settings
+from .exits import Exit, code_of, reason_of, telling
+from .text import clean, first_line
+
+
+def tell(error: BaseException, logs: Path | None = None) -> Exit:
+    """Print one line about an error and return the exit code. ``logs`` is the folder for details, if there is one."""
+    reason, sentence = explain(error)
+    if reason in {"bug", "failure"}:
+        sentence += f"; details: {write_details(error, logs)}"
+    say(sentence)
+    return code_of(reason)
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """The stop reason that an error means, and a sentence about it."""
+    one = telling(error)
+    reason = reason_of(one)
+    if reason == "usage":
+        return reason, clean(str(one))
+    if reason == "user":
+        return reason, "interrupted"
+    if reason == "bug":
+        return reason, f"unexpected {type(one).__name__}: {first_line(str(one))}{_place(one)}"
+    return reason, clean(str(one)) if isinstance(one, JournalError) else first_line(str(one), 400)
+
+
+def say(sentence: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"stigmergy: {sentence}\n")
+    sys.stderr.flush()
+
+
+def write_details(error: BaseException, logs: Path | None) -> Path:
+    """Write the traceback into ``logs``, or a new temporary file; returns where."""
+    text = without_secrets("".join(traceback.format_exception(error)))
+    if logs is not None and logs.is_dir():
+        path = logs / "driver.log"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    else:
+        handle, name = tempfile.mkstemp(prefix="stigmergy-", suffix=".log")
+        path = Path(name)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def without_secrets(text: str) -> str:
+    """The text without the keys that this process knows."""
+    key = Settings.from_env().anthropic_api_key
+    return text.replace(key, "***") if key else text
+
+
+def _place(error: BaseException) -> str:
+    """Where an unforeseen error was raised: `` (app.py:41)``."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""

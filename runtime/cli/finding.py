@@ -1,0 +1,106 @@
+"""Finding: which run was meant, and its journal opened for reading."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from stigmergy.actors.journal import ReadOnlyJournal, SqliteJournal
+from stigmergy.protocols.errors import JournalError, UsageError
+
+from ..run_folder import RunFolder
+from .arguments import Parser, meant
+from .failures import say
+
+RUNS: Final = Path("runs")
+LAST: Final = "last"
+_SIGNS: Final = ("run.json", "journal.db", "journal.db.mark")
+
+
+def add_run(parser: Parser) -> None:
+    """Add what every command takes that looks into one run."""
+    parser.add_argument("run", metavar="RUN", help="a run's id or its beginning, its folder, or `last`")
+    parser.add_argument("--runs", metavar="DIR", type=Path, default=RUNS, help="where runs are kept (default: runs/)")
+    parser.add_argument(
+        "--intact", action="store_true", help="of a damaged journal, read what stands before the damage"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+
+
+def runs_in(folder: Path) -> list[RunFolder]:
+    """The runs in a folder, oldest first. Raises: UsageError when there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: runs are kept in {RUNS}/ unless --journal named another place")
+    return [RunFolder(path.absolute()) for path in sorted(folder.iterdir(), key=_age) if _is_run(path)]
+
+
+def find_run(name: str, runs: Path) -> RunFolder:
+    """The run that was meant. Raises: UsageError."""
+    if _is_run(Path(name)):
+        return RunFolder(Path(name).absolute())
+    known = runs_in(runs) if runs.is_dir() else []
+    if name == LAST:
+        if not known:
+            raise UsageError(f"there is no run in {runs}/ yet: `stigmergy run APP` makes one")
+        return known[-1]
+    fitting = [run for run in known if run.id.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(f"{len(fitting):,} runs in {runs}/ begin with {name!r}: give more of the id")
+    ids = [run.id for run in known]
+    advice = f"; the last one is {ids[-1]}" if ids else ""
+    raise UsageError(f"there is no run {name!r:.100} in {runs}/{meant(name, ids)}{advice}; see `stigmergy runs {runs}`")
+
+
+@contextmanager
+def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
+    """A run's journal as it is now; damage is an error unless the ``intact`` part will do. Raises: UsageError."""
+    try:
+        journal = SqliteJournal.open_readonly(run.journal, intact_prefix=True)
+    except JournalError as why:
+        raise UsageError(str(why)) from None
+    try:
+        if journal.damage and not intact:
+            raise UsageError(
+                f"journal {run.journal} is damaged: {journal.damage}; --intact reads the {journal.last_seq:,} entries "
+                "before the damage, and nothing was changed"
+            )
+        if journal.damage:
+            say(f"journal {run.journal} is damaged: {journal.damage}; this is from the entries before the damage")
+        yield journal
+    finally:
+        journal.close()
+
+
+def parse_run(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunFolder]:
+    """The arguments and the run. Raises: UsageError."""
+    given = parser.parse_all(argv)
+    return given, find_run(given.run, given.runs)
+
+
+def is_running(run: RunFolder) -> bool:
+    """Whether a process of this machine has the journal open, by what its lock file says."""
+    try:
+        pid, _, host = (run.path / "journal.db.lock").read_text(encoding="utf-8").strip().partition(" ")
+        if host != os.uname().nodename or not pid.isdigit():
+            return False
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _is_run(path: Path) -> bool:
+    return path.is_dir() and any((path / sign).is_file() for sign in _SIGNS)
+
+
+def _age(path: Path) -> tuple[str, str]:
+    """By the time in its name, which does not change when somebody copies it."""
+    return (path.name, str(path))

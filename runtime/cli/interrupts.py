@@ -1,0 +1,91 @@
+"""Interrupts: what Ctrl-C does. The first one stops a run in good order, the second one at once.
+
+In good order means: the swarms stop, which ends the app's waits with `SwarmStopped`, and the app
+gets time to hand in what it has. An app that does not is cancelled.
+
+Signals are read by a thread of their own, from the descriptor that Python's C code writes to:
+starting Ray keeps the main thread in C for seconds, and there no Python handler runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from stigmergy.protocols.errors import StigmergyError
+
+from ..swarm import Swarm
+from .exits import Exit
+
+GRACE_S: Final = 10.0
+"""How long an app may take to hand in what it has."""
+
+STOP_S: Final = 3.0
+"""How long a swarm may take to say that it has stopped."""
+
+
+class Interrupts:
+    """Listens for Ctrl-C while one task runs. Used in the main thread."""
+
+    def __init__(
+        self, swarms: Callable[[], Sequence[Swarm]], say: Callable[[str], None], leave: Callable[[], None]
+    ) -> None:
+        """``leave`` puts the terminal in order before the process ends at once."""
+        self._swarms, self._say, self._leave = swarms, say, leave
+        self._stopping: asyncio.Task[None] | None = None
+        self.count = 0
+        """How often Ctrl-C was pressed."""
+
+    @contextmanager
+    def watching(self, task: asyncio.Task[Any]) -> Iterator[None]:
+        """Watch over a task."""
+        loop = asyncio.get_running_loop()
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        thread = threading.Thread(target=self._listen, args=(reader, loop, task), name="ctrl-c", daemon=True)
+        handler = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
+        wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        thread.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            signal.signal(signal.SIGINT, handler)
+            os.close(writer)
+            thread.join()
+            os.close(reader)
+
+    def _listen(self, reader: int, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+        while number := os.read(reader, 1):
+            if number[0] != signal.SIGINT:
+                continue
+            self.count += 1
+            if self.count > 1:
+                self._leave()
+                os._exit(Exit.INTERRUPTED)
+            loop.call_soon_threadsafe(self._begin, task)
+
+    def _begin(self, task: asyncio.Task[Any]) -> None:
+        self._say("stopping in good order; Ctrl-C again stops at once")
+        self._stopping = asyncio.get_running_loop().create_task(self._stop(task))
+
+    async def _stop(self, task: asyncio.Task[Any]) -> None:
+        stopped = [await _stop(swarm) for swarm in self._swarms()]
+        if any(stopped):
+            await asyncio.wait([task], timeout=GRACE_S)
+        task.cancel()
+
+
+async def _stop(swarm: Swarm) -> bool:
+    """Whether a swarm runs and was told to stop."""
+    if swarm.stopped is None:
+        try:
+            await asyncio.wait_for(swarm.request("stop", ["user", "Ctrl-C"]), STOP_S)
+        except (StigmergyError, TimeoutError):
+            return False  # not begun, or closed already
+    return True

@@ -1,0 +1,120 @@
+"""Performance: one app on its stage, from the first event to the last figure."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from stigmergy.protocols.errors import StigmergyError, SwarmStopped
+
+from ..app import Outcome, Stage, Table
+from ..figures import SwarmReport
+from .choices import Choices
+from .exits import reason_of, telling
+from .interrupts import Interrupts
+from .records import Records
+from .screen import Screen
+from .text import counted
+
+TICK_S: Final = 0.5
+"""How often it is looked whether a swarm has begun."""
+
+
+class Ending(NamedTuple):
+    """How an app ended."""
+
+    outcome: Outcome | None
+    """What it handed in."""
+    error: BaseException | None
+    """What it raised instead."""
+    reports: dict[str, SwarmReport]
+    """The last figures of every swarm, by folder id; without a folder, by number."""
+
+    @property
+    def reason(self) -> str:
+        """``done``, or why the result is partial or missing."""
+        if self.error is not None:
+            return reason_of(telling(self.error))
+        stated = "" if self.outcome is None else self.outcome.stop_reason
+        stops = [report.stop_reason for report in self.reports.values() if report.stop_reason not in {"", "done"}]
+        return stated if stated not in {"", "done"} else next(iter(stops), "done")
+
+    @property
+    def text(self) -> str:
+        """What the swarms said about why they stopped; empty when they did not."""
+        return next((report.stop_text for report in self.reports.values() if report.stop_text), "")
+
+
+async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
+    """Run the app to its end, to a budget's, or to the user's patience."""
+
+    def heard(name: str, data: dict[str, Any]) -> None:
+        records.begin()
+        screen.event(name, data)
+
+    stage = Stage(
+        budget=choices.budget,
+        journal=None if choices.journal is None else str(choices.journal),
+        plant=choices.plant,
+        seed=choices.seed,
+        progress=screen.progress,
+        on_event=heard,
+        on_swarm=records.add,
+    )
+    interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close)
+    app = asyncio.get_running_loop().create_task(_main(choices, stage))
+    watch = asyncio.get_running_loop().create_task(_watch(records))
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    try:
+        with interrupts.watching(app):
+            outcome = await app
+    except asyncio.CancelledError:
+        error = SwarmStopped("interrupted", "user") if interrupts.count else None
+        if error is None:
+            raise
+    except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001 - told by the caller in one line
+        error = raised
+    finally:
+        watch.cancel()
+        for swarm in records.swarms:
+            with suppress(StigmergyError):
+                await swarm.close()
+    return Ending(outcome, error, await _reports(records))
+
+
+async def _main(choices: Choices, stage: Stage) -> Outcome:
+    outcome = await choices.app.main(choices.options, stage)
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"main of {choices.app.name} returned {type(outcome).__name__}, not Outcome")
+    return outcome
+
+
+async def _watch(records: Records) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        records.begin()
+
+
+async def _reports(records: Records) -> dict[str, SwarmReport]:
+    reports: dict[str, SwarmReport] = {}
+    for number, swarm in enumerate(records.swarms):
+        with suppress(StigmergyError):
+            reports[str(number) if swarm.folder is None else swarm.folder.id] = await swarm.report()
+    return reports
+
+
+def partial_outcome(ending: Ending) -> Outcome:
+    """What can be told when the app handed in nothing: the figures of its swarms."""
+    reports = list(ending.reports.values())
+    sums: dict[str, Any] = {
+        "messages": sum(report.messages for report in reports),
+        "model_calls": sum(report.model_calls for report in reports),
+        "tokens": sum(report.tokens for report in reports),
+        "usd": round(sum(report.usd for report in reports), 9),
+        "dead_letters": sum(sum((report.dead_letters or {}).values()) for report in reports),
+    }
+    rows = tuple((name.replace("_", " "), f"{value:,}") for name, value in sums.items())
+    title = f"{counted(len(reports), 'swarm')}, when it stopped"
+    return Outcome(sums, (Table(title, ("", ""), rows),), stop_reason=ending.reason)

@@ -1,0 +1,87 @@
+"""``stigmergy run``: loads an app, lets it work, prints what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..app import Outcome
+from .choices import RUNS, Choices, named_app, read_choices
+from .events import stopper
+from .exits import Exit, code_of
+from .failures import explain, say, tell
+from .loading import load_app
+from .performance import Ending, partial_outcome, perform
+from .quiet import Noise
+from .records import Records, plain, relative
+from .render import console_for, table_for
+from .screen import screen_for
+from .text import clean, first_line
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run an app; returns the exit code. Raises: UsageError."""
+    noise = Noise()
+    with noise.collected(reserve_stdout="--json" in argv) as stdout:
+        choices = read_choices(load_app(named_app(argv)), argv)
+        records = Records(choices, argv)
+        with screen_for(choices.app.name, quiet=choices.quiet) as screen:
+            ending = asyncio.run(perform(choices, records, screen))
+        if ending.reason in {"usage", "user"}:
+            records.discard_unused()
+        code = code_of(ending.reason)
+        outcome = _outcome(ending)
+        report = {} if outcome is None else _report(outcome, ending, records)
+        records.end(report, ending.reports, ending.reason, code)
+        if outcome is not None:
+            _show(outcome, report, choices, records, stdout)
+        _explain(ending, records)
+    for folder in records.folders:
+        noise.write(folder.logs)
+    return code
+
+
+def _outcome(ending: Ending) -> Outcome | None:
+    """What is there to be printed; bad input and bugs print nothing."""
+    if ending.outcome is not None:
+        return ending.outcome
+    return None if ending.reason in {"usage", "bug"} or not ending.reports else partial_outcome(ending)
+
+
+def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any]:
+    """The app's own object, with where and why it ended if it does not say so itself."""
+    folders = [str(folder.path) for folder in records.folders]
+    ends = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
+    return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
+
+
+def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: Records, stdout: TextIO) -> None:
+    if choices.json:
+        stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        stdout.flush()
+        return
+    console = console_for(stdout)
+    for table in outcome.tables:
+        console.print(table_for(table.title, table.columns, table.rows))
+        console.print()
+    for note in outcome.notes:
+        console.print(clean(note), soft_wrap=True)
+    for folder in records.folders[-1:]:
+        more = f" (and {len(records.folders) - 1:,} more)" if len(records.folders) > 1 else ""
+        home = choices.journal is not None and choices.journal.absolute() == Path(RUNS).absolute()
+        name = folder.id if home else relative(folder.path)
+        console.print(f"journal: {relative(folder.path)}{more}; look inside: stigmergy inspect {name}", soft_wrap=True)
+
+
+def _explain(ending: Ending, records: Records) -> None:
+    """Say on stderr why it is not simply done."""
+    logs = next((folder.logs for folder in reversed(records.folders)), None)
+    if ending.error is not None and (ending.outcome is not None or code_of(ending.reason) in {Exit.BUG, Exit.USAGE}):
+        tell(ending.error, logs)
+    elif ending.reason != "done":
+        text = ending.text or (explain(ending.error)[1] if ending.error is not None else "")
+        partial = "; the figures are partial" if ending.reports else ""
+        say(f"stopped by {stopper(ending.reason)}: {first_line(text)}{partial}")

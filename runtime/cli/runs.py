@@ -1,0 +1,75 @@
+"""``stigmergy runs``: what was run here, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ..run_folder import RunFolder
+from .arguments import Parser
+from .finding import RUNS, is_running, runs_in
+from .text import cut, duration, when
+
+_COLUMNS: Final = ("run", "app", "began", "took", "messages", "usd", "ended by")
+
+
+def runs(argv: Sequence[str]) -> int:
+    """List runs; returns the exit code. Raises: UsageError."""
+    parser = Parser("stigmergy runs", "Lists the runs in a folder, the newest last.")
+    parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, default=RUNS, help="default: runs/")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+    given = parser.parse_all(argv)
+    found = [summary(run) for run in runs_in(given.folder)]
+    if given.json:
+        sys.stdout.write(json.dumps({"folder": str(given.folder), "runs": found}, ensure_ascii=False) + "\n")
+        return 0
+    from .render import console_for, table_for
+
+    if not found:
+        sys.stdout.write(f"no runs in {given.folder}/ yet: `stigmergy run APP` makes one\n")
+        return 0
+    console_for(sys.stdout).print(table_for("", _COLUMNS, map(_row, found)))
+    return 0
+
+
+def summary(run: RunFolder) -> dict[str, Any]:
+    """What ``run.json`` says about a run; what it does not say is None."""
+    known = run.read("run.json")
+    figures = known.get("figures") or {}
+    began, ended = known.get("started"), known.get("ended")
+    reason = figures.get("stop_reason") or known.get("stop_reason")
+    if not ended:
+        reason = "running" if is_running(run) else "killed"
+    return {
+        "run": run.id,
+        "app": known.get("app"),
+        "began": began,
+        "seconds": _seconds(began, ended),
+        "messages": figures.get("messages"),
+        "usd": figures.get("usd"),
+        "ended_by": reason,
+        "exit_code": known.get("exit_code"),
+    }
+
+
+def _row(found: dict[str, Any]) -> tuple[str, ...]:
+    messages, usd, began = found["messages"], found["usd"], found["began"]
+    return (
+        found["run"],
+        cut(found["app"] or "-", 40),
+        when(datetime.fromisoformat(began).timestamp()) if began else "-",
+        duration(found["seconds"]),
+        "-" if messages is None else f"{messages:,}",
+        "-" if usd is None else f"{usd:,.6f}".rstrip("0").rstrip("."),
+        found["ended_by"] or "-",
+    )
+
+
+def _seconds(began: str | None, ended: str | None) -> float | None:
+    if not began or not ended:
+        return None
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()

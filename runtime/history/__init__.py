@@ -1,0 +1,1 @@
+"""What a run's journal tells afterwards: figures, conversations, dead letters. Reads entries, changes nothing."""

@@ -1,0 +1,56 @@
+"""A wire with a watchdog on it: envelopes as agents would send them, one after the other, and what was said of them."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from stigmergy.actors.watchdog.limits import LoopLimits
+from stigmergy.actors.watchdog.sightings import Action, Sighting, Verdict
+from stigmergy.actors.watchdog.watchdog import LoopWatchdog
+from stigmergy.protocols.codec import pack
+from stigmergy.protocols.envelope import Envelope, Mode
+
+
+class Traffic:
+    """``interval_s`` passes between two messages."""
+
+    def __init__(self, limits: LoopLimits | None = None, interval_s: float = 0.01) -> None:
+        self.watchdog = LoopWatchdog(limits)
+        self.interval_s = interval_s
+        self.now = 0.0
+        self.messages = 0
+        self.verdicts: list[tuple[int, Verdict]] = []
+        """With the number of the message at which each fell."""
+        self._ids = count()
+
+    def send(
+        self,
+        sender: str,
+        to: str,
+        type: str,
+        body: Any,
+        *,
+        after: Envelope | str | None = None,
+        conversation: str = "c",
+        mode: Mode = "tell",
+    ) -> Envelope:
+        """One message, sent by the turn that handled ``after``: a message, the id of a tick, or nothing."""
+        cause = after.id if isinstance(after, Envelope) else after or ""
+        hops = after.hops + 1 if isinstance(after, Envelope) else 0
+        name = f"{next(self._ids):032x}"
+        envelope = Envelope(name, mode, f"{type}@1", sender, to, pack(body), conversation, cause, hops=hops)
+        self.see(envelope)
+        self.now += self.interval_s
+        return envelope
+
+    def see(self, envelope: Envelope) -> Verdict | None:
+        self.messages += 1
+        verdict = self.watchdog.see(Sighting.of(envelope, self.now), envelope.body)
+        if verdict is not None:
+            self.verdicts.append((self.messages, verdict))
+        return verdict
+
+    @property
+    def halted(self) -> bool:
+        return any(verdict.action in {Action.QUARANTINE, Action.STOP} for _, verdict in self.verdicts)
