@@ -60,6 +60,7 @@ async def main(options: DeskOptions, stage: Stage) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="desk-") as scratch:
             folder = swarm.folder.path if swarm.folder is not None else Path(scratch)
             _staff(swarm, options, _settings(options, router, folder / "router.npz"))
+            await swarm.start()
             results = await work_off(swarm, tickets, options.at_once or AT_ONCE[brain], stage.progress)
             if swarm.stopped is not None:
                 await swarm.drain()
