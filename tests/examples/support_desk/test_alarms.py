@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from examples.support_desk.alarms import angry, legal, urgent
 from examples.support_desk.policy import Escalation, Reason, alarm, headline
 from examples.support_desk.schemas import Feedback, Problem
-from examples.support_desk.tickets import read_tickets
-
-DATA = Path(__file__).parents[3] / "examples" / "support_desk" / "data"
+from tests.examples.support_desk.shop import tickets
 
 URGENT = [
     "URGENT: please stop my order",
@@ -127,7 +123,7 @@ def test_no_breaker_trips_on_words_that_only_look_alike(text):
 
 
 def test_ordinary_tickets_of_the_past_trip_nothing():
-    past = [row.text for row in read_tickets(DATA / "history.csv")]
+    past = [row.text for row in tickets("history.csv")]
     assert [text for text in past if alarm(text)] == []
 
 

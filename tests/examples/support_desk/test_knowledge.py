@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,10 +10,9 @@ from hypothesis import strategies as st
 
 from examples.support_desk.articles import Article, Section, load_articles
 from examples.support_desk.brains.knowledge import PER_ARTICLE, Library
-from examples.support_desk.tickets import read_tickets
 from stigmergy.protocols.errors import UsageError
+from tests.examples.support_desk.shop import DATA, tickets
 
-DATA = Path(__file__).parents[3] / "examples" / "support_desk" / "data"
 ARTICLES = load_articles(DATA / "articles")
 LIBRARY = Library(ARTICLES)
 BY_ID = {article.id: article for article in ARTICLES}
@@ -76,7 +74,7 @@ def test_a_question_that_no_article_is_about_finds_nothing(question):
 
 
 def test_most_questions_of_the_past_find_an_article_of_their_category():
-    past = list(read_tickets(DATA / "history.csv"))
+    past = tickets("history.csv")
     found = [(LIBRARY.search(ticket.text), ticket.category) for ticket in past]
     answered = [(passages[0], category) for passages, category in found if passages]
     assert len(answered) > 0.85 * len(past)
@@ -124,7 +122,7 @@ def test_an_article_must_name_the_subject_not_only_use_its_words():
 
 
 def test_the_shelf_has_unique_ids_and_every_category_of_the_history():
-    categories = {ticket.category for ticket in read_tickets(DATA / "history.csv")}
+    categories = {ticket.category for ticket in tickets("history.csv")}
     assert {article.category for article in ARTICLES} == categories
     assert 20 <= len(BY_ID) == len(ARTICLES)
     assert all(len(article.sections) >= 2 for article in ARTICLES)
