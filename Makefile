@@ -39,8 +39,8 @@ check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; chang
 	@$(call quietly,$(BIN)/lint-imports --no-logo)
 	@$(call quietly,$(BIN)/python -m pytest -q tests/test_architecture.py)
 
-bench: $(DEMO) $(LINKED) ## measure throughput and latency on this machine
-	@$(BIN)/python -m bench
+bench: $(DEMO) $(LINKED) ## measure beside our peers, some minutes; PROFILE=1 draws flame graphs instead
+	@$(BIN)/python -m bench $(if $(PROFILE),--profile)
 
 format: $(CHECK) $(LINKED) ## format the code and apply the safe fixes
 	@$(BIN)/ruff format

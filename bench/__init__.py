@@ -1,0 +1,1 @@
+"""Benchmarks: what the runtime does in a second, beside its peers, measured in the same minute."""

@@ -1,0 +1,109 @@
+"""Who can be measured, by name, and what each needs: a fresh swarm, a fresh process, Ray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from bench.load import Measure
+from bench.ours import fleet
+from bench.pace import Pace, Said, Series, alternate, describe
+from bench.peer_process import peer_process
+from bench.peers.raw_ray import raw_ray
+from bench.peers.raw_sqlite import raw_sqlite
+from bench.results import Row
+from bench.rows import (
+    AUTOGEN,
+    GRPC,
+    MEMORY,
+    RAW_SQLITE,
+    RAY,
+    RAY_MEMORY,
+    RAY_SQLITE,
+    SQLITE,
+    Comparison,
+)
+from stigmergy.actors.cluster import Cluster
+
+NEED_RAY = frozenset({RAY, RAY_MEMORY, RAY_SQLITE})
+
+
+class Entrants:
+    """Opens whoever takes part. Everybody starts anew for each comparison, so that none carries another's load."""
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is where durable ones write; it must be on a real disk."""
+        self._folder = folder
+        self._cluster: Cluster | None = None
+        self.versions: dict[str, str] = {}
+        """Of the peers that ran."""
+
+    def open(self, name: str) -> AbstractAsyncContextManager[Measure]:
+        """One entrant, by its name in `bench.rows`."""
+        openers: dict[str, Callable[[], AbstractAsyncContextManager[Measure]]] = {
+            MEMORY: lambda: fleet("local", None),
+            SQLITE: lambda: fleet("local", self._folder),
+            RAY_MEMORY: lambda: fleet("ray", None),
+            RAY_SQLITE: lambda: fleet("ray", self._folder),
+            AUTOGEN: lambda: peer_process("bench.peers.autogen_local", self.versions),
+            GRPC: lambda: peer_process("bench.peers.autogen_grpc", self.versions),
+            RAY: raw_ray,
+            RAW_SQLITE: lambda: raw_sqlite(self._folder),
+        }
+        return openers[name]()
+
+    def need_ray(self) -> None:
+        """Start Ray, once, with the settings that our swarms use; they join it."""
+        if self._cluster is None:
+            self._cluster = Cluster("local", os.cpu_count() or 2)
+            self._cluster.start()
+
+    def close(self) -> None:
+        if self._cluster is not None:
+            self._cluster.stop()
+
+
+@asynccontextmanager
+async def entrants(folder: Path) -> AsyncIterator[Entrants]:
+    """All that a run needs, and nothing left behind."""
+    everybody = Entrants(folder)
+    try:
+        yield everybody
+    finally:
+        everybody.close()
+
+
+async def compare(everybody: Entrants, comparison: Comparison, pace: Pace, said: Said) -> list[Row]:
+    """Carry out one comparison."""
+    failures: dict[str, str] = {}
+    measures: dict[str, Measure] = {}
+    async with AsyncExitStack() as stack:
+        for name in in_turn(comparison.ours, comparison.peers):
+            said(f"{name}, starting")
+            try:
+                if name in NEED_RAY:
+                    everybody.need_ray()
+                measures[name] = await stack.enter_async_context(everybody.open(name))
+            except Exception as error:  # noqa: BLE001 - a peer that does not start is a finding, not our crash
+                failures[name] = describe(error)
+        series = await alternate(measures, comparison.load, pace, said)
+    return rows_of(comparison, Series(series.rates, failures | series.failures))
+
+
+def in_turn(ours: tuple[str, ...], peers: tuple[str, ...]) -> list[str]:
+    """Us, a peer, us again: so that nobody always follows its own kind."""
+    longest = max(len(ours), len(peers))
+    return [side[place] for place in range(longest) for side in (ours, peers) if place < len(side)]
+
+
+def rows_of(comparison: Comparison, series: Series) -> list[Row]:
+    """The rows of a comparison, also those that have no figures."""
+    rows = []
+    for heading in comparison.headings:
+        pair = (heading.ours_name, heading.peer_name)
+        error = "; ".join(f"{name}: {series.failures[name]}" for name in pair if name in series.failures)
+        ours, peer = (series.rates.get(name, []) for name in pair)
+        rows.append(heading.row(ours, peer, error))
+    return rows

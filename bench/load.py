@@ -1,0 +1,54 @@
+"""A load: what is done, how often, and how much of it at once. The same for us and for every peer.
+
+The rule of this file: the standard library only, because the peers' environment imports it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, NamedTuple
+
+Shape = Literal["tell", "ask", "fan_out", "spawn", "post"]
+
+BODY_BYTES: Final = 200
+"""Size of a message as it crosses a wire: a sentence and a number."""
+
+TEXT: Final = "x" * 186
+"""With a number and the names of both fields, `BODY_BYTES` of msgpack."""
+
+ANSWERERS: Final = 16
+"""Agents that share the asks; each handles one at a time."""
+
+FOLLOWERS: Final = 100
+"""Agents that follow the topic of a fan-out."""
+
+TOPIC: Final = "bench.fan-out"
+
+POSTS_A_TURN: Final = 100
+"""Durable posts that are committed together."""
+
+
+class Load(NamedTuple):
+    """What one measurement does."""
+
+    shape: Shape
+    operations: int
+    """Tells, asks, deliveries, new agents, posts. Asked for; a measurement may round it up."""
+    width: int = 1
+    """Operations in flight at once, where the shape has a choice."""
+
+
+class Taken(NamedTuple):
+    """What a measurement did and how long it took."""
+
+    operations: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Operations per second."""
+        return self.operations / self.seconds
+
+
+Measure = Callable[[Load], Awaitable[Taken]]
+"""Carries out a load and counts what was really done. Raises when anything was lost."""

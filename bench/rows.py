@@ -1,0 +1,101 @@
+"""What is compared with what: every row of the record.
+
+A comparison puts one load on us and on our peers; each pair of an entry of ours and a peer is a row.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from bench.load import Load
+from bench.results import Heading
+
+MEMORY: Final = "local, memory"
+SQLITE: Final = "local, SQLite"
+RAY_MEMORY: Final = "Ray, memory"
+RAY_SQLITE: Final = "Ray, SQLite"
+DURABLE: Final = frozenset({SQLITE, RAY_SQLITE})
+
+AUTOGEN: Final = "autogen-core"
+GRPC: Final = "autogen-core gRPC"
+RAY: Final = "Ray actor calls"
+RAW_SQLITE: Final = "SQLite inserts"
+
+
+class Comparison(NamedTuple):
+    """One load, and everybody who carries it."""
+
+    name: str
+    unit: str
+    load: Load
+    """Its count is the least that a round does."""
+    ours: tuple[str, ...]
+    peers: tuple[str, ...]
+    bars: dict[tuple[str, str], float] = {}
+    """By entry of ours and peer."""
+
+    @property
+    def headings(self) -> list[Heading]:
+        """The rows that come of it."""
+        return [
+            Heading(
+                f"{self.name}, durable" if mine in DURABLE and len(self.ours) > 1 else self.name,
+                self.unit,
+                mine,
+                peer,
+                self.bars.get((mine, peer)),
+            )
+            for mine in self.ours
+            for peer in self.peers
+        ]
+
+
+IN_PROCESS: Final = (MEMORY, SQLITE)
+ON_RAY: Final = (RAY_MEMORY, RAY_SQLITE)
+
+COMPARISONS: Final = (
+    Comparison("tell", "tells/s", Load("tell", 100), IN_PROCESS, (AUTOGEN,)),
+    Comparison("ask", "asks/s", Load("ask", 20), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 25}),
+    Comparison("ask, 100 in flight", "asks/s", Load("ask", 400, 100), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 25}),
+    Comparison(
+        "fan-out, 1 post to 100", "deliveries/s", Load("fan_out", 500), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 40}
+    ),
+    Comparison(
+        "new agent + first message",
+        "agents/s",
+        Load("spawn", 200, 100),
+        IN_PROCESS,
+        (AUTOGEN,),
+        {(MEMORY, AUTOGEN): 60},
+    ),
+    Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE,)),
+    Comparison("ask across processes", "ms", Load("ask", 20), ON_RAY, (RAY, GRPC), {(RAY_MEMORY, RAY): 1.3}),
+    Comparison("ask across processes, 100 in flight", "asks/s", Load("ask", 400, 100), ON_RAY, (RAY, GRPC)),
+    Comparison(
+        "ask across processes, 1,000 in flight",
+        "asks/s",
+        Load("ask", 2_000, 1_000),
+        ON_RAY,
+        (RAY, GRPC),
+        {(RAY_MEMORY, GRPC): 25},
+    ),
+    Comparison("tell across processes", "tells/s", Load("tell", 100), ON_RAY, (RAY, GRPC), {(RAY_MEMORY, RAY): 100}),
+    Comparison("fan-out across processes, 1 post to 100", "deliveries/s", Load("fan_out", 500), ON_RAY, (GRPC,)),
+    Comparison("new agent + first message on Ray", "agents/s", Load("spawn", 100, 100), ON_RAY, (GRPC,)),
+    Comparison("new agent on Ray, against a new Ray actor", "agents/s", Load("spawn", 2, 2), (RAY_MEMORY,), (RAY,)),
+    Comparison("durable posts on Ray", "posts/s", Load("post", 200), (RAY_SQLITE,), (RAW_SQLITE,)),
+)
+
+
+def chosen(names: list[str]) -> list[Comparison]:
+    """The comparisons with one of these names, or whose names begin so; all without any. Raises: ValueError."""
+    if not names:
+        return list(COMPARISONS)
+    found: list[Comparison] = []
+    for name in names:
+        exact = [each for each in COMPARISONS if each.name == name]
+        matches = exact or [each for each in COMPARISONS if each.name.startswith(name)]
+        if not matches:
+            raise ValueError(f"no row is called {name!r}; there are: " + "; ".join(each.name for each in COMPARISONS))
+        found += matches
+    return [each for each in COMPARISONS if each in found]
