@@ -94,8 +94,8 @@ def variants(value: Any, name: str = "") -> list[Any]:
             inner = [{**value, name: new} for name, old in value.items() for new in variants(old, name)]
             return [*inner, {**value, "one-more": 1}]
         case list() | tuple():
-            inner = [[*value[:i], new, *value[i + 1 :]] for i, old in enumerate(value) for new in variants(old)]
-            return inner if name in {"e", "step", "envelope"} else [*inner, [*value, 1]]
+            longer = [[*value[:i], new, *value[i + 1 :]] for i, old in enumerate(value) for new in variants(old)]
+            return longer if name in {"e", "step", "envelope"} else [*longer, [*value, 1]]
         case bytes() if name == "body" and value != b"new":
             return [pack(new) for new in variants(unpack(value))]
         case bytes():
