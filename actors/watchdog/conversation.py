@@ -58,19 +58,7 @@ class Conversation:
     def follow(self, sent: Sighting, body: bytes, pair: Pair, room: int) -> Link | None:
         """Remember a message, and tell what it was: news, stale, part of a round. None if it was seen before."""
         before = self.links.get(sent.cause) if sent.cause else None
-        if before is None:
-            link = Link(sent, self._root(sent.cause, room), pair.index, None)
-            link.since = self.epoch
-            if sent.hops:
-                link.stale_hops = self._unexplained(sent)
-        else:
-            if before.epoch != self.epoch:
-                before.renew()
-                before.epoch = self.epoch
-            link = Link(sent, before.tree, pair.index, before)
-            link.since = before.renewals
-        if self.epoch:
-            link.epoch = self.epoch
+        link = self._begin(sent, pair, room) if before is None else self._extend(sent, pair, before)
         if not self.links.add(sent.id, link, room):
             return None
         self._contents.note(link, before, room)
@@ -91,6 +79,25 @@ class Conversation:
             link.stale_hops += 1
         elif link.stale_hops and before is not None:
             link.stale_hops -= 1
+        return link
+
+    def _begin(self, sent: Sighting, pair: Pair, room: int) -> Link:
+        link = Link(sent, self._root(sent.cause, room), pair.index, None)
+        if sent.hops:
+            link.stale_hops = self._unexplained(sent)
+        if self.epoch:
+            link.since = link.epoch = self.epoch
+        return link
+
+    def _extend(self, sent: Sighting, pair: Pair, before: Link) -> Link:
+        if before.epoch != self.epoch:
+            before.renew()
+            before.epoch = self.epoch
+        link = Link(sent, before.tree, pair.index, before)
+        if before.renewals:
+            link.since = before.renewals
+        if self.epoch:
+            link.epoch = self.epoch
         return link
 
     def speakers(self) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """A mapping that forgets what was not used for long."""
 
-    __slots__ = ("_old", "_young")
+    __slots__ = ("_old", "_room", "_young")
 
     def __init__(self) -> None:
         self._young: dict[K, V] = {}
         self._old: dict[K, V] | None = None
+        self._room = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old or ())
@@ -39,14 +40,13 @@ class Recent(Generic[K, V]):
         if found is None and self._old is not None:
             found = self._old.pop(key, None)
             if found is not None:
-                self._young[key] = found
+                self.put(key, found, self._room)
         return found
 
     def put(self, key: K, value: V, room: int) -> None:
         """Keep ``value``, and drop the old generation once the young one holds ``room`` things."""
         if len(self._young) >= room:
-            self._old = self._young
-            self._young = {}
+            self._age(room)
         self._young[key] = value
 
     def add(self, key: K, value: V, room: int) -> bool:
@@ -54,8 +54,7 @@ class Recent(Generic[K, V]):
         if key in self._young or (self._old is not None and key in self._old):
             return False
         if len(self._young) >= room:
-            self._old = self._young
-            self._young = {}
+            self._age(room)
         self._young[key] = value
         return True
 
@@ -64,3 +63,8 @@ class Recent(Generic[K, V]):
         self._young.pop(key, None)
         if self._old is not None:
             self._old.pop(key, None)
+
+    def _age(self, room: int) -> None:
+        self._room = room
+        self._old = self._young
+        self._young = {}

@@ -45,3 +45,12 @@ def test_what_is_asked_for_outlives_what_is_not():
         recent.put(f"other-{number}", number, ROOM)
         assert recent.get("loop") == 0
     assert recent.get("once") is None
+
+
+def test_its_bound_holds_although_everything_is_asked_for_all_the_time():
+    recent: Recent[int, int] = Recent()
+    for number in range(100):
+        recent.put(number, number, ROOM)
+        for key in range(number):
+            recent.get(key)
+        assert len(recent) <= 2 * ROOM
