@@ -55,6 +55,10 @@ class Waits:
             if not open_asks:
                 del self._asked[asker]
 
+    def leave(self, asker: str) -> None:
+        """Close all asks of an agent whose turn is over: it waits for nobody."""
+        self._asked.pop(asker, None)
+
     def drop_before(self, at: float) -> None:
         """Forget asks that began before ``at``."""
         for asker, open_asks in list(self._asked.items()):

@@ -105,12 +105,15 @@ class LoopWatchdog:
         self._waits.end(asker, asked)
 
     def turn_began(self, turn: str, agent: str, conversation: str, deadline: float, now: float) -> None:
-        """A turn begins; ``deadline`` is on the clock of ``now``."""
+        """A turn begins, or is tried again; ``deadline`` is on the clock of ``now``."""
+        self._waits.leave(agent)
         self._turns.begin(turn, agent, conversation, now, deadline)
 
     def turn_ended(self, turn: str) -> None:
-        """A turn ended, well or not."""
-        self._turns.end(turn)
+        """A turn ended, well or not; so its agent waits for nobody any more."""
+        agent = self._turns.end(turn)
+        if agent is not None:
+            self._waits.leave(agent)
 
     def sweep(self, now: float) -> list[Verdict]:
         """What only time shows: turns past their deadline, and a swarm without progress. Call it once a second."""

@@ -75,6 +75,24 @@ def test_an_ask_that_nobody_settled_for_an_hour_is_forgotten():
     assert ask(watchdog, "b/1", "a/1") is None
 
 
+def test_an_agent_whose_turn_is_over_waits_for_nobody():
+    """Its ask may have run out of time, or its host may have died: no answer comes that could settle it."""
+    for end in (lambda w: w.turn_ended("m1"), lambda w: w.turn_began("m1", "a/1", "c", 20.0, 10.0)):
+        watchdog = LoopWatchdog()
+        watchdog.turn_began("m1", "a/1", "c", 10.0, 0.0)
+        ask(watchdog, "a/1", "b/1")
+        end(watchdog)
+        assert ask(watchdog, "b/1", "a/1") is None
+
+
+def test_while_the_turn_goes_on_however_late_its_agent_waits():
+    watchdog = LoopWatchdog()
+    watchdog.turn_began("m1", "a/1", "c", 10.0, 0.0)
+    ask(watchdog, "a/1", "b/1", "d")
+    watchdog.sweep(100.0)
+    assert ask(watchdog, "b/1", "a/1", "d") is not None
+
+
 def test_an_answer_to_nobody_is_ignored():
     LoopWatchdog().answered("a/1", "b/1")
 
