@@ -22,6 +22,10 @@ class Librarian(Agent):
         """Read the shelf; some twenty articles take a few milliseconds."""
         self._library = Library(load_articles(Path(self.settings["articles"])))
 
+    async def on_stop(self) -> None:
+        """Close the shelf's table."""
+        self._library.close()
+
     @handles
     def search(self, question: Search) -> Found:
         """The passages that are relevant to a ticket, the best first."""
