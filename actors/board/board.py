@@ -162,7 +162,7 @@ class Board:
         m = self.machines
         result = m.space.act(operation, arguments, who, op, m.now)
         if m.space.is_news(operation, result):
-            m.warden.progress(conversation, m.now)
+            m.warden.progress(conversation, m.now, op.partition(":")[0])
         return result
 
     def _kind(self, _peer: str, _ticket: int, payload: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ class Turns:
         m.mail.done(turn.message, turn.state)
         conversation = letter.envelope.conversation
         if m.space.write(turn.writes, letter.agent, m.now):
-            m.warden.progress(conversation, m.now)
+            m.warden.progress(conversation, m.now, turn.message)
         m.space.forget(turn.message)
         for envelope in turn.sends:
             if envelope.mode == "post":

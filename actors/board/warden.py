@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.kind import KindSpec
@@ -11,6 +11,10 @@ from stigmergy.protocols.kind import KindSpec
 from ..watchdog.limits import LoopLimits
 from ..watchdog.sightings import Action, Sighting, Verdict
 from ..watchdog.watchdog import LoopWatchdog
+
+
+ENDING: Final = frozenset({Action.QUARANTINE, Action.STOP})
+"""Verdicts after which a conversation gets no further."""
 
 
 class Warden:
@@ -41,9 +45,9 @@ class Warden:
         """The wait is over."""
         self._watchdog.answered(asker, asked)
 
-    def progress(self, conversation: str, now: float) -> None:
-        """Something new came of a conversation."""
-        self._watchdog.progress(conversation, now)
+    def progress(self, conversation: str, now: float, turn: str) -> None:
+        """Something new came of a turn: that excuses what it causes, not a loop beside it."""
+        self._watchdog.progress(conversation, now, turn)
 
     def finished(self, conversation: str) -> None:
         """The outside request that began a conversation was answered."""
@@ -64,7 +68,7 @@ class Warden:
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Replay one ``watch.verdict`` entry."""
-        if kind == "watch.verdict" and data["action"] == Action.QUARANTINE:
+        if kind == "watch.verdict" and data["action"] in ENDING and data["conversation"]:
             self.quarantined[data["conversation"]] = data["exchange"]
             self._watchdog.restore([data["conversation"]])
 
@@ -75,6 +79,6 @@ class Warden:
         if verdict.conversation and verdict.conversation in self.quarantined:
             return None
         self._record("watch.verdict", verdict.to_plain())
-        if verdict.action == Action.QUARANTINE:
+        if verdict.action in ENDING and verdict.conversation:
             self.quarantined[verdict.conversation] = f"{verdict.reason}: {verdict.exchange}"
         return verdict

@@ -21,9 +21,7 @@ async def test_the_same_classes_run_on_ray(tmp_path):
     async with Swarm(journal=tmp_path) as swarm:
         for kind in (Echo, Relay, Diary, Fickle, Payer):
             swarm.add(kind)
-        heard = await asyncio.gather(
-            *(swarm.ask("relay", Say(text="skill:echo"), reply=Heard) for _ in range(50))
-        )
+        heard = await asyncio.gather(*(swarm.ask("relay", Say(text="skill:echo"), reply=Heard) for _ in range(50)))
         assert {h.text for h in heard} == {"relayed!"}
         assert (await swarm.ask("fickle/one", Say(text="a", n=3), reply=Heard)).text == "attempt 3"
         paid = await swarm.ask("payer", Say(text=str(tmp_path / "payments"), n=2), reply=Heard)
