@@ -125,6 +125,9 @@ class Client:
                 answer = self._asks.get(ask)
                 if answer is not None and not answer.done():
                     answer.set_result(Envelope.from_wire(reply))
+            elif name == "told":
+                envelope = Envelope.from_wire(payload)
+                self._on_event("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
             elif name == "event":
                 event, data = payload
                 if event == "stopped":

@@ -12,7 +12,6 @@ from ..watchdog.limits import LoopLimits
 from ..watchdog.sightings import Action, Sighting, Verdict
 from ..watchdog.watchdog import LoopWatchdog
 
-
 ENDING: Final = frozenset({Action.QUARANTINE, Action.STOP})
 """Verdicts after which a conversation gets no further."""
 
