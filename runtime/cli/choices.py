@@ -16,12 +16,15 @@ from stigmergy.protocols.errors import UsageError
 
 from ..app import App
 from ..plant import Plant
-from .arguments import Parser, positive, whole
+from .arguments import Parser, meant, positive, whole
 from .options import add_options, read_options
 
 PROG: Final = "stigmergy run"
 RUNS: Final = "runs"
 """Where runs are kept by default."""
+
+AN_APP: Final = "a folder with an app.py, a .py file or a module"
+HELP: Final = ("-h", "--help")
 
 REACH_S: Final = 3.0
 """How long a cluster may take to take a connection."""
@@ -55,7 +58,7 @@ class Choices(NamedTuple):
 def bare_parser(description: str) -> Parser:
     """A parser that only knows that there is an app."""
     parser = Parser(PROG, description, usage=f"{PROG} APP [options]", add_help=False)
-    parser.add_argument("app", metavar="APP", help="a folder with an app.py, a .py file or a module")
+    parser.add_argument("app", metavar="APP", help=AN_APP)
     return parser
 
 
@@ -90,11 +93,26 @@ def add_general(parser: Parser) -> Parser:
 def named_app(argv: Sequence[str]) -> str:
     """The app in a command line whose other options are not known yet. Raises: UsageError, SystemExit for help."""
     parser = add_general(bare_parser("Runs an app. `stigmergy run APP --help` also shows the app's own options."))
-    flags = [word for word in argv if not word.startswith("-")]
-    if not flags and not {"-h", "--help"} & set(argv):
-        raise UsageError(f"say which app: {PROG} APP, where APP is a folder with an app.py, a .py file or a module")
-    words = [word for word in argv if word not in {"-h", "--help"}] if flags else argv
-    return str(parser.parse_known_args(list(words))[0].app)
+    words = [word for word in argv if word not in HELP]
+    try:
+        known, rest = parser.parse_known_args(words)
+        _check_typos(known.app, rest, parser)
+        return str(known.app)
+    except UsageError:
+        if len(words) < len(argv):
+            parser.print_help()
+            raise SystemExit(0) from None
+        if any(not word.startswith("-") for word in words):
+            raise
+        raise UsageError(f"say which app: {PROG} APP, where APP is {AN_APP}") from None
+
+
+def _check_typos(app: str, rest: Sequence[str], parser: Parser) -> None:
+    """A misspelt option before the app makes its value look like the app. Raises: UsageError."""
+    flags = (word.partition("=")[0] for word in rest if word.startswith("--"))
+    wrong = next((flag for flag in flags if meant(flag, parser.options())), None)
+    if wrong and not Path(app).exists():
+        raise UsageError(f"unknown option {wrong}{meant(wrong, parser.options())}; {parser.advice}")
 
 
 def read_choices(app: App[Any], argv: Sequence[str]) -> Choices:

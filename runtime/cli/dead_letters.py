@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ..history.sends import Burials, DeadLetter
 from .arguments import Parser, whole
-from .finding import add_run, opened, parse_run
+from .finding import add_run, find_run, opened
 from .records import plain
 from .render import console_for, table_for
 from .text import counted, cut, duration, first_line, when
@@ -22,7 +22,8 @@ def dead_letters(argv: Sequence[str]) -> int:
     parser = Parser("stigmergy dead-letters", "Lists what could not be delivered or handled, the newest last.")
     add_run(parser)
     parser.add_argument("--most", metavar="N", type=whole, default=50, help="show the newest N (default: 50)")
-    given, run = parse_run(parser, list(argv))
+    given = parser.parse_all(argv)
+    run = find_run(given.run, given.runs)
     burials = Burials()
     with opened(run, intact=given.intact) as journal:
         entries = journal.read(kinds=("mail.dead", "topics.post"))

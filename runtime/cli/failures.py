@@ -42,7 +42,7 @@ def explain(error: BaseException) -> tuple[str, str]:
 
 def say(sentence: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"stigmergy: {sentence}\n")
+    sys.stderr.write(f"stigmergy: {without_secrets(sentence)}\n")
     sys.stderr.flush()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,12 +74,6 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
         yield journal
     finally:
         journal.close()
-
-
-def parse_run(parser: Parser, argv: list[str]) -> tuple[argparse.Namespace, RunFolder]:
-    """The arguments and the run. Raises: UsageError."""
-    given = parser.parse_all(argv)
-    return given, find_run(given.run, given.runs)
 
 
 def is_running(run: RunFolder) -> bool:

@@ -17,7 +17,7 @@ from ..history.figures import Figures
 from ..run_folder import RunFolder
 from .arguments import Parser
 from .events import alert_line, verdict_line
-from .finding import add_run, is_running, opened, parse_run
+from .finding import add_run, find_run, is_running, opened
 from .records import plain, relative
 from .render import console_for, table_for
 from .text import clean, counted, cut, duration, first_line, milliseconds, usd, when
@@ -33,7 +33,8 @@ def inspect(argv: Sequence[str]) -> int:
     """Show a run; returns the exit code. Raises: UsageError."""
     parser = Parser("stigmergy inspect", "Shows the figures of a run: finished, killed or running.")
     add_run(parser)
-    given, run = parse_run(parser, list(argv))
+    given = parser.parse_all(argv)
+    run = find_run(given.run, given.runs)
     with opened(run, intact=given.intact) as journal:
         figures = Figures.of(journal.read())
         damage = journal.damage

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from stigmergy.protocols.errors import StigmergyError
@@ -66,7 +66,8 @@ class Interrupts:
                 continue
             self.count += 1
             if self.count > 1:
-                self._leave()
+                with suppress(Exception):
+                    self._leave()
                 os._exit(Exit.INTERRUPTED)
             loop.call_soon_threadsafe(self._begin, task)
 

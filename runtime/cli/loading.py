@@ -87,15 +87,22 @@ def _import(place: Place) -> ModuleType:
     try:
         module = importlib.import_module(place.module)
     except ModuleNotFoundError as why:
-        if place.file is None and why.name and (place.module + ".").startswith(why.name + "."):
+        if not why.name or not f"{place.module}.".startswith(f"{why.name}."):
+            raise _broken(place, why) from why
+        if place.file is None:
             raise UsageError(f"there is no app {place.module!r}: no such folder, file or module") from None
-        raise _broken(place, why) from why
+        raise _hidden(place, place.module.partition(".")[0]) from None
     except (Exception, SystemExit) as why:
         raise _broken(place, why) from why
     found = getattr(module, "__file__", None)
     if place.file is not None and (found is None or Path(found).resolve() != place.file.resolve()):
-        raise UsageError(f"{place.file} cannot be imported: {found} has the same name {place.module!r}; rename one")
+        raise _hidden(place, place.module)
     return module
+
+
+def _hidden(place: Place, name: str) -> UsageError:
+    """The error for an app whose name means something else already."""
+    return UsageError(f"{place.file} cannot be imported, because another module is called {name!r}: rename it")
 
 
 def _broken(place: Place, why: BaseException) -> UsageError:
@@ -113,7 +120,8 @@ def _frames(why: BaseException, root: Path) -> Iterator[traceback.FrameSummary]:
     """The frames of an error that are in files below ``root``."""
     own = f"{root.resolve()}/"
     for frame in traceback.extract_tb(why.__traceback__):
-        if str(Path(frame.filename).resolve()).startswith(own) and "site-packages" not in frame.filename:
+        foreign = frame.filename.startswith("<") or "site-packages" in frame.filename
+        if not foreign and str(Path(frame.filename).resolve()).startswith(own):
             yield frame
 
 

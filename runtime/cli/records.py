@@ -7,6 +7,7 @@ is known too; and it names no secret.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -84,7 +85,7 @@ class Records:
         """Remove the folders of swarms in which nothing ever happened: bad input leaves nothing behind."""
         for folder in self.folders:
             if not _was_used(folder):
-                _remove(folder)
+                shutil.rmtree(folder.path)  # made by this process, under a name of its own
         parent = self._choices.journal
         if self._fresh_parent and parent is not None and parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
@@ -115,16 +116,6 @@ def _was_used(folder: RunFolder) -> bool:
         return next(journal.read(kinds="mail."), None) is not None
     finally:
         journal.close()
-
-
-def _remove(folder: RunFolder) -> None:
-    """Remove what a run makes and nothing else; anything unknown in it keeps the folder."""
-    names = ("run.json", "report.json", *(f"journal.db{end}" for end in ("", "-wal", "-shm", ".mark", ".lock")))
-    for path in (*(folder.path / name for name in names), *folder.logs.glob("*")):
-        path.unlink(missing_ok=True)
-    for place in (folder.logs, folder.path):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
 
 
 def _iso(unix_s: float) -> str:

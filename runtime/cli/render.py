@@ -29,7 +29,13 @@ def table_for(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     """A table whose columns of numbers stand right, under its title and above a line of its own."""
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     bare = not any(columns)
-    table = Table(box=None if bare else box.SIMPLE_HEAD, show_header=not bare, show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        box=None if bare else box.SIMPLE_HEAD,
+        show_header=not bare,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for number, column in enumerate(columns):
         numeric = all(_is_number(row[number]) for row in cells)
         table.add_column(Text(clean(column)), justify="right" if numeric else "left", overflow="fold")

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from stigmergy.protocols.errors import SwarmStopped
+
 from ..app import Outcome
 from .choices import RUNS, Choices, named_app, read_choices
 from .events import stopper
-from .exits import Exit, code_of
+from .exits import Exit, code_of, telling
 from .failures import explain, say, tell
 from .loading import load_app
 from .performance import Ending, partial_outcome, perform
@@ -78,10 +80,10 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
 
 def _explain(ending: Ending, records: Records) -> None:
     """Say on stderr why it is not simply done."""
-    logs = next((folder.logs for folder in reversed(records.folders)), None)
-    if ending.error is not None and (ending.outcome is not None or code_of(ending.reason) in {Exit.BUG, Exit.USAGE}):
-        tell(ending.error, logs)
-    elif ending.reason != "done":
-        text = ending.text or (explain(ending.error)[1] if ending.error is not None else "")
+    error, reason = ending.error, ending.reason
+    if error is not None and code_of(reason) in {Exit.BUG, Exit.USAGE} and not isinstance(telling(error), SwarmStopped):
+        tell(error, next((folder.logs for folder in reversed(records.folders)), None))
+    elif reason != "done":
+        text = ending.text or (explain(error)[1] if error is not None else "")
         partial = "; the figures are partial" if ending.reports else ""
-        say(f"stopped by {stopper(ending.reason)}: {first_line(text)}{partial}")
+        say(f"stopped by {stopper(reason)}: {first_line(text)}{partial}")

@@ -7,6 +7,7 @@ and then; with ``--quiet`` there is nothing at all.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,8 +19,8 @@ from .text import clean, duration, percent
 PLAIN_EVERY_S: Final = 5.0
 """How often a plain line tells how far the work is."""
 
-NEWS_EVERY_S: Final = 1.0
-"""How often at most, when something else is done than before."""
+BEAT_S: Final = 2.0
+"""How soon it tells that something else is done than before."""
 
 
 class Screen(Protocol):
@@ -70,30 +71,33 @@ class Quiet:
 
 
 class Plain:
-    """Lines on stderr."""
+    """Lines on stderr. A thread of its own tells them, so that an app which computes for long is not silent."""
 
     def __init__(self) -> None:
         self._events = Events()
-        self._began = self._told = time.monotonic()
-        self._last = (0, 0, "")
+        self._began = self._told_at = time.monotonic()
+        self._now = self._told = (0, 0, "")
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+        self._thread.join()
         rest = self._events.rest()
         if rest:
             self.line(rest)
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """See `Screen.progress`: at the last step, every 5 s, and every second while the text changes."""
-        now = time.monotonic()
-        due = PLAIN_EVERY_S if text == self._last[2] else NEWS_EVERY_S
-        if (done, total, text) != self._last and (done == total or now - self._told >= due):
-            self._told = now
-            share = f" of {total:,} ({percent(done / total)})" if total else ""
-            self.line(f"{clean(text)}: {done:,}{share}, {duration(now - self._began)}")
-        self._last = (done, total, text)
+        """See `Screen.progress`: the last step is told at once, others when they are due."""
+        with self._lock:
+            self._now = (done, total, text)
+            if done == total and total:
+                self._tell()
 
     def event(self, name: str, data: Mapping[str, Any]) -> None:
         """See `Screen.event`."""
@@ -108,6 +112,20 @@ class Plain:
 
     def close(self) -> None:
         """See `Screen.close`."""
+        self._ended.set()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            with self._lock:
+                if self._now[2] != self._told[2] or time.monotonic() - self._told_at >= PLAIN_EVERY_S:
+                    self._tell()
+
+    def _tell(self) -> None:
+        if self._now != self._told:
+            done, total, text = self._told = self._now
+            self._told_at = time.monotonic()
+            share = f" of {total:,} ({percent(done / total)})" if total else ""
+            self.line(f"{clean(text)}: {done:,}{share}, {duration(self._told_at - self._began)}")
 
 
 class Terminal:

@@ -19,7 +19,7 @@ from ..history.talks import Search, Talk
 from ..history.tree import Branch, branches
 from .arguments import Parser, refuse
 from .events import verdict_line
-from .finding import add_run, opened, parse_run
+from .finding import add_run, find_run, opened
 from .records import plain
 from .render import console_for
 from .text import clean, counted, cut, duration, first_line, short, usd
@@ -42,9 +42,10 @@ def trace(argv: Sequence[str]) -> int:
         "conversation", metavar="CONVERSATION", nargs="?", help="its id or one of its messages', or a beginning of it"
     )
     parser.add_argument("--largest", action="store_true", help="the conversation with the most messages")
-    given, run = parse_run(parser, list(argv))
+    given = parser.parse_all(argv)
     if bool(given.conversation) == given.largest:
         refuse("say which conversation: its id or the beginning of it, the id of one of its messages, or --largest")
+    run = find_run(given.run, given.runs)
     with opened(run, intact=given.intact) as journal:
         search = Search(given.conversation or "")
         for entry in journal.read():

@@ -31,6 +31,7 @@ class Talk:
     ended: float
     """Unix seconds of the last thing that is known to belong to it."""
     messages: int = 0
+    """That were sent and paid for."""
 
     @property
     def seconds(self) -> float:
@@ -49,12 +50,12 @@ class Talks:
         self.all: dict[str, Talk] = {}
 
     def send(self, envelope: Envelope, at: float) -> None:
-        """Count a message for its conversation."""
+        """Count a message for its conversation. What the board answers in somebody's name is paid by nobody."""
         talk = self.all.get(envelope.conversation)
         if talk is None:
             begun = Talk(envelope.conversation, envelope.sender, envelope.to, envelope.type, at, at)
             talk = self.all[envelope.conversation] = begun
-        talk.messages += 1
+        talk.messages += envelope.mode != "error"
         talk.ended = max(talk.ended, at)
 
     def move(self, letters: Iterable[Letter]) -> None:

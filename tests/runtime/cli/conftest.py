@@ -1,0 +1,68 @@
+"""The command line in this process: what a shell would see of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from stigmergy.runtime.cli import main
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr; there must be exactly one."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+Stigmergy = Callable[..., Ran]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to be in, with nothing of it left in this process afterwards."""
+    before, path = set(sys.modules), list(sys.path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - before:
+        module = sys.modules[name]
+        if str(tmp_path) in f"{getattr(module, '__file__', '')}{getattr(module, '__path__', '')}":
+            del sys.modules[name]
+
+
+@pytest.fixture
+def stigmergy(place, capfd) -> Stigmergy:
+    """Run one command line there."""
+
+    def run(*words: object) -> Ran:
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def app(place: Path) -> Callable[[str, str], str]:
+    """Write an app: a folder of that name with an ``app.py``. Returns how a user would call it."""
+
+    def write(name: str, text: str) -> str:
+        folder = place / name
+        folder.mkdir()
+        (folder / "app.py").write_text(text, encoding="utf-8")
+        return name
+
+    return write

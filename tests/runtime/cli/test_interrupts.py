@@ -1,0 +1,83 @@
+"""Ctrl-C, as a terminal sends it to a real process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from .samples import WAITS
+
+LIMIT_S = 60
+"""Nothing here takes so long, unless it hangs."""
+
+
+@contextmanager
+def started(place, *words, until):
+    """A run in a process of its own, from the moment when it has printed a certain line."""
+    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", *words]
+    with subprocess.Popen(command, cwd=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            wait_for(process, until)
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(process, text):
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"it ended before it said {text!r}")
+
+
+def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place):
+    with started(place, app("waits_a", WAITS), "--engine", "local", "--json", until="waiting") as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    assert json.loads(out)["stop_reason"] == "user"
+    assert "stopping in good order" in err
+    assert "Traceback" not in err
+
+
+def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy):
+    words = (app("waits_b", WAITS), "--engine", "local", "--stubborn")
+    with started(place, *words, until="waiting") as process:
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "stopping in good order")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    ran = stigmergy("inspect", "last", "--json")
+    assert (ran.code, json.loads(ran.out)["damage"]) == (0, "")
+
+
+def test_a_running_swarm_can_be_looked_into(app, place, stigmergy):
+    with started(place, app("waits_c", WAITS), "--engine", "local", until="waiting"):
+        listed = json.loads(stigmergy("runs", "--json").out)["runs"]
+        looked = stigmergy("inspect", "last")
+    assert [run["ended_by"] for run in listed] == ["running"]
+    assert (looked.code, looked.out.splitlines()[1].strip()) == (0, "running")
+
+
+def test_a_killed_run_is_known_as_killed_and_can_be_looked_into(app, place, stigmergy):
+    with started(place, app("waits_d", WAITS), "--engine", "local", until="waiting") as process:
+        process.kill()
+        process.communicate(timeout=LIMIT_S)
+    listed = json.loads(stigmergy("runs", "--json").out)["runs"]
+    assert [(run["app"], run["ended_by"]) for run in listed] == [("waits", "killed")]
+    assert stigmergy("inspect", "last").out.splitlines()[1].strip() == "killed"
+
+
+@pytest.mark.ray
+def test_on_ray_too(app, place):
+    with started(place, app("waits_r", WAITS), "--json", "--hosts", "1", until="waiting") as process:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, json.loads(out)["stop_reason"]) == (130, "user")

@@ -1,0 +1,77 @@
+"""Progress and events, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from stigmergy.runtime.cli.events import Events
+from stigmergy.runtime.cli.screen import Plain, Quiet, Terminal, screen_for
+
+
+def test_a_pipe_gets_plain_lines_and_the_last_step_always(capfd):
+    with Plain() as screen:
+        for done in range(11):
+            screen.progress(done, 10, "tickets")
+        screen.progress(10, 10, "tickets")
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("tickets: 10 of 10 (100 %), ")
+
+
+def test_a_terminal_gets_events_above_its_line(capfd):
+    with Terminal("desk") as screen:
+        screen.progress(1, 2, "tickets")
+        screen.event("stopped", {"reason": "budget", "text": "x"})
+    assert "stopping (budget)" in capfd.readouterr().err
+
+
+def test_quiet_shows_nothing(capfd):
+    with Quiet() as screen:
+        screen.progress(1, 1, "x")
+        screen.event("stopped", {"reason": "budget", "text": "x"})
+        screen.line("x")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_terminal_gets_plain_lines():
+    assert isinstance(screen_for("x", quiet=False), Plain)
+    assert isinstance(screen_for("x", quiet=True), Quiet)
+
+
+WHAT = "alice/1, bob/1: alice/1 -Thanks-> bob/1, 12 times"
+ALERT = {"account": "swarm", "dimension": "messages", "share": 0.5, "used": 1000.0, "ceiling": 2000.0}
+VERDICT = {
+    "action": "quarantine",
+    "reason": "ping_pong",
+    "conversation": "0123456789abcdef",
+    "agents": ["alice/1", "bob/1"],
+    "exchange": "alice/1 -Thanks-> bob/1, 12 times",
+    "advice": "let one of the two stop",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("budget_alert", ALERT, "budget: 50 % of 2,000 messages used (1,000)"),
+        (
+            "budget_alert",
+            {**ALERT, "account": "swarm/kind:a", "dimension": "usd", "share": 0.95, "used": 0.0475, "ceiling": 0.05},
+            "budget of swarm/kind:a: 95 % of 0.05 USD used (0.0475)",
+        ),
+        (
+            "verdict",
+            VERDICT,
+            f"watchdog: quarantined conversation 0123456789ab: ping pong between {WHAT}; let one of the two stop",
+        ),
+        (
+            "host_lost",
+            {"host": "host-1.1", "reason": "its lease ended", "letters": 2},
+            "host host-1.1 was lost (its lease ended); 2 messages it had will be tried again",
+        ),
+        ("host_started", {"host": "host-1.1"}, ""),
+        ("host_started", {"host": "host-1.2"}, "host host-1.2 took its place"),
+        ("something_new", {}, ""),
+    ],
+)
+def test_events_are_told_in_one_line(name, data, line):
+    assert Events().line(name, data) == line
