@@ -66,8 +66,9 @@ class Cluster:
         self._clean()
 
     def _local(self) -> dict[str, Any]:
+        _sweep()
         # Short, because socket paths end at 107 bytes; private, because Ray makes its own folders 0777.
-        self._folder = Path(tempfile.mkdtemp(prefix="stig-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         return {
             "address": "local",
             "num_cpus": self._cores,
@@ -88,3 +89,13 @@ _COMMON: Final[dict[str, Any]] = {
     "logging_level": "ERROR",
     "configure_logging": False,
 }
+
+_PREFIX: Final = "stig-"
+
+
+def _sweep() -> None:
+    """Remove the session folders of drivers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,13 +1,22 @@
-"""What a user imports: agents, their context, and the swarm."""
+"""What a user imports: agents, their context, and the swarm.
 
-from .agent import Agent, State, handles
-from .app import App, Stage
-from .context import Context
-from .figures import SwarmReport
-from .plant import Plant
-from .swarm import Swarm
-from .thinking import ModelSpec
-from .views import Claim, Fact, Trail
+Each name is imported when it is first used, so that ``stigmergy --help`` does not wait for all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .agent import Agent, State, handles
+    from .app import App, Stage
+    from .context import Context
+    from .figures import SwarmReport
+    from .plant import Plant
+    from .swarm import Swarm
+    from .thinking import ModelSpec
+    from .views import Claim, Fact, Trail
 
 __all__ = [
     "Agent",
@@ -24,3 +33,27 @@ __all__ = [
     "Trail",
     "handles",
 ]
+
+_HOMES = {
+    "agent": ("Agent", "State", "handles"),
+    "app": ("App", "Stage"),
+    "context": ("Context",),
+    "figures": ("SwarmReport",),
+    "plant": ("Plant",),
+    "swarm": ("Swarm",),
+    "thinking": ("ModelSpec",),
+    "views": ("Claim", "Fact", "Trail"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            found: object = getattr(_import_module(f".{home}", __name__), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

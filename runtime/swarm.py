@@ -239,6 +239,11 @@ class Swarm:
         """(reason, text) once the swarm has stopped by itself."""
         return None if self._client is None else self._client.stopped
 
+    async def stop(self, reason: str = "user", text: str = "stopped by its driver") -> None:
+        """Stop the swarm before it is done: nothing new begins, what is in flight may finish, figures stay readable."""
+        if self._client is not None:
+            await self._client.call("stop", [reason, text])
+
     async def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
 

@@ -86,7 +86,7 @@ async def _stop(swarm: Swarm) -> bool:
     """Whether a swarm runs and was told to stop."""
     if swarm.stopped is None:
         try:
-            await asyncio.wait_for(swarm.request("stop", ["user", "Ctrl-C"]), STOP_S)
+            await asyncio.wait_for(swarm.stop("user", "Ctrl-C"), STOP_S)
         except (StigmergyError, TimeoutError):
             return False  # not begun, or closed already
     return True

@@ -32,7 +32,7 @@ def test_every_command_has_help(stigmergy, command):
 def test_help_loads_nothing_heavy():
     code = "import sys; from stigmergy.runtime.cli import main; main(['--help']); print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"ray", "rich", "anthropic", "numpy", "argparse"} & set(ran.stdout.splitlines()[-1].split())
+    assert not {"ray", "rich", "anthropic", "numpy", "argparse", "pydantic"} & set(ran.stdout.splitlines()[-1].split())
 
 
 def test_the_help_of_an_app_shows_its_options_and_those_of_every_app(stigmergy, app):
