@@ -56,11 +56,7 @@ class Channel:
         """Everything that is queued, up to 1,000 frames, as the next numbered batch; or a bare confirmation."""
         if not self._queue:
             return pack((self._me, 0, self._expected - 1, ()))
-        frames = (
-            [self._queue.popleft() for _ in range(MAX_FRAMES)] if len(self._queue) > MAX_FRAMES else list(self._queue)
-        )
-        if len(frames) < MAX_FRAMES:
-            self._queue.clear()
+        frames = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_FRAMES))]
         number, self._next = self._next, self._next + 1
         data = pack((self._me, number, self._expected - 1, frames))
         self._unconfirmed[number] = data

@@ -40,7 +40,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
 
-from .agent import Agent, Handler, handlers_of, state_class
+from .agent import Agent, Handler, State, handlers_of, state_class
 from .context import Context
 from .logs import LogFile
 from .thinking import ModelSpec, Thinking
@@ -115,7 +115,7 @@ class AgentPerformer:
             live = self._live.get(delivery.agent) or await self._activate(troupe, delivery.agent, state)
             async with asyncio.timeout(troupe.spec.turn_timeout_s):
                 sends, writes = await self._handle(troupe, live, desk)
-            saved = codec.pack(live.agent.state.model_dump(mode="json"))
+            saved = live.saved if troupe.state is State else codec.pack(live.agent.state.model_dump(mode="json"))
         except TimeoutError:
             text = f"{delivery.agent} took longer than {self._troupes[kind].spec.turn_timeout_s:g} s"
             return self._failed(base, DeadlineExceeded(text), began)

@@ -46,7 +46,9 @@ class BoardService:
         self._journal = journal
         self._endpoint = Endpoint("board", self._on_frames)
         self._work: list[tuple[str, Frame]] = []
-        self._pumped: asyncio.Future[None] | None = None
+        self._pumping = False
+        self._waiting: list[asyncio.Future[None]] = []
+        """Calls of peers that return when what they brought is durable."""
         self._ticker: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._beats = 0
@@ -56,8 +58,10 @@ class BoardService:
         link = self._endpoint.arrive(data)
         if link is None or self._failure is not None:
             return b""
-        if self._pumped is not None:
-            await asyncio.shield(self._pumped)
+        if self._pumping:
+            committed = asyncio.get_running_loop().create_future()
+            self._waiting.append(committed)
+            await committed
         return link.take()
 
     def attach(self, peer: str, handle: Handle) -> None:
@@ -83,13 +87,13 @@ class BoardService:
         self._pump_soon()
 
     def _pump_soon(self) -> None:
-        if self._pumped is None:
-            loop = asyncio.get_running_loop()
-            self._pumped = loop.create_future()
-            loop.call_soon(self._pump)
+        if not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
-        done, self._pumped = self._pumped, None
+        self._pumping = False
+        waiting, self._waiting = self._waiting, []
         work, self._work = self._work, []
         now = time.time()
         try:
@@ -98,10 +102,12 @@ class BoardService:
             frames, events = self._board.commit(time.time())
         except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
             self._fail(failure)
-        else:
-            self._send(frames, events)
-        if done is not None and not done.done():
-            done.set_result(None)
+            frames, events = [], []
+        # Woken before anything is queued, so that answers ride back in the calls that brought the questions.
+        for committed in waiting:
+            if not committed.done():
+                committed.set_result(None)
+        self._send(frames, events)
 
     def _send(self, frames: list[Out], events: list[Event]) -> None:
         links = self._endpoint.links

@@ -26,12 +26,17 @@ def test_frames_that_are_ready_share_one_batch():
     assert sender.waiting == 0
 
 
-def test_a_batch_holds_at_most_a_thousand_frames():
-    sender = Channel("a")
-    for number in range(MAX_FRAMES + 1):
+@pytest.mark.parametrize("frames", [0, 1, MAX_FRAMES - 1, MAX_FRAMES, MAX_FRAMES + 1, 2 * MAX_FRAMES])
+def test_every_frame_goes_into_exactly_one_batch_of_at_most_a_thousand(frames):
+    sender, receiver = Channel("a"), Channel("b")
+    for number in range(frames):
         sender.put((0, 0, "n", number))
-    assert len(open_batch(sender.batch())[3]) == MAX_FRAMES
-    assert len(open_batch(sender.batch())[3]) == 1
+    got = []
+    while sender.waiting:
+        data = sender.batch()
+        assert len(open_batch(data)[3]) <= MAX_FRAMES
+        got += carry(receiver, data)
+    assert [frame[3] for frame in got] == list(range(frames))
 
 
 @given(seed=st.integers(0, 2**32), messages=st.integers(1, 60))
