@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from stigmergy.protocols.codec import pack, unpack
-from stigmergy.protocols.errors import Malformed
+from stigmergy.protocols.codec import join, pack, unpack
+from stigmergy.protocols.errors import Malformed, Oversized
 
 Frame = list[Any] | tuple[Any, ...]
 
@@ -22,6 +22,9 @@ MAX_FRAMES: Final = 1_000
 """Frames in one batch. A call costs a millisecond whatever it carries; a thousand frames pay for it."""
 
 FIELDS: Final = 4
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Bytes in one batch, and in one frame."""
 
 MAX_EARLY: Final = 256
 """Batches that may wait for a missing predecessor. More means a broken peer, not a late batch."""
@@ -32,15 +35,22 @@ class Channel:
 
     def __init__(self, me: str) -> None:
         self._me = me
-        self._queue: deque[Frame] = deque()
+        self._queue: deque[bytes] = deque()
         self._next = 1
         self._unconfirmed: dict[int, bytes] = {}
         self._expected = 1
         self._early: dict[int, list[Frame]] = {}
 
     def put(self, frame: Frame) -> None:
-        """Queue a frame for the peer."""
-        self._queue.append(frame)
+        """Queue a frame for the peer.
+
+        It is encoded here, so that what cannot be encoded is its sender's error and nobody else's.
+        Raises: Malformed, Oversized.
+        """
+        packed = pack(frame)
+        if len(packed) > MAX_BYTES:
+            raise Oversized(f"{len(packed):,} bytes at once are over the limit of {MAX_BYTES:,}; pass a reference")
+        self._queue.append(packed)
 
     @property
     def waiting(self) -> int:
@@ -53,13 +63,17 @@ class Channel:
         return next(iter(self._unconfirmed), 0)
 
     def batch(self) -> bytes:
-        """Everything that is queued, up to 1,000 frames, as the next numbered batch; or a bare confirmation."""
-        if not self._queue:
-            return pack((self._me, 0, self._expected - 1, ()))
-        frames = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_FRAMES))]
-        number, self._next = self._next, self._next + 1
-        data = pack((self._me, number, self._expected - 1, frames))
-        self._unconfirmed[number] = data
+        """What is queued, up to 1,000 frames and 16 MiB, as the next numbered batch; or a bare confirmation."""
+        frames: list[bytes] = []
+        size = 0
+        while self._queue and len(frames) < MAX_FRAMES and (not frames or size + len(self._queue[0]) <= MAX_BYTES):
+            frames.append(self._queue.popleft())
+            size += len(frames[-1])
+        number = self._next if frames else 0
+        data = join([pack(self._me), pack(number), pack(self._expected - 1), join(frames)])
+        if frames:
+            self._next += 1
+            self._unconfirmed[number] = data
         return data
 
     def unconfirmed_batches(self) -> list[bytes]:

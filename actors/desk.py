@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -21,6 +21,15 @@ from .link import Link
 
 GRACE_S: Final = 2.0
 """How much longer than the deadline a turn waits for the board to say that it has passed."""
+
+
+class Question(NamedTuple):
+    """What a turn asks."""
+
+    to: str
+    type: str
+    body: bytes
+    taint: tuple[str, ...]
 
 
 class Desk:
@@ -67,16 +76,17 @@ class Desk:
         self._steps[index] = step
         return result
 
-    async def ask(self, to: str, message_type: str, body: bytes, timeout_s: float, now: float) -> Envelope:
+    async def ask(self, question: Question, timeout_s: float, now: float) -> Envelope:
         """Send a question and wait for its answer.
 
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
         """
-        index, known = self._take(f"ask:{to}:{message_type}")
+        key = f"ask:{question.to}:{question.type}"
+        index, known = self._take(key)
         reply = Envelope.from_wire(known.result) if known is not None else None
         if reply is None:
-            reply = await self._ask(index, to, message_type, body, timeout_s, now)
-            self._steps[index] = Step(index, f"ask:{to}:{message_type}", list(reply))
+            reply = await self._ask(index, key, question, timeout_s, now)
+            self._steps[index] = Step(index, key, list(reply))
         if reply.mode == "error":
             if known is None:
                 del self._steps[index]
@@ -122,20 +132,28 @@ class Desk:
             **{"taint": own.taint, **more},
         )
 
-    async def _ask(self, index: int, to: str, message_type: str, body: bytes, timeout_s: float, now: float) -> Envelope:
+    async def _ask(self, index: int, key: str, question: Question, timeout_s: float, now: float) -> Envelope:
         own = self.delivery.envelope
         deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
-        number = f"ask:{index}:{self.round}"
-        envelope = self.envelope(number, "ask", message_type, to, body, deadline=deadline)
+        envelope = self.envelope(
+            f"ask:{index}:{self.round}",
+            "ask",
+            question.type,
+            question.to,
+            question.body,
+            deadline=deadline,
+            taint=question.taint,
+        )
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
-        step = [index, f"ask:{to}:{message_type}"]
-        accepted = self._board.ask("send", [list(envelope), step, self._claim_reads()])
+        accepted = self._board.ask("send", [list(envelope), [index, key], self._claim_reads()])
         accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
         try:
             return await asyncio.wait_for(answer, max(0.0, deadline - now) + GRACE_S)
         except TimeoutError:
-            raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
+            raise DeadlineExceeded(
+                f"{question.to} did not answer {question.type} within {timeout_s:g} s"
+            ) from None
         finally:
             self._asks.pop(envelope.id, None)
 

@@ -33,6 +33,9 @@ POLL_S: Final = 20.0
 """How long a poll of a driver waits for news before it returns empty-handed."""
 
 
+RETRY_POLL_S: Final = 0.2
+
+
 class Service(Protocol):
     """What runs inside a process."""
 
@@ -246,12 +249,14 @@ class RayProcess(_RayHandle):
         ray.kill(self.actor)
 
     async def _poll(self, peer: str, driver: Driver) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 for data in await reach(self.name, self.actor.poll.remote(peer), POLL_S + CALL_TIMEOUT_S):
                     driver.deliver(data)
-        except (PeerGone, PeerUnavailable):
-            return  # the link to this process notices for itself, and says so
+            except PeerUnavailable:
+                await asyncio.sleep(RETRY_POLL_S)
+            except PeerGone:
+                return  # the link to this process notices for itself, and says so
 
 
 async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:

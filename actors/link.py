@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, pack, unpack
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, pack, unpack
 
 from .channel import Channel, Frame, open_batch
 
@@ -68,7 +68,7 @@ class Link:
         """Set by the owner: takes the peer's frames that are not answers."""
 
     def tell(self, name: str, payload: Any = None) -> None:
-        """Send a frame that wants no answer."""
+        """Send a frame that wants no answer. Raises: Malformed, Oversized."""
         self._put((TELL, 0, name, payload))
 
     def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
@@ -78,8 +78,12 @@ class Link:
         if self.lost:
             future.set_exception(PeerGone(f"{self.peer} is gone"))
             return future
-        self._waiting[self._tickets] = future
-        self._put((ASK, self._tickets, name, payload))
+        try:
+            self._put((ASK, self._tickets, name, payload))
+        except WireError as error:
+            future.set_exception(error)
+        else:
+            self._waiting[self._tickets] = future
         return future
 
     async def call(self, name: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
@@ -92,7 +96,10 @@ class Link:
     def answer(self, ticket: int, value: Any) -> None:
         """Answer a peer's ask."""
         if ticket:
-            self._put((ANSWER, ticket, "", value))
+            try:
+                self._put((ANSWER, ticket, "", value))
+            except WireError as error:
+                self.fail(ticket, error)
 
     def fail(self, ticket: int, error: BaseException) -> None:
         """Answer a peer's ask with an error."""
@@ -169,8 +176,10 @@ class Link:
         call.add_done_callback(self._calls.discard)
 
     async def _call(self, data: bytes) -> None:
-        back = await self._exchange(data)
-        self._in_flight -= 1
+        try:
+            back = await self._exchange(data)
+        finally:
+            self._in_flight -= 1
         if back is not None:
             _, number, confirmed, frames = open_batch(back)
             rest = self.inbound(number, confirmed, frames)

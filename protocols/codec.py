@@ -31,6 +31,12 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def join(packed: list[bytes]) -> bytes:
+    """An array of values that are packed already."""
+    head: bytes = msgpack.Packer().pack_array_header(len(packed))
+    return head + b"".join(packed)
+
+
 def pack_body(value: Any) -> bytes:
     """Encode what a message carries, within the limits for messages. Raises: Malformed, Oversized."""
     body = pack(value)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.desk import Desk, Question
 from stigmergy.protocols.envelope import Envelope, Mode
 from stigmergy.protocols.errors import Malformed
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
@@ -118,9 +118,8 @@ class Context:
         Raises: DeadlineExceeded, NoSuchAgent, UnknownMessage, Malformed (the answer is of another type),
             Quarantined, and what the answerer raised.
         """
-        answer = await self._desk.ask(
-            check_address(str(to)), message.message_type, encode(message), timeout_s, time.time()
-        )
+        question = Question(check_address(str(to)), message.message_type, encode(message), self._taint)
+        answer = await self._desk.ask(question, timeout_s, time.time())
         for origin in answer.taint:
             self.mark(origin)
         if answer.type != reply.message_type:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
+import structlog
+
 from stigmergy.actors.handles import Process
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
@@ -297,4 +299,7 @@ class Swarm:
                 {"cpus": resources.cpus, "gpus": resources.gpus, "runtime_env": resources.runtime_env},
             )
         for hook in self._hooks:
-            hook(event, data)
+            try:
+                hook(event, data)
+            except Exception:  # noqa: BLE001 - a user's hook must not cut the driver off from its swarm
+                structlog.get_logger().exception("event_hook_failed", event_name=event)
