@@ -151,9 +151,7 @@ class Desk:
         try:
             return await asyncio.wait_for(answer, max(0.0, deadline - now) + GRACE_S)
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"{question.to} did not answer {question.type} within {timeout_s:g} s"
-            ) from None
+            raise DeadlineExceeded(f"{question.to} did not answer {question.type} within {timeout_s:g} s") from None
         finally:
             self._asks.pop(envelope.id, None)
 

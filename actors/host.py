@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pack
 from stigmergy.protocols.kind import KindSpec
-from stigmergy.protocols.turn import Delivery, Turn
+from stigmergy.protocols.turn import BURIED, Delivery, Turn
 
 from .channel import Frame
 from .desk import Desk
@@ -31,6 +31,10 @@ class Performer(Protocol):
 
     async def perform(self, desk: Desk, state: bytes | None) -> Turn:
         """Run the handler for one delivery. Never raises; a failure is a turn too."""
+        ...
+
+    def settle(self, agent: str, *, committed: bool) -> None:
+        """Keep the state that the last turn left, or take back the one before it."""
         ...
 
     def passivate(self, agent: str) -> None:
@@ -143,21 +147,30 @@ class HostService:
         desk = Desk(delivery, board, self._asks)
         try:
             while True:
-                turn = await self._performer.perform(desk, cell.state)
-                answer = await board.ask("commit", list(turn._replace(host=self._name)))
+                turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
+                answer = await self._commit(board, turn)
+                self._performer.settle(delivery.agent, committed=answer is None)
                 if answer is None:
-                    break
+                    cell.state = cell.state if turn.state is None else turn.state
+                    return
+                if answer[0] == BURIED:
+                    return
                 _, after_s, attempt, round_ = answer
                 await asyncio.sleep(after_s)
                 desk.restart(attempt, round_)
-        except StigmergyError:
-            # Fenced, stopped or cut off: the board decides what becomes of the message, nobody here does.
+        except (Fenced, SwarmStopped, PeerGone):
+            # The board decides what becomes of the message; nobody here does.
             self._performer.passivate(delivery.agent)
-            return
-        if turn.outcome == "done" and turn.state is not None:
-            cell.state = turn.state
-        elif turn.outcome == "failed":
-            self._performer.passivate(delivery.agent)
+
+    async def _commit(self, board: Link, turn: Turn) -> Any:
+        """The board's word on a turn; one that cannot even be handed over is a failed one."""
+        try:
+            return await board.ask("commit", list(turn))
+        except (Fenced, SwarmStopped, PeerGone):
+            raise
+        except StigmergyError as error:
+            failed = Turn(turn.message, turn.agent, turn.host, 0, "failed", error=pack(error), retry=False)
+            return await board.ask("commit", list(failed))
 
     async def _beat(self) -> None:
         while True:

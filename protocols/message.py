@@ -24,6 +24,9 @@ from .ids import check_name
 
 M = TypeVar("M", bound="Message")
 
+MAX_DEPTH: Final = 64
+"""How deep a value is followed before it is refused; the codec's own limit is lower."""
+
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
@@ -57,7 +60,7 @@ def encode(message: Message) -> bytes:
     plain = message.__dict__
     for value in plain.values():
         if type(value) not in _PLAIN:
-            return pack_body(to_jsonable_python(plain, bytes_mode="base64", inf_nan_mode="constants"))
+            return pack_body(_plain(message.model_dump(mode="python", by_alias=False)))
     return pack_body(plain)
 
 
@@ -70,6 +73,22 @@ def decode(cls: type[M], body: bytes) -> M:
         first = why.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the message"
         raise Malformed(f"{cls.message_type}: {where}: {first['msg']}") from None
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value as msgpack has it: bytes stay bytes, dates and the like become text. Raises: Malformed."""
+    if type(value) in _PLAIN or type(value) is bytes:
+        return value
+    if depth > MAX_DEPTH:
+        raise Malformed(f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, dict):
+        return {key if type(key) is str else str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item, depth + 1) for item in value]
+    try:
+        return to_jsonable_python(value)
+    except (ValueError, TypeError) as why:
+        raise Malformed(f"cannot be encoded: {why}") from None
 
 
 class MessageTypes:

@@ -7,9 +7,15 @@ before it is used, so that a replay gets the recorded result back instead of cal
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from .envelope import Envelope
+
+AGAIN: Final = "again"
+"""First word of the board's answer to a turn that starts over: ``[AGAIN, after_s, attempt, round]``."""
+
+BURIED: Final = "buried"
+"""First word of the board's answer to a turn whose message is dead-lettered."""
 
 Outcome = Literal["done", "failed"]
 

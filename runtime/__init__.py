@@ -10,39 +10,44 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agent import Agent, State, handles
-    from .app import App, Stage
+    from .app import App, Options, Outcome, Stage, Table
     from .context import Context
     from .figures import SwarmReport
     from .plant import Plant
     from .swarm import Swarm
     from .thinking import ModelSpec
-    from .views import Claim, Fact, Trail
+    from .views import Claim, Claims, Fact, Facts, Trail
 
 __all__ = [
     "Agent",
     "App",
     "Claim",
+    "Claims",
     "Context",
     "Fact",
+    "Facts",
     "ModelSpec",
+    "Options",
+    "Outcome",
     "Plant",
     "Stage",
     "State",
     "Swarm",
     "SwarmReport",
+    "Table",
     "Trail",
     "handles",
 ]
 
 _HOMES = {
     "agent": ("Agent", "State", "handles"),
-    "app": ("App", "Stage"),
+    "app": ("App", "Options", "Outcome", "Stage", "Table"),
     "context": ("Context",),
     "figures": ("SwarmReport",),
     "plant": ("Plant",),
     "swarm": ("Swarm",),
     "thinking": ("ModelSpec",),
-    "views": ("Claim", "Fact", "Trail"),
+    "views": ("Claim", "Claims", "Fact", "Facts", "Trail"),
 }
 
 

@@ -158,6 +158,8 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
     if unknown:
         raise UsageError(f"{cls.__name__} has no option {min(unknown)!r}; known are {', '.join(sorted(_CHANGEABLE))}")
     handlers = handlers_of(cls)
+    if changes.get("reentrant", cls.reentrant) and state_class(cls) is not State:
+        raise UsageError(f"{cls.__name__} is reentrant and has state: its turns overlap, so keep facts instead")
     name = changes.pop("kind", None) or kind_name(cls)
     accepts = [handler.accepts for handler in handlers.values()]
     emits = {h.returns.message_type: h.returns for h in handlers.values() if h.returns is not None}

@@ -7,6 +7,7 @@ import os
 from typing import Any, Literal, Protocol
 
 from stigmergy.actors.handles import LocalProcess, Process, RayProcess
+from stigmergy.protocols.errors import UsageError
 
 EngineName = Literal["ray", "local"]
 
@@ -76,4 +77,6 @@ class RayEngine:
 
 def engine_of(name: EngineName, address: str) -> Engine:
     """The engine of that name."""
+    if name not in {"ray", "local"}:
+        raise UsageError(f"there is no engine {name!r:.40}; use 'ray' or 'local'")
     return LocalEngine() if name == "local" else RayEngine(address)

@@ -73,10 +73,11 @@ class Troupe:
 
 @dataclass(slots=True)
 class Live:
-    """An activated agent and the state it last committed."""
+    """An activated agent, the state it last committed, and the one that waits for its commit."""
 
     agent: Agent
     saved: bytes
+    pending: bytes
 
 
 def open_performer(config: dict[str, Any]) -> AgentPerformer:
@@ -110,27 +111,42 @@ class AgentPerformer:
         delivery = desk.delivery
         kind = delivery.agent.partition("/")[0]
         base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
+        limit = asyncio.timeout(self._troupes[kind].spec.turn_timeout_s)
         try:
-            troupe = self._troupes[kind]
-            live = self._live.get(delivery.agent) or await self._activate(troupe, delivery.agent, state)
-            async with asyncio.timeout(troupe.spec.turn_timeout_s):
-                sends, writes = await self._handle(troupe, live, desk)
-            saved = live.saved if troupe.state is State else codec.pack(live.agent.state.model_dump(mode="json"))
-        except TimeoutError:
+            async with limit:
+                live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
+                sends, writes = await self._handle(self._troupes[kind], live, desk)
+            live.pending = live.saved if self._troupes[kind].state is State else _packed(live.agent)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the host stops; otherwise the handler met a cancelled future of its own
+            return self._failed(base, error, began)
+        except TimeoutError as error:
+            if not limit.expired():
+                return self._failed(base, error, began)
             text = f"{delivery.agent} took longer than {self._troupes[kind].spec.turn_timeout_s:g} s"
             return self._failed(base, DeadlineExceeded(text), began)
-        except StigmergyError as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its turn
             return self._failed(base, error, began)
-        except Exception as error:  # noqa: BLE001 - user code may raise anything; it becomes a failed turn
-            return self._failed(base, error, began)
-        changed = saved != live.saved
-        live.saved = saved
+        changed = live.pending != live.saved
         return base._replace(
             sends=sends,
             writes=writes,
-            state=saved if changed else None,
+            state=live.pending if changed else None,
             seconds=time.perf_counter() - began,
         )
+
+    def settle(self, agent: str, *, committed: bool) -> None:
+        """See `Performer.settle`."""
+        live = self._live.get(agent)
+        if live is None:
+            return
+        if committed:
+            live.saved = live.pending
+        else:
+            live.agent.state = type(live.agent.state).model_validate(codec.unpack(live.saved))
+            live.pending = live.saved
 
     def passivate(self, agent: str) -> None:
         """See `Performer.passivate`."""
@@ -162,7 +178,8 @@ class AgentPerformer:
             ctx.answer(answer if answer is not None else Done())
         return ctx.effects()
 
-    async def _activate(self, troupe: Troupe, name: str, state: bytes | None) -> Live:
+    async def _activate(self, kind: str, name: str, state: bytes | None) -> Live:
+        troupe = self._troupes[kind]
         agent = troupe.cls()
         agent.me = AgentId.parse(name)
         agent.settings = dict(troupe.spec.settings)
@@ -172,14 +189,11 @@ class AgentPerformer:
             first = why.errors()[0]["msg"]
             raise Malformed(f"the state of {name} does not fit {troupe.state.__name__}: {first}") from None
         await agent.on_start()
-        saved = codec.pack(agent.state.model_dump(mode="json"))
-        live = self._live[name] = Live(agent, saved)
+        saved = _packed(agent)
+        live = self._live[name] = Live(agent, saved, saved)
         return live
 
-    def _failed(self, base: Turn, error: Exception, began: float) -> Turn:
-        live = self._live.get(base.agent)
-        if live is not None:
-            live.agent.state = type(live.agent.state).model_validate(codec.unpack(live.saved))
+    def _failed(self, base: Turn, error: BaseException, began: float) -> Turn:
         foreign = not isinstance(error, StigmergyError)
         trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
         wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error
@@ -193,11 +207,18 @@ class AgentPerformer:
         )
 
 
+def _packed(agent: Agent) -> bytes:
+    return codec.pack(agent.state.model_dump(mode="json"))
+
+
 def _troupe(spec: KindSpec) -> Troupe:
     try:
         found: Any = importlib.import_module(spec.module)
         for name in spec.qualname.split("."):
             found = getattr(found, name)
-    except (ImportError, AttributeError) as why:
-        raise UsageError(f"kind {spec.name}: cannot load {spec.module}:{spec.qualname} on this host: {why}") from None
+    except (Exception, SystemExit) as why:  # noqa: BLE001 - importing runs user code
+        raise UsageError(
+            f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host ({type(why).__name__}: {why}); "
+            'a script that starts a swarm must do so below `if __name__ == "__main__":`'
+        ) from None
     return Troupe(found, handlers_of(found), state_class(found), spec)

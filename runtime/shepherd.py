@@ -71,9 +71,20 @@ class Shepherd:
         if name not in self._plans:
             self._carry_out(self._plan(name, Plan((agent,), resources), time.monotonic()))
 
+    def lost(self, peer: str, reason: str) -> None:
+        """The board has given a host up: end it, and start its successor."""
+        name, _, epoch = peer.rpartition(".")
+        if peer in self._up:
+            self._end(name, int(epoch), reason)
+            self._carry_out(self._supervisor.exited(name, int(epoch), Exit.LOST, time.monotonic()))
+
     async def close(self) -> None:
         """Stop all hosts in good order."""
-        self._supervisor.stop(time.monotonic())
+        _ = self._supervisor.stop(time.monotonic())
+        for first in self._first.values():
+            if not first.done():
+                first.set_exception(PeerGone("the swarm is closed"))
+                first.exception()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
@@ -106,7 +117,7 @@ class Shepherd:
             await yard.board.attach(peer, process)
             await process.attach("board", yard.board)
             await yard.call("join", [start.child, list(plan.kinds), start.epoch])
-        except StigmergyError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the host must hear of it
             self._failed_to_start(start, error)
             return
         self._carry_out(self._supervisor.started(start.child, start.epoch, time.monotonic()))
@@ -116,9 +127,10 @@ class Shepherd:
             first.set_result(None)
         await self._listen(start.child, start.epoch, process)
 
-    def _failed_to_start(self, start: Start, error: StigmergyError) -> None:
+    def _failed_to_start(self, start: Start, error: Exception) -> None:
         self._end(start.child, start.epoch, str(error))
         first = self._first[start.child]
+        self._yard.on_event("host_failed", {"host": start.child, "reason": str(error)})
         if isinstance(error, UsageError) and not first.done():
             first.set_exception(error)
             first.exception()

@@ -29,12 +29,12 @@ from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
 from .figures import SwarmReport
+from .outside import Outside
 from .plant import Plant
 from .roster import Roster
 from .run_folder import RunFolder
 from .shepherd import Shepherd, Yard
 from .thinking import ModelSpec
-from .views import Claims, Facts, Trail, read_topic
 
 R = TypeVar("R", bound=Message)
 
@@ -42,7 +42,7 @@ OUTSIDE = ("user",)
 """What comes from outside is marked so."""
 
 
-class Swarm:
+class Swarm(Outside):
     """One run. Use it as an async context manager; kinds are added before or inside it."""
 
     def __init__(
@@ -57,6 +57,8 @@ class Swarm:
         on_event: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
         """``journal`` is the folder for run folders, or None to keep nothing. Raises: UsageError."""
+        if type(seed) is not int or not 0 <= seed < 2**63:
+            raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
         self._budget = budget or Budget()
         self._journal = None if journal is None else Path(journal)
         self._plant = plant or Plant(engine=engine)
@@ -202,38 +204,6 @@ class Swarm:
         client = await self._ready()
         return await client.send("post", check_name(topic, "topic"), message.message_type, encode(message), OUTSIDE)
 
-    # -- the blackboard ----------------------------------------------------------------------
-
-    @property
-    def facts(self) -> Facts:
-        """The facts on the blackboard."""
-        return Facts(self)
-
-    def trail(self, name: str) -> Trail:
-        """A trail on the blackboard."""
-        return Trail(self, name)
-
-    def claims(self, queue: str) -> Claims:
-        """A queue of work items on the blackboard."""
-        return Claims(self, queue)
-
-    async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
-        """What is on a topic, oldest first."""
-        return await read_topic(self, topic, after, limit)
-
-    async def request(self, name: str, payload: Any = None) -> Any:
-        """A request to the board, for views and tools."""
-        return await (await self._ready()).call(name, payload)
-
-    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Read from the blackboard."""
-        return await self.request("look", [operation, arguments])
-
-    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Change the blackboard; what a driver does twice, it means twice."""
-        client = await self._ready()
-        return await client.act(operation, arguments)
-
     # -- figures -----------------------------------------------------------------------------
 
     @property
@@ -291,6 +261,8 @@ class Swarm:
     def _heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "host_lost" and self._closing:
             return  # it was asked to end
+        if event == "host_lost" and self._shepherd is not None:
+            self._shepherd.lost(data["host"], data["reason"])
         if event == "host_wanted" and self._shepherd is not None:
             kind = self._roster.kinds[data["agent"].partition("/")[0]]
             resources = kind.resources

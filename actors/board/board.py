@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import SwarmStopped, UsageError
+from stigmergy.protocols.errors import Fenced, SwarmStopped, UsageError
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery, Step, Turn
 
@@ -56,7 +56,7 @@ class Board:
             "step": self._step,
             "act": self._act,
             "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.now),
-            "ledger": lambda peer, ticket, a: m.treasury.request(peer, ticket, a, m.now),
+            "ledger": self._ledger,
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
             "kind": self._kind,
             "join": self._join,
@@ -76,6 +76,7 @@ class Board:
         m = self.machines
         m.now = max(m.now, now)
         try:
+            self._check_lives(peer)
             answer = self._request(name)(peer, ticket, payload)
         except Exception as error:  # noqa: BLE001 - whatever it is, the peer that asked gets it
             m.outbox.fail(peer, ticket, error)
@@ -121,6 +122,11 @@ class Board:
                 self._digest.add(kind, data)
         return m.outbox.take()
 
+    def _check_lives(self, peer: str) -> None:
+        """Raise Fenced for a host whose life is over: a successor owns its work."""
+        if not peer.startswith(CLIENT + "/") and peer not in self.machines.incarnations.values():
+            raise Fenced(f"{peer} has lost its lease; stop")
+
     def _request(self, name: str) -> Callable[[str, int, Any], Any]:
         request = self._requests.get(name)
         if request is None:
@@ -139,11 +145,13 @@ class Board:
         outside = envelope.sender.startswith(CLIENT + "/")
         if m.mail.is_known(envelope.id):
             return None
+        if outside:
+            self._clerk.check_room(envelope)
         self._clerk.pay((envelope,))
         if envelope.mode == "post":
             self._clerk.post(envelope)
             return None
-        error = self._clerk.admit(envelope, (step[0], step[1]) if step else None, outside=outside)
+        error = self._clerk.admit(envelope, (step[0], step[1]) if step else None)
         if error is not None:
             raise error
         full = "" if outside else self._pressure.full((envelope,))
@@ -151,6 +159,12 @@ class Board:
             self._pressure.hold(peer, ticket, full)
             return PARKED
         return None
+
+    def _ledger(self, peer: str, ticket: int, payload: list[Any]) -> Any:
+        m = self.machines
+        if payload[0] == "reserve" and m.stopped is not None:
+            raise SwarmStopped(m.stopped[1], m.stopped[0])
+        return m.treasury.request(peer, ticket, payload, m.now)
 
     def _step(self, _peer: str, _ticket: int, payload: list[Any]) -> None:
         turn, steps = payload
@@ -190,6 +204,7 @@ class Board:
         if m.incarnations.get(name) == host:
             del m.incarnations[name]
             m.registry.leave(name, int(epoch))
+        m.treasury.forget(host)
         letters = m.mail.lost(host)
         for agent in [a for a, h in self._sent_states.items() if h == host]:
             del self._sent_states[agent]
@@ -214,7 +229,7 @@ class Board:
 
     def _dispatch(self) -> None:
         m = self.machines
-        for message, agent, host in m.dispatcher.ready():
+        for message, agent, host in m.dispatcher.ready(m.now):
             letter = m.mail.attempt(message, agent, host)
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
             state = None
@@ -227,8 +242,7 @@ class Board:
             m.outbox.tell(host, "deliver", list(delivery))
             if letter.pool and envelope.mode == "ask":
                 self._clerk.watch_wait(envelope, agent)
-            kind = m.kinds[agent.partition("/")[0]]
-            m.warden.turn_began(message, agent, envelope.conversation, m.now + kind.turn_timeout_s, m.now)
+            m.begin_turn(agent)
 
     def _record(self, kind: str, data: dict[str, Any]) -> None:
         self._batch.append((kind, data))
@@ -244,3 +258,5 @@ class Board:
             m.registry.leave(name, member.epoch)
         for host in {letter.host for letter in m.mail.letters.values() if letter.host}:
             m.mail.lost(host)
+        m.dispatcher.suspect([message for message, letter in m.mail.letters.items() if letter.suspect])
+        self._clerk.recover()

@@ -30,9 +30,6 @@ from .claims import Lapse
 from .dead_letters import DeadLetters
 from .machines import CLIENT, Machines
 
-OVERFLOW: Final = 2
-"""A mailbox at this many times its bound takes nothing more, from anybody."""
-
 ONE_MESSAGE: Final = Spend(messages=1)
 
 
@@ -63,7 +60,19 @@ class Clerk:
                 raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
             raise
 
-    def admit(self, envelope: Envelope, step: tuple[int, str] | None, *, outside: bool) -> StigmergyError | None:
+    def check_room(self, envelope: Envelope) -> None:
+        """Refuse a caller from outside whose recipient is full, before it has paid. Raises: MailboxFull."""
+        m = self._m
+        try:
+            agent, pool = m.resolve(envelope.to, envelope.type)
+        except StigmergyError:
+            return  # `admit` says so
+        address = agent or pool
+        bound = m.kinds[address.partition("/")[0]].mailbox
+        if m.mail.waiting(address) >= bound:
+            raise MailboxFull(f"the mailbox of {address} is full ({bound:,} messages); send more slowly")
+
+    def admit(self, envelope: Envelope, step: tuple[int, str] | None) -> StigmergyError | None:
         """Accept a message that was paid for; what is returned says why not. A repeat is fine."""
         m = self._m
         verdict = m.warden.see(envelope, m.now)
@@ -77,10 +86,6 @@ class Clerk:
         except StigmergyError as error:
             return self._refuse(envelope, "undeliverable", error)
         address = agent or pool
-        bound = m.kinds[address.partition("/")[0]].mailbox
-        if m.mail.waiting(address) >= (bound if outside else OVERFLOW * bound):
-            full = MailboxFull(f"the mailbox of {address} is full ({bound:,} messages); send more slowly")
-            return full if outside else self._refuse(envelope, "mailbox full", full)
         if agent and agent != envelope.to:
             envelope = envelope._replace(to=agent)
         if m.mail.accept(envelope, pool, m.now, step):
@@ -142,22 +147,23 @@ class Clerk:
 
     # -- out ---------------------------------------------------------------------------------
 
-    def bury(self, message: str, reason: str, error: StigmergyError) -> None:
-        """End a letter that no attempt will finish, and tell whoever asked."""
+    def bury(self, message: str, reason: str, error: StigmergyError, trace: str = "") -> None:
+        """End a letter that no attempt will finish, and tell whoever asked. The traceback stays with the letter."""
         m = self._m
         letter = m.mail.letters[message]
         host = letter.host
         m.mail.dead(message, reason, str(error))
         m.space.forget(message)
-        self.dead_letters.post(letter.envelope, reason, str(error), letter.attempts, letter.at, m.now)
-        m.warden.turn_ended(message)
+        detail = f"{error}\n{trace}" if trace else str(error)
+        self.dead_letters.post(letter.envelope, reason, detail, letter.attempts, letter.at, m.now)
+        m.end_turn(message, letter.agent)
         m.dispatcher.finished(message, host, letter.agent, letter.pool)
         m.outbox.event(
             "dead_letter",
             {"to": letter.agent or letter.pool, "type": letter.envelope.type, "reason": reason, "detail": str(error)},
         )
         if letter.envelope.mode == "ask":
-            self.answer_error(letter.envelope, error)
+            self.answer_error(letter.envelope, error, letter.agent)
 
     def bury_if_deadly(self, message: str) -> bool:
         """End a letter whose host died under it on its last attempt."""
@@ -177,8 +183,8 @@ class Clerk:
             "dead_letter", {"to": lapse.queue, "type": "claim", "reason": "work item died", "detail": detail}
         )
 
-    def answer_error(self, ask: Envelope, error: StigmergyError) -> None:
-        """Answer an ask with an error."""
+    def answer_error(self, ask: Envelope, error: StigmergyError, answerer: str = "") -> None:
+        """Answer an ask with an error, in the name of the agent that had it."""
         if ask.id not in self._m.mail.asks:
             return
         name, arguments = pack(error)
@@ -187,7 +193,7 @@ class Clerk:
                 id=derive_id(ask.id, "error"),
                 mode="error",
                 type=name,
-                sender=ask.to,
+                sender=answerer or ask.to,
                 to=ask.sender,
                 body=pack_plain(arguments),
                 conversation=ask.conversation,
@@ -216,6 +222,8 @@ class Clerk:
             m.dispatcher.paused = True
             m.record("swarm.stop", {"reason": reason, "text": text})
             m.outbox.event("stopped", {"reason": reason, "text": text})
+            for parked in m.treasury.give_up():
+                m.outbox.fail(parked.peer, parked.ticket, SwarmStopped(text, reason))
 
     def _quarantine(self, verdict: Verdict) -> None:
         """Bury what a conversation has waiting, and end the waits of its turns."""
@@ -226,7 +234,7 @@ class Clerk:
                 if not letter.host:
                     self.bury(message, "quarantined", error)
                 elif letter.envelope.mode == "ask":
-                    self.answer_error(letter.envelope, error)
+                    self.answer_error(letter.envelope, error, letter.agent)
 
     def _refuse(self, envelope: Envelope, reason: str, error: StigmergyError) -> StigmergyError:
         self.dead_letters.post(envelope, reason, str(error), 0, self._m.now, self._m.now)
@@ -241,6 +249,12 @@ class Clerk:
 
     # -- time --------------------------------------------------------------------------------
 
+    def recover(self) -> None:
+        """After a replay: know the deadlines of what is still open."""
+        for message, letter in self._m.mail.letters.items():
+            if letter.envelope.deadline:
+                heappush(self._deadlines, (letter.envelope.deadline, message))
+
     def expire(self) -> None:
         """End the letters whose deadline has passed, and the waits for those that hosts still have."""
         m = self._m
@@ -251,7 +265,7 @@ class Clerk:
                 continue
             late = DeadlineExceeded(f"{letter.agent or letter.pool} did not answer before the deadline")
             if letter.host:
-                self.answer_error(letter.envelope, late)
+                self.answer_error(letter.envelope, late, letter.agent)
             else:
                 self.bury(message, "deadline", late)
 

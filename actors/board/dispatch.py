@@ -16,6 +16,12 @@ from .mail import Mail
 AHEAD: Final = 16
 """Letters that a host may hold for one agent, so that it need not wait for the board between turns."""
 
+ALONE_S: Final = 5.0
+"""How long a suspect keeps its host to itself; one that lives so long is no quick killer."""
+
+CHAIN: Final = 64
+"""Asks that wait for each other, at most, when looking for the suspect behind them."""
+
 Place = Callable[[str], str | None]
 """The live host for an agent id, or None while there is none."""
 
@@ -29,8 +35,8 @@ class Dispatcher:
         self._pool_cap = pool_cap
         self._stirred: dict[str, None] = {}
         self._suspects: dict[str, deque[str]] = {}
-        self._alone: dict[str, str] = {}
-        """By host: the suspect that runs there now."""
+        self._alone: dict[str, tuple[str, float]] = {}
+        """By host: the suspect that runs there now, and since when."""
         self.paused = False
 
     def stir(self, address: str) -> None:
@@ -50,7 +56,7 @@ class Dispatcher:
 
     def finished(self, message: str, host: str, agent: str, pool: str) -> None:
         """A letter has left the mail: look at whom that lets go on."""
-        if self._alone.get(host) == message:
+        if host in self._alone and self._alone[host][0] == message:
             del self._alone[host]
             self.stir_all()
         self._stirred[agent] = None
@@ -65,12 +71,15 @@ class Dispatcher:
             self.suspect([m for m in moved if m in self._mail.letters])
         self.stir_all()
 
-    def ready(self) -> list[tuple[str, str, str]]:
+    def ready(self, now: float) -> list[tuple[str, str, str]]:
         """What may go now, as (message, agent, host). The caller counts the attempt of each before it goes."""
         if self.paused:
             return []
         out: list[tuple[str, str, str]] = []
-        self._send_suspects(out)
+        for host in [host for host, (_, since) in self._alone.items() if now - since > ALONE_S]:
+            del self._alone[host]
+            self.stir_all()
+        self._send_suspects(now, out)
         stirred, self._stirred = self._stirred, {}
         for address in stirred:
             if address in self._mail.boxes:
@@ -79,21 +88,42 @@ class Dispatcher:
                 self._send_pool(address, out)
         return out
 
-    def _send_suspects(self, out: list[tuple[str, str, str]]) -> None:
+    def _send_suspects(self, now: float, out: list[tuple[str, str, str]]) -> None:
         for waiting_for in list(self._suspects):
-            line = self._suspects[waiting_for]
-            while line and line[0] not in self._mail.letters:
-                line.popleft()
+            line = deque(m for m in self._suspects[waiting_for] if self._waits(m))
+            for message in [m for m in line if self._is_waited_for(m)]:
+                line.remove(message)
+                self._send_suspect(message, out)
+            self._suspects[waiting_for] = line
             if not line:
                 del self._suspects[waiting_for]
                 continue
-            letter = self._mail.letters[line[0]]
-            host = self._place(letter.agent)
-            if host is None or host in self._alone:
-                continue
-            message = line.popleft()
-            self._alone[host] = message
-            out.append((message, letter.agent, host))
+            host = self._place(self._mail.letters[line[0]].agent)
+            if host is not None and host not in self._alone:
+                self._alone[host] = (line[0], now)
+                self._send_suspect(line.popleft(), out)
+
+    def _send_suspect(self, message: str, out: list[tuple[str, str, str]]) -> None:
+        agent = self._mail.letters[message].agent
+        host = self._place(agent)
+        if host is not None:
+            out.append((message, agent, host))
+
+    def _waits(self, message: str) -> bool:
+        letter = self._mail.letters.get(message)
+        return letter is not None and not letter.host
+
+    def _is_waited_for(self, message: str) -> bool:
+        """Whether a suspect that runs alone now waits for this letter's turn, through any number of asks."""
+        alone = {suspect for suspect, _ in self._alone.values()}
+        for _ in range(CHAIN):
+            asked = self._mail.asks.get(message)
+            if not alone or asked is None or not asked[0]:
+                return False
+            message = asked[0]
+            if message in alone:
+                return True
+        return False
 
     def _reserved(self, host: str) -> bool:
         return host in self._alone or host in self._suspects
@@ -104,24 +134,31 @@ class Dispatcher:
         if room <= 0:
             return
         host = self._place(agent)
-        if host is None or self._reserved(host):
+        if host is None:
             return
+        reserved = self._reserved(host)
         for message in [m for _, m in zip(range(room), box, strict=False)]:
-            if self._mail.letters[message].suspect:
+            if self._mail.letters[message].suspect or (reserved and not self._is_waited_for(message)):
                 break
             out.append((message, agent, host))
 
     def _send_pool(self, kind: str, out: list[tuple[str, str, str]]) -> None:
-        waiting = iter(list(self._mail.pools[kind]))
+        waiting = deque(self._mail.pools[kind])
         taken = {agent for _, agent, _ in out}
+        homeless = 0
         for number in range(1, self._pool_cap(kind) + 1):
+            if homeless >= len(waiting):
+                return
             agent = f"{kind}/pool.{number}"
             if agent in self._mail.flying or agent in self._mail.boxes or agent in taken:
                 continue
             host = self._place(agent)
-            if host is None or self._reserved(host):
-                continue
-            message = next(waiting, None)
-            if message is None:
-                return
-            out.append((message, agent, host))
+            if host is None:
+                homeless += 1  # asking for it may have started a host of its own: no more of them than letters
+            elif not self._reserved(host):
+                out.append((waiting.popleft(), agent, host))
+            else:
+                message = next((m for m in waiting if self._is_waited_for(m)), None)
+                if message is not None:
+                    waiting.remove(message)
+                    out.append((message, agent, host))

@@ -37,6 +37,8 @@ class Machines:
         self.incarnations: dict[str, str] = {}
         """Live hosts: name to ``name.epoch``, under which this life of it is known everywhere."""
         self.outbox = Outbox()
+        self._turns: set[str] = set()
+        """Messages whose turns run now, as far as the board knows."""
         self._wanted: set[str] = set()
         """Agents with a host of their own that was asked for."""
         self.mail = Mail(record)
@@ -61,6 +63,23 @@ class Machines:
             self.warden.apply(kind, data)
         elif part in {"facts", "claims", "trails", "topics"}:
             self.space.apply(kind, data)
+
+    def begin_turn(self, agent: str) -> None:
+        """The first letter that a host has for an agent is the one it runs; a reentrant kind runs them all."""
+        kind = self.kinds[agent.partition("/")[0]]
+        for message in self.mail.flying.get(agent, ()):
+            if message not in self._turns:
+                self._turns.add(message)
+                conversation = self.mail.letters[message].envelope.conversation
+                self.warden.turn_began(message, agent, conversation, self.now + kind.turn_timeout_s, self.now)
+            if not kind.reentrant:
+                return
+
+    def end_turn(self, message: str, agent: str) -> None:
+        """A turn is over, or starts over: the next one begins."""
+        self._turns.discard(message)
+        self.warden.turn_ended(message)
+        self.begin_turn(agent)
 
     def place(self, agent: str) -> str | None:
         """The live host of an agent, as ``name.epoch``, or None."""

@@ -114,9 +114,11 @@ class Mail:
 
     def lost(self, host: str) -> list[str]:
         """Take back what a dead host had, in order, as suspects. Returns the ids."""
-        ids = [i for box in self.flying.values() for i in box if self.letters[i].host == host]
+        boxes = [[i for i in box if self.letters[i].host == host] for box in self.flying.values()]
+        ids = [message for box in boxes for message in box]
         if ids:
-            self._write("mail.lost", {"host": host, "ids": ids})
+            # Only the first of each agent can have run; the others get their attempt back.
+            self._write("mail.lost", {"host": host, "ids": ids, "ran": [box[0] for box in boxes if box]})
         return ids
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
@@ -188,6 +190,8 @@ class Mail:
         for message in reversed(data["ids"]):
             letter = self.letters[message]
             letter.host, letter.suspect = "", True
+            if message not in data["ran"]:
+                letter.attempts -= 1
             self._land(letter.agent, message)
             self.boxes.setdefault(letter.agent, deque()).appendleft(message)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import StigmergyError
 
-from .machines import Machines
+from .machines import CLIENT, Machines
 
-HOLD_S: Final = 1.0
-"""The longest that a sender waits for a full mailbox, so that two full ones cannot hold each other for ever."""
+HOLD_S: Final = 30.0
+"""The longest that a sender waits for a full mailbox: two full ones that hold each other go on after that."""
 
 
 class Held(NamedTuple):
@@ -33,15 +34,30 @@ class Pressure:
 
     def full(self, envelopes: tuple[Envelope, ...]) -> str:
         """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
-        m = self._m
         for envelope in envelopes:
-            kind = m.kinds.get(envelope.to.partition("/")[0])
-            if kind is not None and envelope.to != envelope.sender and m.mail.waiting(envelope.to) >= kind.mailbox:
-                return envelope.to
+            for address in self._recipients(envelope):
+                if address != envelope.sender and self._is_full(address):
+                    return address
         return ""
 
+    def _recipients(self, envelope: Envelope) -> list[str]:
+        m = self._m
+        if envelope.mode == "post":
+            return m.space.topics.members(envelope.to, "agents")
+        if envelope.reply_to or envelope.to.startswith(CLIENT + "/"):
+            return []
+        try:
+            agent, pool = m.resolve(envelope.to, envelope.type)
+        except StigmergyError:
+            return []  # it becomes a dead letter, which needs no room
+        return [agent or pool]
+
+    def _is_full(self, address: str) -> bool:
+        kind = self._m.kinds.get(address.partition("/")[0])
+        return kind is not None and self._m.mail.waiting(address) >= kind.mailbox
+
     def hold(self, peer: str, ticket: int, address: str) -> None:
-        """Answer a sender when an address has room again, or after a second."""
+        """Answer a sender when an address has room again, or after half a minute."""
         self._held.append(Held(peer, ticket, address, self._m.now + HOLD_S))
 
     def let_go(self) -> None:
@@ -50,8 +66,7 @@ class Pressure:
             return
         m, keep = self._m, []
         for held in self._held:
-            kind = m.kinds[held.address.partition("/")[0]]
-            if m.mail.waiting(held.address) < kind.mailbox or held.until <= m.now:
+            if not self._is_full(held.address) or held.until <= m.now:
                 m.outbox.answer(held.peer, held.ticket, None)
             else:
                 keep.append(held)

@@ -122,7 +122,9 @@ class BoardService:
             else:
                 link.answer(out.ticket, out.payload)
         for name, data in events:
-            for peer, link in links.items():
+            if name == "host_lost":
+                self._endpoint.disconnect(data["host"], data["reason"])
+            for peer, link in list(links.items()):
                 if peer.startswith(CLIENT + "/"):
                     link.tell("event", [name, data])
 

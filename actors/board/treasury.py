@@ -88,6 +88,15 @@ class Treasury:
                 answers.append(Granted(parked.peer, parked.ticket, refusal))
         return answers
 
+    def forget(self, peer: str) -> None:
+        """A host is gone: what it waited to reserve is not wanted any more."""
+        self._parked = deque(parked for parked in self._parked if parked.peer != peer)
+
+    def give_up(self) -> list[Parked]:
+        """Nothing is granted any more: the reservations that waited."""
+        parked, self._parked = list(self._parked), deque()
+        return parked
+
     def alerts(self) -> list[Alert]:
         """The alerts since the last call."""
         return self.ledger.drain_alerts()

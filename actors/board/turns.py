@@ -13,7 +13,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.turn import Turn
+from stigmergy.protocols.turn import AGAIN, BURIED, Turn
 
 from .clerk import Clerk
 from .machines import CLIENT, Machines
@@ -35,7 +35,10 @@ class Turns:
         self._pressure = pressure
 
     def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
-        """End a turn. Answers None when it committed, ``["again", after_s, attempt, round]`` to start it over.
+        """End a turn.
+
+        Answers None when it committed, ``[AGAIN, after_s, attempt, round]`` to start it over, ``[BURIED]`` when its
+        message is dead.
 
         Raises: Fenced when the turn is not this host's any more; SwarmStopped.
         """
@@ -84,8 +87,8 @@ class Turns:
             elif envelope.to.startswith(CLIENT + "/"):
                 m.outbox.tell(envelope.to, "told", list(envelope))
             else:
-                clerk.admit(envelope, None, outside=False)
-        m.warden.turn_ended(turn.message)
+                clerk.admit(envelope, None)
+        m.end_turn(turn.message, letter.agent)
         m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
         m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
 
@@ -99,16 +102,10 @@ class Turns:
         quarantined = letter.envelope.conversation in m.warden.quarantined
         if turn.retry and not quarantined and letter.attempts < kind.attempts:
             m.mail.again(turn.message, str(error))
+            m.end_turn(turn.message, letter.agent)
             after = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (letter.attempts - 2))
-            return ["again", after, letter.attempts, letter.round]
+            return [AGAIN, after, letter.attempts, letter.round]
         m.registry.outcome(kind.name, ok=False, latency_s=turn.seconds)
         reason = "quarantined" if quarantined else "handler failed"
-        self._clerk.bury(turn.message, reason, _with_trace(error, turn.trace))
-        return None
-
-
-def _with_trace(error: StigmergyError, trace: str) -> StigmergyError:
-    """The error, telling where it was raised when it comes from user code."""
-    if trace and type(error) is HandlerFailed:
-        return HandlerFailed(f"{error}\n{trace}")
-    return error
+        self._clerk.bury(turn.message, reason, error, turn.trace)
+        return [BURIED]

@@ -22,8 +22,8 @@ def accept(mail, dispatcher, *ids, to="a/1", pool=""):
     dispatcher.stir(pool or to)
 
 
-def send(mail, dispatcher):
-    sent = dispatcher.ready()
+def send(mail, dispatcher, now=0.0):
+    sent = dispatcher.ready(now)
     for message, agent, host in sent:
         mail.attempt(message, agent, host)
     return [(message, agent) for message, agent, _ in sent]
@@ -87,3 +87,34 @@ def test_a_paused_dispatcher_sends_nothing(desk):
     accept(mail, dispatcher, "m1")
     dispatcher.paused = True
     assert send(mail, dispatcher) == []
+
+
+def test_what_a_lone_suspect_asks_for_goes_out_though_its_host_is_reserved(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    for number, to in ((0, "b/1"), (1, "p")):
+        ask = Envelope(f"q{number}", "ask", "T@1", "a/1", to, b"", "talk", cause="m1")
+        mail.accept(ask, "p" if to == "p" else "", 0.0, (number, "ask"))
+    dispatcher.stir("b/1")
+    send(mail, dispatcher)
+    hosts["here"] = "h.2"
+    dispatcher.suspect(mail.lost("h.1"))
+    dispatcher.lost("h.1")
+    accept(mail, dispatcher, "new", to="c/1")
+    sent = send(mail, dispatcher) + send(mail, dispatcher)
+    assert sent[0] == ("m1", "a/1")
+    assert sorted(sent[1:]) == [("q0", "b/1"), ("q1", "p/pool.1")]
+
+
+def test_a_suspect_that_lives_long_no_longer_keeps_its_host_to_itself(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    hosts["here"] = "h.2"
+    dispatcher.suspect(mail.lost("h.1"))
+    dispatcher.lost("h.1")
+    accept(mail, dispatcher, "new", to="b/1")
+    assert send(mail, dispatcher, now=0.0) == [("m1", "a/1")]
+    assert send(mail, dispatcher, now=4.0) == []
+    assert send(mail, dispatcher, now=6.0) == [("new", "b/1")]

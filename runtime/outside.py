@@ -1,0 +1,47 @@
+"""The blackboard as a driver reaches it: everything there happens at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .client import Client
+from .views import Claims, Facts, Trail, read_topic
+
+
+class Outside(ABC):
+    """What a swarm offers of its blackboard to the code that started it."""
+
+    @abstractmethod
+    async def _ready(self) -> Client:
+        """The client, once there are hosts."""
+
+    @property
+    def facts(self) -> Facts:
+        """The facts on the blackboard."""
+        return Facts(self)
+
+    def trail(self, name: str) -> Trail:
+        """A trail on the blackboard."""
+        return Trail(self, name)
+
+    def claims(self, queue: str) -> Claims:
+        """A queue of work items on the blackboard."""
+        return Claims(self, queue)
+
+    async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
+        """What is on a topic, oldest first."""
+        return await read_topic(self, topic, after, limit)
+
+    async def request(self, name: str, payload: Any = None) -> Any:
+        """A request to the board, for views and tools."""
+        return await (await self._ready()).call(name, payload)
+
+    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Read from the blackboard."""
+        return await self.request("look", [operation, arguments])
+
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard; what a driver does twice, it means twice."""
+        client = await self._ready()
+        return await client.act(operation, arguments)
