@@ -218,7 +218,7 @@ def _troupe(spec: KindSpec) -> Troupe:
             found = getattr(found, name)
     except (Exception, SystemExit) as why:  # noqa: BLE001 - importing runs user code
         raise UsageError(
-            f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host ({type(why).__name__}: {why}); "
+            f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
             'a script that starts a swarm must do so below `if __name__ == "__main__":`'
         ) from None
     return Troupe(found, handlers_of(found), state_class(found), spec)

@@ -72,7 +72,18 @@ class Shepherd:
             self._carry_out(self._plan(name, Plan((agent,), resources), time.monotonic()))
 
     def lost(self, peer: str, reason: str) -> None:
-        """The board has given a host up: end it, and start its successor."""
+        """The board has given a host up. One that has died is noticed by `_listen`; one that lives is ended here."""
+        process = self._up.get(peer)
+        if process is not None:
+            self._spawn(self._end_if_alive(peer, process, reason))
+
+    async def _end_if_alive(self, peer: str, process: Process, reason: str) -> None:
+        try:
+            await process.health()
+        except PeerGone:
+            return
+        except PeerUnavailable:
+            pass  # nobody knows; its successor waits until its lease must have ended
         name, _, epoch = peer.rpartition(".")
         if peer in self._up:
             self._end(name, int(epoch), reason)
