@@ -96,7 +96,7 @@ class Board:
             self._measured_at = m.now
             m.registry.checkpoint()
         for name in m.registry.expire(m.now):
-            self.host_lost(m.incarnations.get(name, f"{name}.0"), "its lease ended")
+            self.host_lost(m.incarnations.get(name, ""), "its lease ended")
         for verdict in m.warden.sweep(m.now):
             self._clerk.carry_out(verdict)
 
@@ -201,9 +201,10 @@ class Board:
         """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time."""
         m = self.machines
         name, _, epoch = host.rpartition(".")
-        if m.incarnations.get(name) == host:
-            del m.incarnations[name]
-            m.registry.leave(name, int(epoch))
+        if m.incarnations.get(name) != host:
+            return
+        del m.incarnations[name]
+        m.registry.leave(name, int(epoch))
         m.treasury.forget(host)
         letters = m.mail.lost(host)
         for agent in [a for a, h in self._sent_states.items() if h == host]:

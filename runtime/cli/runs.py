@@ -43,7 +43,8 @@ def summary(run: RunFolder) -> dict[str, Any]:
     began, ended = known.get("started"), known.get("ended")
     reason = figures.get("stop_reason") or known.get("stop_reason")
     if not ended:
-        reason = "running" if is_running(run) else "killed"
+        # A swarm that a script started has no run.json; whether it ended well, only the script knows.
+        reason = "running" if is_running(run) else "killed" if known else None
     return {
         "run": run.id,
         "app": known.get("app"),
