@@ -69,7 +69,7 @@ def read_rows(path: Path, alternatives: Sequence[frozenset[str]]) -> Iterator[Ro
 def _read(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is not a file; name a CSV or JSONL file")
+            raise UsageError(f"cannot read {path}: it is not a file; name a CSV or JSONL file")
         if path.stat().st_size > MAX_FILE:
             raise UsageError(f"{path} is larger than {MAX_FILE // 1024**2} MiB; split it")
         raw = path.read_bytes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from stigmergy.actors.journal import Entry
 from stigmergy.protocols.envelope import Envelope
@@ -92,8 +92,7 @@ class Letters:
             case "mail.again":
                 return self._move(data["id"], lambda letter: _start_over(letter, data["error"], at))
             case "mail.lost":
-                error = f"host {data['host']} was lost"
-                return [x for one in data["ids"] for x in self._move(one, lambda letter: _take_back(letter, error, at))]
+                return [x for one in data["ids"] for x in self._move(one, lambda letter: _take_back(letter, data, at))]
             case "mail.done":
                 return self._end(data["id"], at, "done", "", "")
             case "mail.dead":
@@ -131,6 +130,10 @@ def _start_over(letter: Letter, error: str, at: float) -> None:
     letter.attempts.append(Attempt(letter.attempts[-1].host, at))
 
 
-def _take_back(letter: Letter, error: str, at: float) -> None:
-    letter.finish(at, error, lost=True)
+def _take_back(letter: Letter, lost: dict[str, Any], at: float) -> None:
+    """Its host was lost. If it waited there behind another letter, that was no attempt."""
+    if letter.envelope.id in lost.get("ran", lost["ids"]):
+        letter.finish(at, f"host {lost['host']} was lost", lost=True)
+    else:
+        letter.attempts.pop()
     letter.outcome = "waiting"

@@ -73,7 +73,9 @@ def sent(entry: Entry, dead: DeadLetter | None) -> Envelope | None:
     if dead is not None:
         return dead.refused
     if entry.kind in {"mail.accept", "mail.reply"}:
-        return Envelope.from_wire(entry.data["e"])
+        envelope = Envelope.from_wire(entry.data["e"])
+        # An answer that is an error comes from the board, and nobody pays for it.
+        return None if envelope.mode == "error" else envelope
     return posted(entry)
 
 
