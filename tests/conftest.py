@@ -10,11 +10,10 @@ import pytest
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
-# No deadline: a busy machine is not a bug. A third of the usual examples: there are many properties.
-# `ci` draws the same examples on every run, so that a red build
+# No deadline: a busy machine is not a bug. `ci` draws the same examples on every run, so that a red build
 # is about the change; `dev` draws new ones; `deep` is for a new core: HYPOTHESIS_PROFILE=deep pytest tests/actors
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=30)
-hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.register_profile("deep", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
 
