@@ -28,7 +28,7 @@ demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
 test: $(TEST) $(LINKED) ## run the tests: first those without Ray, then those with it
-	@$(BIN)/python -m pytest -q -m "not ray" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile
 	@$(BIN)/python -m pytest -q -m ray
 
 check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing
