@@ -17,6 +17,7 @@ from stigmergy.protocols.errors import DeadlineExceeded, NonDeterministic, Stigm
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import Delivery, Step
 
+from .clock import Clock
 from .link import Link
 
 GRACE_S: Final = 2.0
@@ -35,9 +36,12 @@ class Question(NamedTuple):
 class Desk:
     """One delivery at one agent, from the inside."""
 
-    def __init__(self, delivery: Delivery, board: Link, asks: dict[str, asyncio.Future[Envelope]]) -> None:
+    def __init__(
+        self, delivery: Delivery, board: Link, asks: dict[str, asyncio.Future[Envelope]], clock: Clock
+    ) -> None:
         """``asks`` is the host's table of answers that are waited for."""
         self.delivery = delivery
+        self.clock = clock
         self._board = board
         self._asks = asks
         self.round = delivery.round

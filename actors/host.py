@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -19,6 +18,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import BURIED, Delivery, Turn
 
 from .channel import Frame
+from .clock import Clock
 from .desk import Desk
 from .link import Endpoint, Handle, Link, PeerGone
 
@@ -60,23 +60,24 @@ def open_host(config: dict[str, Any]) -> HostService:
     module, _, function = config["performer"].partition(":")
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-    return HostService(config["name"], performer, kinds)
+    return HostService(config["name"], performer, kinds, Clock())
 
 
 class HostService:
     """Runs agents on an event loop."""
 
-    def __init__(self, name: str, performer: Performer, kinds: list[KindSpec]) -> None:
+    def __init__(self, name: str, performer: Performer, kinds: list[KindSpec], clock: Clock) -> None:
         self._name = name
+        self._clock = clock
         self._performer = performer
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
         self._cells: dict[str, Cell] = {}
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
-        self._turns: set[asyncio.Task[None]] = set()
+        self._turns: dict[asyncio.Task[None], None] = {}
         self._beating: asyncio.Task[None] | None = None
-        self._beat_at = time.monotonic()
+        self._beat_at = self._clock.steady()
         self._lost = ""
 
     async def receive(self, data: bytes) -> bytes:
@@ -92,7 +93,7 @@ class HostService:
     def health(self) -> dict[str, Any]:
         """See `Service.health`. ``stalled_s``: seconds since the loop last turned, beyond its beat."""
         return {
-            "stalled_s": max(0.0, time.monotonic() - self._beat_at - BEAT_S),
+            "stalled_s": max(0.0, self._clock.steady() - self._beat_at - BEAT_S),
             "agents": len(self._cells),
             "turns": len(self._turns),
             "lost": self._lost,
@@ -128,8 +129,8 @@ class HostService:
 
     def _start(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._turns.add(task)
-        task.add_done_callback(self._turns.discard)
+        self._turns[task] = None
+        task.add_done_callback(self._turns.pop)
         return task
 
     async def _work_off(self, cell: Cell) -> None:
@@ -144,7 +145,7 @@ class HostService:
         board = self._board
         if board is None:
             return
-        desk = Desk(delivery, board, self._asks)
+        desk = Desk(delivery, board, self._asks, self._clock)
         try:
             while True:
                 turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
@@ -174,10 +175,10 @@ class HostService:
 
     async def _beat(self) -> None:
         while True:
-            self._beat_at = time.monotonic()
+            self._beat_at = self._clock.steady()
             if self._board is not None:
                 self._board.tell("renew", [self._name])
-                self._board.resend_if_silent(time.monotonic())
+                self._board.resend_if_silent(self._clock.steady())
             await asyncio.sleep(BEAT_S)
 
     def _on_lost(self, _peer: str, reason: str) -> None:

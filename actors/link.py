@@ -56,7 +56,7 @@ class Link:
         self._handle = handle
         self._channel = Channel(me)
         self._on_lost = on_lost
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], None] = {}
         self._in_flight = 0
         self._silent = (0, 0.0)
         """The oldest unconfirmed batch, and since when."""
@@ -172,8 +172,8 @@ class Link:
     def _start(self, data: bytes) -> None:
         self._in_flight += 1
         call = asyncio.get_running_loop().create_task(self._call(data))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        self._calls[call] = None
+        call.add_done_callback(self._calls.pop)
 
     async def _call(self, data: bytes) -> None:
         try:

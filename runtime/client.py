@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 from stigmergy.actors.channel import Frame
+from stigmergy.actors.clock import Clock
 from stigmergy.actors.link import Endpoint, Handle, Link, PeerGone
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -20,11 +20,12 @@ EventHook = Callable[[str, dict[str, Any]], None]
 class Client:
     """Sends from outside, waits for answers, hears events. A `Driver` for the board's links."""
 
-    def __init__(self, name: str, run: str, on_event: EventHook) -> None:
+    def __init__(self, name: str, run: str, on_event: EventHook, clock: Clock) -> None:
         """``name`` is the client's address, ``client/<name>``; ``run`` makes its ids differ from other runs'."""
         self.name = name
         self._run = run
         self._on_event = on_event
+        self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
@@ -71,7 +72,9 @@ class Client:
 
         Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, and what the answerer raised.
         """
-        envelope = self._envelope("ask", to, message_type, body, taint)._replace(deadline=time.time() + timeout_s)
+        envelope = self._envelope("ask", to, message_type, body, taint)._replace(
+            deadline=self._clock.wall() + timeout_s
+        )
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -119,7 +118,7 @@ class Context:
             Quarantined, and what the answerer raised.
         """
         question = Question(check_address(str(to)), message.message_type, encode(message), self._taint)
-        answer = await self._desk.ask(question, timeout_s, time.time())
+        answer = await self._desk.ask(question, timeout_s, self._desk.clock.wall())
         for origin in answer.taint:
             self.mark(origin)
         if answer.type != reply.message_type:

@@ -107,7 +107,8 @@ class AgentPerformer:
 
     async def perform(self, desk: Desk, state: bytes | None) -> Turn:
         """See `Performer.perform`."""
-        began = time.perf_counter()
+        steady = desk.clock.steady
+        began = steady()
         delivery = desk.delivery
         kind = delivery.agent.partition("/")[0]
         base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
@@ -121,20 +122,20 @@ class AgentPerformer:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # the host stops; otherwise the handler met a cancelled future of its own
-            return self._failed(base, error, began)
+            return self._failed(base, error, steady() - began)
         except TimeoutError as error:
             if not limit.expired():
-                return self._failed(base, error, began)
+                return self._failed(base, error, steady() - began)
             text = f"{delivery.agent} took longer than {self._troupes[kind].spec.turn_timeout_s:g} s"
-            return self._failed(base, DeadlineExceeded(text), began)
+            return self._failed(base, DeadlineExceeded(text), steady() - began)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its turn
-            return self._failed(base, error, began)
+            return self._failed(base, error, steady() - began)
         changed = live.pending != live.saved
         return base._replace(
             sends=sends,
             writes=writes,
             state=live.pending if changed else None,
-            seconds=time.perf_counter() - began,
+            seconds=steady() - began,
         )
 
     def settle(self, agent: str, *, committed: bool) -> None:
@@ -193,7 +194,7 @@ class AgentPerformer:
         live = self._live[name] = Live(agent, saved, saved)
         return live
 
-    def _failed(self, base: Turn, error: BaseException, began: float) -> Turn:
+    def _failed(self, base: Turn, error: BaseException, seconds: float) -> Turn:
         foreign = not isinstance(error, StigmergyError)
         trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
         wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error
@@ -203,7 +204,7 @@ class AgentPerformer:
             error=pack(wrapped),
             trace=trace,
             retry=foreign or not isinstance(error, FINAL),
-            seconds=time.perf_counter() - began,
+            seconds=seconds,
         )
 
 

@@ -6,11 +6,10 @@ The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); th
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from stigmergy.actors.clock import Clock
 from stigmergy.actors.handles import Process
 from stigmergy.actors.link import PeerGone, PeerUnavailable
 from stigmergy.actors.supervisor import Supervisor
@@ -42,6 +41,9 @@ class Yard(NamedTuple):
     config: dict[str, Any]
     """What every host is opened with, besides its name."""
     on_event: Callable[[str, dict[str, Any]], None]
+    clock: Clock
+    draw: Callable[[], float]
+    """Random numbers in [0, 1), for the waits between restarts."""
 
 
 class Shepherd:
@@ -49,19 +51,19 @@ class Shepherd:
 
     def __init__(self, yard: Yard) -> None:
         self._yard = yard
-        self._supervisor = Supervisor(Supervision(), random.random)
+        self._supervisor = Supervisor(Supervision(), yard.draw)
         self._plans: dict[str, Plan] = {}
         self._up: dict[str, Process] = {}
         """Processes by ``name.epoch``."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._first: dict[str, asyncio.Future[None]] = {}
 
     async def begin(self, hosts: int) -> None:
         """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
         epochs = await self._yard.call("epochs")
-        self._supervisor = Supervisor(Supervision(), random.random, epochs)
+        self._supervisor = Supervisor(Supervision(), self._yard.draw, epochs)
         for number in range(1, hosts + 1):
-            self._carry_out(self._plan(f"host-{number}", Plan((), {}), time.monotonic()))
+            self._carry_out(self._plan(f"host-{number}", Plan((), {}), self._now()))
         self._spawn(self._watch())
         await asyncio.gather(*self._first.values())
 
@@ -69,7 +71,7 @@ class Shepherd:
         """Start a host for one agent alone."""
         name = check_name("own-" + agent.replace("/", "-"), "host")
         if name not in self._plans:
-            self._carry_out(self._plan(name, Plan((agent,), resources), time.monotonic()))
+            self._carry_out(self._plan(name, Plan((agent,), resources), self._now()))
 
     def lost(self, peer: str, reason: str) -> None:
         """The board has given a host up. One that has died is noticed by `_listen`; one that lives is ended here."""
@@ -87,11 +89,11 @@ class Shepherd:
         name, _, epoch = peer.rpartition(".")
         if peer in self._up:
             self._end(name, int(epoch), reason)
-            self._carry_out(self._supervisor.exited(name, int(epoch), Exit.LOST, time.monotonic()))
+            self._carry_out(self._supervisor.exited(name, int(epoch), Exit.LOST, self._now()))
 
     async def close(self) -> None:
         """Stop all hosts in good order."""
-        _ = self._supervisor.stop(time.monotonic())
+        _ = self._supervisor.stop(self._now())
         for first in self._first.values():
             if not first.done():
                 first.set_exception(PeerGone("the swarm is closed"))
@@ -131,7 +133,7 @@ class Shepherd:
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the host must hear of it
             self._failed_to_start(start, error)
             return
-        self._carry_out(self._supervisor.started(start.child, start.epoch, time.monotonic()))
+        self._carry_out(self._supervisor.started(start.child, start.epoch, self._now()))
         yard.on_event("host_started", {"host": peer})
         first = self._first[start.child]
         if not first.done():
@@ -145,7 +147,7 @@ class Shepherd:
         if isinstance(error, UsageError) and not first.done():
             first.set_exception(error)
             first.exception()
-        self._carry_out(self._supervisor.exited(start.child, start.epoch, Exit.CRASHED, time.monotonic()))
+        self._carry_out(self._supervisor.exited(start.child, start.epoch, Exit.CRASHED, self._now()))
 
     async def _listen(self, child: str, epoch: int, process: Process) -> None:
         """Ask for signs of life until the host is gone or replaced."""
@@ -158,21 +160,21 @@ class Shepherd:
             except PeerGone as gone:
                 if self._up.pop(peer, None) is not None:
                     await self._tell_lost(peer, str(gone))
-                    self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, time.monotonic()))
+                    self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, self._now()))
                 return
             if health is not None and health.get("lost"):
                 self._end(child, epoch, health["lost"])
-                self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, time.monotonic()))
+                self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, self._now()))
                 return
             if health is not None and health.get("stalled_s", 0.0) < STALLED_S:
-                self._carry_out(self._supervisor.heartbeat(child, epoch, time.monotonic()))
+                self._carry_out(self._supervisor.heartbeat(child, epoch, self._now()))
             await asyncio.sleep(1.0)
 
     async def _stop(self, stop: Stop) -> None:
         process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
         if process is not None:
             await _quietly(process.close())
-        self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, time.monotonic()))
+        self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, self._now()))
 
     def _end(self, child: str, epoch: int, reason: str) -> None:
         peer = f"{child}.{epoch}"
@@ -196,12 +198,15 @@ class Shepherd:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self._carry_out(self._supervisor.tick(time.monotonic()))
+            self._carry_out(self._supervisor.tick(self._now()))
+
+    def _now(self) -> float:
+        return self._yard.clock.steady()
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

@@ -10,6 +10,7 @@ Example::
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Self, TypeVar, overload
 
 import structlog
 
+from stigmergy.actors.clock import Clock
 from stigmergy.actors.handles import Process
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
@@ -109,7 +111,7 @@ class Swarm(Outside):
             await self._engine.start()
             self._board = self._engine.process("board")
             await self._board.open("stigmergy.actors.board.service:open_board", self._board_config(run))
-            self._client = Client("client/main", run, self._heard)
+            self._client = Client("client/main", run, self._heard, Clock())
             await self._board.attach_driver(self._client.name, self._client)
             self._client.attach("board", self._board)
             await self._client.call("ledger", ["open", ROOT, self._budget.to_plain()])
@@ -145,7 +147,8 @@ class Swarm(Outside):
             "seed": self._seed,
             "logs": "" if self.folder is None else str(self.folder.logs),
         }
-        self._shepherd = Shepherd(Yard(self._engine, self._board, self._client.call, config, self._heard))
+        yard = Yard(self._engine, self._board, self._client.call, config, self._heard, Clock(), random.random)
+        self._shepherd = Shepherd(yard)
         await self._shepherd.begin(self._plant.hosts or self._engine.hosts())
 
     async def close(self) -> None:

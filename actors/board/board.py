@@ -257,7 +257,7 @@ class Board:
         m.treasury.alerts()
         for name, member in list(m.registry.members.items()):
             m.registry.leave(name, member.epoch)
-        for host in {letter.host for letter in m.mail.letters.values() if letter.host}:
+        for host in dict.fromkeys(letter.host for letter in m.mail.letters.values() if letter.host):
             m.mail.lost(host)
         m.dispatcher.suspect([message for message, letter in m.mail.letters.items() if letter.suspect])
         self._clerk.recover()

@@ -7,13 +7,13 @@ commit that it depends on; if the commit fails, the board stops rather than say 
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError
 
 from ..channel import Frame
+from ..clock import Clock
 from ..journal.memory import MemoryJournal
 from ..journal.port import Journal
 from ..journal.sqlite import SqliteJournal
@@ -35,15 +35,18 @@ def open_board(config: dict[str, Any]) -> BoardService:
     journal: Journal = (
         SqliteJournal.open(Path(path), durability=config.get("durability", "fsync")) if path else MemoryJournal()
     )
-    return BoardService(Board(journal, BoardConfig(config["run"], config.get("limits", {})), time.time()), journal)
+    clock = Clock()
+    board = Board(journal, BoardConfig(config["run"], config.get("limits", {})), clock.wall())
+    return BoardService(board, journal, clock)
 
 
 class BoardService:
     """Runs a board on an event loop."""
 
-    def __init__(self, board: Board, journal: Journal) -> None:
+    def __init__(self, board: Board, journal: Journal, clock: Clock) -> None:
         self._board = board
         self._journal = journal
+        self._clock = clock
         self._endpoint = Endpoint("board", self._on_frames)
         self._work: list[tuple[str, Frame]] = []
         self._pumping = False
@@ -95,11 +98,11 @@ class BoardService:
         self._pumping = False
         waiting, self._waiting = self._waiting, []
         work, self._work = self._work, []
-        now = time.time()
+        now = self._clock.wall()
         try:
             for peer, (verb, ticket, name, payload) in work:
                 self._board.handle(peer, ticket if verb == ASK else 0, name, payload, now)
-            frames, events = self._board.commit(time.time())
+            frames, events = self._board.commit(self._clock.wall())
         except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
             self._fail(failure)
             frames, events = [], []
@@ -145,7 +148,7 @@ class BoardService:
         while self._failure is None:
             await asyncio.sleep(TICK_S)
             self._beats += 1
-            self._board.tick(time.time())
+            self._board.tick(self._clock.wall())
             self._pump_soon()
             for link in list(self._endpoint.links.values()):
-                link.resend_if_silent(time.monotonic())
+                link.resend_if_silent(self._clock.steady())
