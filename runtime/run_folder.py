@@ -11,9 +11,14 @@ import json
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from stigmergy.actors.journal import ReadOnlyJournal
+from stigmergy.actors.journal.places import open_view
 from stigmergy.protocols.errors import UsageError
+
+_DATABASE: Final = "journal.db"
+_SIGNS: Final = ("run.json", _DATABASE, f"{_DATABASE}.mark")
 
 
 class RunFolder:
@@ -22,8 +27,25 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = path.name
-        self.journal = path / "journal.db"
         self.logs = path / "logs"
+
+    @property
+    def place(self) -> str:
+        """Where the journal is, as people may see it; see `stigmergy.actors.journal.places`."""
+        return str(self.path / _DATABASE)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether this is the folder of a run at all, whatever became of it."""
+        return self.path.is_dir() and any((self.path / sign).is_file() for sign in _SIGNS)
+
+    def address(self) -> str:
+        """Where the journal is, as a board opens it. Raises: UsageError."""
+        return self.place
+
+    def view(self, *, intact_prefix: bool = False) -> ReadOnlyJournal:
+        """The journal as it is now, for reading: `places.open_view`. Raises: UsageError, JournalError."""
+        return open_view(self.place, intact_prefix=intact_prefix)
 
     @classmethod
     def create(cls, parent: Path, now: float, run_id: str = "") -> RunFolder:
@@ -44,7 +66,7 @@ class RunFolder:
     def open(cls, path: Path, runs: Path = Path("runs")) -> RunFolder:
         """An existing run, by its path or by its id below ``runs``. Raises: UsageError."""
         for candidate in (path, runs / path):
-            if (candidate / "journal.db").is_file():
+            if cls(candidate).is_run:
                 return cls(candidate.absolute())
         raise UsageError(f"no run at {path} (nor {runs / path}): see `stigmergy runs`")
 

@@ -256,7 +256,7 @@ class Swarm(Outside):
     def _board_config(self, run: str) -> dict[str, Any]:
         return {
             "run": run,
-            "journal": "" if self.folder is None else str(self.folder.journal),
+            "journal": "" if self.folder is None else self.folder.address(),
             "durability": self._plant.durability,
             "limits": dict(self._plant.limits),
         }

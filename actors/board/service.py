@@ -7,16 +7,14 @@ commit that it depends on; if the commit fails, the board stops rather than say 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError
 
 from ..channel import Frame
 from ..clock import Clock
-from ..journal.memory import MemoryJournal
+from ..journal.places import open_journal
 from ..journal.port import Journal
-from ..journal.sqlite import SqliteJournal
 from ..link import ASK, Endpoint, Handle, Link
 from .board import Board, BoardConfig
 from .machines import CLIENT
@@ -27,14 +25,11 @@ TICK_S: Final = 0.25
 
 
 def open_board(config: dict[str, Any]) -> BoardService:
-    """Build the service from plain configuration: ``journal`` (path, or empty for memory), ``durability``, ``run``.
+    """Build the service from plain configuration: ``journal`` (see `places`), ``durability``, ``run``.
 
     Raises: JournalError, UsageError.
     """
-    path = config.get("journal") or ""
-    journal: Journal = (
-        SqliteJournal.open(Path(path), durability=config.get("durability", "fsync")) if path else MemoryJournal()
-    )
+    journal = open_journal(config.get("journal") or "", config.get("durability", "fsync"))
     clock = Clock()
     board = Board(journal, BoardConfig(config["run"], config.get("limits", {})), clock.wall())
     return BoardService(board, journal, clock)

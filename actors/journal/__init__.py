@@ -3,7 +3,7 @@
 from .memory import MemoryDisk, MemoryJournal
 from .port import Batch, Entry, Journal
 from .room import Room
-from .snapshot import ReadOnlyJournal
 from .sqlite import SqliteJournal
+from .view import ReadOnlyJournal
 
 __all__ = ["Batch", "Entry", "Journal", "MemoryDisk", "MemoryJournal", "ReadOnlyJournal", "Room", "SqliteJournal"]

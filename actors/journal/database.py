@@ -12,16 +12,13 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, StorageFull
 
 from .files import APPLICATION_ID, Files, open_private, sync_folder
-from .port import Entry
+from .port import Durability, Entry
 from .records import START, Row, Tail, entries
-
-Durability = Literal["fsync", "process"]
-"""What an acknowledged batch survives: a power failure, or the end of this process only."""
 
 SYNCHRONOUS: Final[dict[Durability, str]] = {"fsync": "FULL", "process": "NORMAL"}
 FORMAT: Final = 1

@@ -13,10 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
+
+from stigmergy.protocols.errors import UsageError
 
 Batch: TypeAlias = Sequence[tuple[str, dict[str, Any]]]
 """``(kind, data)`` pairs that become durable together, or not at all."""
+
+Durability = Literal["fsync", "process"]
+"""What an acknowledged batch survives: a power failure, or the end of the writing process only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +98,12 @@ class Journal(Protocol):
         Afterwards `last_seq`, `epoch` and `digest` keep their last values, everything else raises JournalError.
         """
         ...
+
+
+def check_durability(wanted: str) -> Durability:
+    """The durability of that name. Raises: UsageError."""
+    if wanted == "fsync":
+        return "fsync"
+    if wanted == "process":
+        return "process"
+    raise UsageError(f"durability {wanted!r:.40} is unknown; use 'fsync' or 'process'")

@@ -14,11 +14,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NoReturn
+from typing import Final
 
 from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, UsageError
 
@@ -27,98 +27,49 @@ from .files import Files, is_journal
 from .inspection import corrupt, inspect, missing
 from .lock import is_held_here
 from .mark import copying, read_mark
-from .port import Batch, Entry
-from .records import UNWRITTEN, Audit, Mark
+from .records import UNWRITTEN, Mark
+from .view import ReadOnlyJournal
 
 _TRIES: Final = 10
 
 
-class ReadOnlyJournal:
-    """A `Journal` as it was at one moment, which refuses to be written. Make one with `copy_of`.
+def copy_of(
+    path: str | os.PathLike[str], *, intact_prefix: bool = False, scratch: str | os.PathLike[str] | None = None
+) -> ReadOnlyJournal:
+    """Copy the journal at ``path``, check the copy and open it.
 
-    ``damage`` says what is wrong with it; empty when nothing is.
+    Args:
+        path: The database file.
+        intact_prefix: Serve the entries before the first damaged one instead of raising.
+        scratch: Folder for the copy, which closing deletes; the system's temporary one by default.
+
+    Raises: UsageError (no journal there), JournalLocked (this process writes it), JournalCorrupt, JournalError.
     """
-
-    def __init__(self, files: Files, found: Audit, epoch: int, folder: TemporaryDirectory[str]) -> None:
-        self.damage = found.damage
-        self._tail = found.tail
-        self._epoch = epoch
-        self._folder = folder
-        self._connection = connect_witness(files)
-        self._closed = False
-
-    @classmethod
-    def copy_of(
-        cls, path: str | os.PathLike[str], *, intact_prefix: bool = False, scratch: str | os.PathLike[str] | None = None
-    ) -> ReadOnlyJournal:
-        """Copy the journal at ``path``, check the copy and open it.
-
-        Args:
-            path: The database file.
-            intact_prefix: Serve the entries before the first damaged one instead of raising.
-            scratch: Folder for the copy, which is deleted by `close`; the system's temporary one by default.
-
-        Raises: UsageError (no journal there, or this process writes it), JournalCorrupt, JournalError.
-        """
-        files = Files.at(path)
-        if not files.database.exists() and not files.mark.exists():
-            raise UsageError(f"there is no journal at {files.database}; check the path")
-        if is_held_here(files.lock):
-            raise UsageError(f"this process itself writes journal {files.database}; read from the open one")
-        with ExitStack() as undo:
-            try:
-                folder = TemporaryDirectory(prefix="stigmergy-journal-", dir=scratch)
-                undo.callback(folder.cleanup)
-                copy = Files.at(Path(folder.name) / "journal.db")
-                mark, damage = _witness(files)
-                if not files.database.exists():
-                    raise missing(files, mark)
-                _copy(files, copy)
-                found = inspect(copy, mark)
-                view = cls(copy, found._replace(damage=damage or found.damage), mark.epoch, folder)
-            except sqlite3.Error as error:
-                raise translate(error, f"in a copy of {files.database}") from error
-            except OSError as error:
-                raise JournalError(f"cannot copy journal {files.database}: {error}; pass scratch= with room") from error
-            undo.pop_all()
-        if view.damage and not intact_prefix:
-            view.close()
-            raise corrupt(files, view.damage)
-        return view
-
-    @property
-    def last_seq(self) -> int:
-        """Number of the newest entry; 0 when there is none."""
-        return self._tail.seq
-
-    @property
-    def epoch(self) -> int:
-        """The newest epoch that anybody had taken; 0 when nobody had."""
-        return self._epoch
-
-    def digest(self) -> str:
-        """32 hex digits over every ``(kind, data)``."""
-        return self._tail.chain.hex()
-
-    def read(self, after: int = 0, kinds: str | tuple[str, ...] = "") -> Iterator[Entry]:
-        """As `Journal.read`."""
-        if self._closed:
-            raise JournalError("this view of a journal is closed; open it again")
-        return read(self._connection, after, self._tail.seq, kinds)
-
-    def append(self, batch: Batch, at: float, epoch: int) -> NoReturn:  # noqa: ARG002 - the port's signature
-        """Refused. Raises: JournalError."""
-        raise JournalError("this view of a journal is for reading; open it with SqliteJournal.open to write")
-
-    def take_epoch(self) -> NoReturn:
-        """Refused. Raises: JournalError."""
-        raise JournalError("this view of a journal is for reading; open it with SqliteJournal.open to write")
-
-    def close(self) -> None:
-        """Delete the copy."""
-        self._closed = True
-        self._connection.close()
-        self._folder.cleanup()
+    files = Files.at(path)
+    if not files.database.exists() and not files.mark.exists():
+        raise UsageError(f"there is no journal at {files.database}; check the path")
+    if is_held_here(files.lock):
+        raise JournalLocked(f"this process itself writes journal {files.database}; read from the open one")
+    with ExitStack() as undo:
+        try:
+            folder = TemporaryDirectory(prefix="stigmergy-journal-", dir=scratch)
+            undo.callback(folder.cleanup)
+            copy = Files.at(Path(folder.name) / "journal.db")
+            mark, damage = _witness(files)
+            if not files.database.exists():
+                raise missing(files, mark)
+            _copy(files, copy)
+            found = inspect(copy, mark)
+            found = found._replace(damage=damage or found.damage)
+            if found.damage and not intact_prefix:
+                raise corrupt(files, found.damage)
+            connection = connect_witness(copy)
+            undo.callback(connection.close)
+        except sqlite3.Error as error:
+            raise translate(error, f"in a copy of {files.database}") from error
+        except OSError as error:
+            raise JournalError(f"cannot copy journal {files.database}: {error}; pass scratch= with room") from error
+        return ReadOnlyJournal(found, mark.epoch, partial(read, connection), undo.pop_all().close)
 
 
 def _witness(files: Files) -> tuple[Mark, str]:

@@ -16,26 +16,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Final
 
-from stigmergy.protocols.errors import JournalCorrupt, JournalError, StorageFull, UsageError
+from stigmergy.protocols.errors import JournalCorrupt, JournalError, StorageFull
 
-from .database import (
-    SYNCHRONOUS,
-    Durability,
-    checkpoint,
-    connect_writer,
-    insert,
-    is_full,
-    read,
-    translate,
-)
+from .database import checkpoint, connect_writer, insert, is_full, read, translate
 from .files import Files, prepare
 from .inspection import corrupt, inspect, open_mark
 from .lock import WriterLock
 from .mark import MarkFile
-from .port import Batch, Entry
+from .port import Batch, Entry, check_durability
 from .records import Encoder, Mark, Row, Tail, check_epoch
 from .room import DEFAULT_ROOM, Room
-from .snapshot import ReadOnlyJournal
+from .snapshot import copy_of
+from .view import ReadOnlyJournal
 
 _SYNC_MARK_EVERY: Final = 256  # commits; the mark is only behind after a power failure, never after a kill
 _CHECKPOINT_BYTES: Final = 16 * 2**20  # of log; bounds its size, and with it the time to reopen
@@ -71,7 +63,7 @@ class SqliteJournal:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, durability: Durability = "fsync", room: Room = DEFAULT_ROOM
+        cls, path: str | os.PathLike[str], *, durability: str = "fsync", room: Room = DEFAULT_ROOM
     ) -> SqliteJournal:
         """Open the journal at ``path``, or start one. Everything in it is checked first: about 0.3 million entries/s.
 
@@ -84,8 +76,7 @@ class SqliteJournal:
 
         Raises: UsageError (the path), JournalLocked, JournalCorrupt, JournalError.
         """
-        if durability not in SYNCHRONOUS:
-            raise UsageError(f"durability {durability!r:.40} is unknown; use 'fsync' or 'process'")
+        survives = check_durability(durability)
         files = Files.at(path)
         prepare(files)
         with ExitStack() as resources:
@@ -97,7 +88,7 @@ class SqliteJournal:
                 found = inspect(files, mark.value)
                 if found.damage:
                     raise corrupt(files, found.damage)
-                connection = connect_writer(files, durability)
+                connection = connect_writer(files, survives)
                 resources.callback(connection.close)
                 _make_durable(connection)
                 mark.settle(Mark(*found.tail, mark.value.epoch))
@@ -111,8 +102,8 @@ class SqliteJournal:
     def open_readonly(
         path: str | os.PathLike[str], *, intact_prefix: bool = False, scratch: str | os.PathLike[str] | None = None
     ) -> ReadOnlyJournal:
-        """A view of a journal, finished, killed or being written, that changes nothing: `ReadOnlyJournal.copy_of`."""
-        return ReadOnlyJournal.copy_of(path, intact_prefix=intact_prefix, scratch=scratch)
+        """A view of a journal, finished, killed or being written, that changes nothing: `snapshot.copy_of`."""
+        return copy_of(path, intact_prefix=intact_prefix, scratch=scratch)
 
     @property
     def last_seq(self) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from stigmergy.actors.journal import ReadOnlyJournal, SqliteJournal
+from stigmergy.actors.journal import ReadOnlyJournal
 from stigmergy.protocols.errors import JournalError, UsageError
 
 from ..run_folder import RunFolder
@@ -17,7 +17,6 @@ from .failures import say
 
 RUNS: Final = Path("runs")
 LAST: Final = "last"
-_SIGNS: Final = ("run.json", "journal.db", "journal.db.mark")
 
 
 def add_run(parser: Parser) -> None:
@@ -34,12 +33,13 @@ def runs_in(folder: Path) -> list[RunFolder]:
     """The runs in a folder, oldest first. Raises: UsageError when there is no such folder."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: runs are kept in {RUNS}/ unless --journal named another place")
-    return [RunFolder(path.absolute()) for path in sorted(folder.iterdir(), key=_age) if _is_run(path)]
+    found = [RunFolder(path.absolute()) for path in sorted(folder.iterdir(), key=_age)]
+    return [run for run in found if run.is_run]
 
 
 def find_run(name: str, runs: Path) -> RunFolder:
     """The run that was meant. Raises: UsageError."""
-    if _is_run(Path(name)):
+    if RunFolder(Path(name)).is_run:
         return RunFolder(Path(name).absolute())
     known = runs_in(runs) if runs.is_dir() else []
     if name == LAST:
@@ -60,17 +60,17 @@ def find_run(name: str, runs: Path) -> RunFolder:
 def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
     """A run's journal as it is now; damage is an error unless the ``intact`` part will do. Raises: UsageError."""
     try:
-        journal = SqliteJournal.open_readonly(run.journal, intact_prefix=True)
+        journal = run.view(intact_prefix=True)
     except JournalError as why:
         raise UsageError(str(why)) from None
     try:
         if journal.damage and not intact:
             raise UsageError(
-                f"journal {run.journal} is damaged: {journal.damage}; --intact reads the {journal.last_seq:,} entries "
+                f"journal {run.place} is damaged: {journal.damage}; --intact reads the {journal.last_seq:,} entries "
                 "before the damage, and nothing was changed"
             )
         if journal.damage:
-            say(f"journal {run.journal} is damaged: {journal.damage}; this is from the entries before the damage")
+            say(f"journal {run.place} is damaged: {journal.damage}; this is from the entries before the damage")
         yield journal
     finally:
         journal.close()
@@ -88,10 +88,6 @@ def is_running(run: RunFolder) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _is_run(path: Path) -> bool:
-    return path.is_dir() and any((path / sign).is_file() for sign in _SIGNS)
 
 
 def _age(path: Path) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -51,7 +52,7 @@ def inspect(argv: Sequence[str]) -> int:
 
 def _plain(run: RunFolder, figures: Figures, damage: str) -> dict[str, Any]:
     known = {name: value for name, value in run.read("run.json").items() if name != "figures"}
-    return {"run": run.id, "journal": str(run.journal), "damage": damage, "manifest": known, **figures.to_plain()}
+    return {"run": run.id, "journal": run.place, "damage": damage, "manifest": known, **figures.to_plain()}
 
 
 def _parts(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableType]:
@@ -86,7 +87,7 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
         f"began {when(figures.began)}, {duration(figures.ended - figures.began)} from first to last entry",
         f"{counted(totals.messages, 'message')} in {talks}, {figures.open:,} still open",
         f"{counted(totals.model_calls, 'model call')}, {counted(totals.tokens, 'token')}, {usd(totals.nano_usd)} USD",
-        f"journal {relative(run.journal)}: {counted(figures.entries, 'entry', 'entries')}, {sound}",
+        f"journal {relative(Path(run.place))}: {counted(figures.entries, 'entry', 'entries')}, {sound}",
         made_with,
     )
     for fact in facts:

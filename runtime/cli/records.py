@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stigmergy.actors.journal import SqliteJournal
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import StigmergyError, UsageError
 
 from ..figures import SwarmReport
 from ..run_folder import RunFolder
@@ -106,10 +105,10 @@ def plain(value: Any) -> Any:
 
 def _was_used(folder: RunFolder) -> bool:
     """Whether a message was ever accepted."""
-    if not folder.journal.is_file():
-        return False
     try:
-        journal = SqliteJournal.open_readonly(folder.journal)
+        journal = folder.view()
+    except UsageError:
+        return False  # there is no journal yet
     except StigmergyError:
         return True  # what cannot be read is not ours to throw away
     try:

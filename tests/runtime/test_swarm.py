@@ -242,5 +242,6 @@ async def test_a_run_leaves_a_journal_that_can_be_opened(tmp_path):
     async with running(Echo, journal=tmp_path) as swarm:
         await swarm.ask("echo", Say(text="a"), reply=Heard)
         folder = swarm.folder
-    assert folder.journal.is_file()
-    assert folder.journal.stat().st_mode & 0o077 == 0
+    journal = folder.path / "journal.db"
+    assert (folder.place, journal.is_file()) == (str(journal), True)
+    assert journal.stat().st_mode & 0o077 == 0

@@ -58,7 +58,7 @@ def test_a_view_shows_everything_and_leaves_every_file_alone(tmp_path: Path, sta
 def test_a_view_cannot_be_written(closed: Path):
     view: Journal = SqliteJournal.open_readonly(closed)
     for write in (view.take_epoch, lambda: view.append(THREE, 1.0, 1)):
-        with pytest.raises(JournalError, match=r"for reading; open it with SqliteJournal.open"):
+        with pytest.raises(JournalError, match=r"for reading; open the journal itself"):
             write()
     view.close()
     view.close()
@@ -89,7 +89,7 @@ def test_a_live_journal_is_viewed_again_and_again_while_it_is_written(disk: Path
 
 def test_the_writing_process_itself_is_sent_to_its_own_journal(closed: Path):
     journal = SqliteJournal.open(closed)
-    with pytest.raises(UsageError, match=r"this process itself writes journal .*; read from the open one"):
+    with pytest.raises(JournalLocked, match=r"this process itself writes journal .*; read from the open one"):
         SqliteJournal.open_readonly(closed)
     journal.close()
     SqliteJournal.open_readonly(closed).close()

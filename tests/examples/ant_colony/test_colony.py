@@ -16,7 +16,7 @@ from examples.ant_colony.app import app
 from examples.ant_colony.colony import live
 from examples.ant_colony.oliver30 import OPTIMUM
 from examples.ant_colony.tours import FAINT, edges, length
-from stigmergy.actors.journal.snapshot import ReadOnlyJournal
+from stigmergy.actors.journal import SqliteJournal
 from stigmergy.protocols import Budget, Envelope, UsageError
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.message import decode
@@ -40,7 +40,7 @@ async def outcome(stage=LOCAL, **options):
 async def journal_of(folder: Path, settings):
     """What a colony wrote to the blackboard, in order: each ant's tour, and each change of the trail."""
     result = await live(Stage(plant=Plant(engine="local"), journal=str(folder)), 0, settings, ignore)
-    journal = ReadOnlyJournal.copy_of(Path(result.figures.journal) / "journal.db")
+    journal = SqliteJournal.open_readonly(Path(result.figures.journal) / "journal.db")
     history: list[tuple[str, Any]] = []
     for entry in journal.read(kinds=("topics.post", "trails.blend")):
         if entry.kind == "trails.blend":

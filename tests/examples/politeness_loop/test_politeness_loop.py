@@ -11,7 +11,7 @@ from examples.politeness_loop.app import app
 from examples.politeness_loop.invoices import CHECKED, Invoice, first_fault
 from examples.politeness_loop.run import run
 from examples.politeness_loop.thanks import Thanks
-from stigmergy.actors.journal.snapshot import ReadOnlyJournal
+from stigmergy.actors.journal import SqliteJournal
 from stigmergy.actors.watchdog.limits import LoopLimits
 from stigmergy.protocols import Budget, Envelope
 from stigmergy.protocols.codec import unpack
@@ -26,7 +26,7 @@ def ignore(_done, _total):
 
 
 def entries_of(journal: str, *kinds: str):
-    opened = ReadOnlyJournal.copy_of(Path(journal) / "journal.db")
+    opened = SqliteJournal.open_readonly(Path(journal) / "journal.db")
     found = list(opened.read(kinds=kinds))
     opened.close()
     return found
