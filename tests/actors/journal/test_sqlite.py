@@ -225,7 +225,7 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path, foreign: bytes 
 
 def test_an_unknown_durability_is_refused(path: Path):
     with pytest.raises(UsageError, match="use 'fsync' or 'process'"):
-        SqliteJournal.open(path, durability="maybe")  # type: ignore[arg-type]
+        SqliteJournal.open(path, durability="maybe")
 
 
 def test_durability_for_the_process_only_keeps_the_same_entries(path: Path, tmp_path: Path):
