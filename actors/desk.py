@@ -1,24 +1,39 @@
 """A desk: what one turn may ask of the world, with every answer numbered.
 
 Calls inside a turn are steps. An answer that was recorded by an earlier attempt is given back
-instead of calling again; a turn that asks for another step than the recorded one is caught. What a
-turn merely reads is recorded only together with the next step, since only then does it matter.
+instead of calling again, and a failure is raised again, so that a replay takes the same road; a turn
+that asks for another step than the recorded one is caught. What a turn merely reads, and how a step
+failed, is recorded only together with the next step, since only then does it matter.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import DeadlineExceeded, NonDeterministic, StigmergyError, unpack
+from stigmergy.protocols.errors import (
+    KINDS,
+    DeadlineExceeded,
+    Fenced,
+    NonDeterministic,
+    StepFailed,
+    StigmergyError,
+    SwarmStopped,
+    pack,
+    unpack,
+)
 from stigmergy.protocols.ids import derive_id
-from stigmergy.protocols.turn import Delivery, Step
+from stigmergy.protocols.turn import CANCELLED, FAILED, Delivery, Step
 
 from .clock import Clock
-from .link import Link
+from .link import Link, PeerGone
+
+_NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
+"""Errors that end the turn here, whatever its handler makes of them: no road of its own."""
 
 GRACE_S: Final = 2.0
 """How much longer than the deadline a turn waits for the board to say that it has passed."""
@@ -49,6 +64,7 @@ class Desk:
         self._steps = {step.number: step for step in delivery.steps}
         self._next = 0
         self._reads: list[Step] = []
+        """What matters only if the turn goes on: reads and failures that are not recorded yet."""
 
     @property
     def turn(self) -> str:
@@ -65,20 +81,21 @@ class Desk:
         self.attempt, self.round = attempt, round_
         self._next = 0
         self._reads.clear()
+        self._steps = {number: step for number, step in self._steps.items() if not step.failed}
 
     async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of ``call``, or of the same step in an earlier attempt. The result must be plain data.
 
-        Raises: NonDeterministic, and what ``call`` raises.
+        Raises: NonDeterministic, StepFailed, and what ``call`` raises if it is one of the project's own errors.
         """
         index, known = self._take(key)
         if known is not None:
-            return known.result
-        result = await call()
-        step = Step(index, key, result)
-        await self._board.ask("step", [self.turn, [*self._claim_reads(), step]])
+            return await _recalled(known)
+        with self._noted(index, key):
+            step = Step(index, key, await call())
+            await self._board.ask("step", [self.turn, [*self._claim_reads(), step]])
         self._steps[index] = step
-        return result
+        return step.result
 
     async def ask(self, question: Question, timeout_s: float, now: float) -> Envelope:
         """Send a question and wait for its answer.
@@ -87,13 +104,13 @@ class Desk:
         """
         key = f"ask:{question.to}:{question.type}"
         index, known = self._take(key)
-        reply = Envelope.from_wire(known.result) if known is not None else None
-        if reply is None:
-            reply = await self._ask(index, key, question, timeout_s, now)
-            self._steps[index] = Step(index, key, list(reply))
+        if known is not None:
+            reply = Envelope.from_wire(await _recalled(known))
+        else:
+            with self._noted(index, key):
+                reply = await self._ask(index, key, question, timeout_s, now)
+            self._steps[index] = Step(index, key, reply.to_wire())
         if reply.mode == "error":
-            if known is None:
-                del self._steps[index]
             raise unpack(reply.type, unpack_plain(reply.body))
         return reply
 
@@ -177,10 +194,43 @@ class Desk:
             )
         return index, known
 
+    @contextmanager
+    def _noted(self, index: int, key: str) -> Iterator[None]:
+        """Keep how the step in this block fails, for the case that the handler goes on; raise what a replay raises."""
+        try:
+            yield
+        except _NOT_OURS:
+            raise
+        except asyncio.CancelledError:
+            self._reads.append(Step(index, key, None, CANCELLED))
+            raise
+        except Exception as error:
+            lasting = _lasting(key, error)
+            self._reads.append(Step(index, key, list(pack(lasting)), FAILED))
+            if lasting is error:
+                raise
+            raise lasting from error
+
     def _claim_reads(self) -> list[Step]:
         reads, self._reads = self._reads, []
         self._steps.update((read.number, read) for read in reads)
         return reads
+
+
+def _lasting(key: str, error: Exception) -> StigmergyError:
+    """An error as it comes back from a journal: the project's own as they are, others by name and text."""
+    if isinstance(error, StigmergyError):
+        return error if KINDS.get(type(error).__name__) is type(error) else unpack(*pack(error))
+    return StepFailed(key, type(error).__name__, str(error))
+
+
+async def _recalled(step: Step) -> Any:
+    """What a recorded step came to: its result, its error, or a wait that the handler gives up again."""
+    if step.outcome == FAILED:
+        raise unpack(*step.result)
+    if step.outcome == CANCELLED:
+        await asyncio.get_running_loop().create_future()
+    return step.result
 
 
 def _fail_if_refused(sent: asyncio.Future[Any], answer: asyncio.Future[Envelope]) -> None:

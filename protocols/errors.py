@@ -30,6 +30,7 @@
     ├── BoardError                 the blackboard is not as the caller thought
     │   ├── Conflict
     │   └── ClaimLost
+    ├── StepFailed                 something that a turn did outside the swarm raised
     ├── NonDeterministic           a replayed turn took another road
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
@@ -223,6 +224,21 @@ class ClaimLost(BoardError):
     def explain(self) -> str:
         """See `StigmergyError.explain`."""
         return f"claim {self.token} on item {self.item!r} of queue {self.queue!r} has ended; leave the item alone"
+
+
+class StepFailed(StigmergyError):
+    """What a turn did outside the swarm raised an error of its own: the same one on every replay of the turn."""
+
+    fields = ("step", "error", "text")
+
+    step: str
+    error: str
+    """Name of the class that was raised."""
+    text: str
+
+    def explain(self) -> str:
+        """See `StigmergyError.explain`."""
+        return f"step {self.step!r} failed: {self.error}: {self.text}"
 
 
 class NonDeterministic(StigmergyError):

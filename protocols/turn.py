@@ -19,6 +19,12 @@ BURIED: Final = "buried"
 
 Outcome = Literal["done", "failed"]
 
+DONE: Final = "done"
+FAILED: Final = "failed"
+"""The step raised; its result is the packed error."""
+CANCELLED: Final = "cancelled"
+"""The handler gave up waiting for the step; a replay waits until the handler gives up again."""
+
 
 class Step(NamedTuple):
     """A recorded call inside a turn."""
@@ -29,6 +35,17 @@ class Step(NamedTuple):
     """What was called, for example ``ask:librarian:Question@1`` ; a replay must come to the same."""
     result: Any
     """The plain result."""
+    outcome: str = DONE
+
+    def to_plain(self) -> list[Any]:
+        """As a journal keeps it."""
+        return list(self if self.outcome != DONE else self[:3])
+
+    @property
+    def failed(self) -> bool:
+        """Whether a turn that starts over shall try it again."""
+        error = isinstance(self.result, list) and len(self.result) > 1 and self.result[1] == "error"
+        return self.outcome in {FAILED, CANCELLED} or (self.key.startswith("ask:") and error)
 
 
 class Write(NamedTuple):

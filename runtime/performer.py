@@ -29,6 +29,7 @@ from stigmergy.protocols.errors import (
     Malformed,
     ModelRefused,
     NonDeterministic,
+    StepFailed,
     StigmergyError,
     SwarmStopped,
     UsageError,
@@ -195,7 +196,7 @@ class AgentPerformer:
         return live
 
     def _failed(self, base: Turn, error: BaseException, seconds: float) -> Turn:
-        foreign = not isinstance(error, StigmergyError)
+        foreign = isinstance(error, StepFailed) or not isinstance(error, StigmergyError)
         trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
         wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error
         self._log.warning("turn_failed", agent=base.agent, message=base.message, error=str(wrapped), trace=trace)

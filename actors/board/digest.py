@@ -59,8 +59,8 @@ def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     elif part == "mail" and "e" in data:
         content["e"] = _timeless(data["e"])
     elif kind == "mail.step":
-        number, key, result = data["step"]
-        if key.startswith("model:"):
+        number, key, result, *outcome = data["step"]
+        if key.startswith("model:") and not outcome:
             content["step"] = [number, key, _without(result, "latency_s")]
     elif kind == "topics.post" and (data["topic"], data["writer"]) == (DEAD_LETTERS, "board"):
         letter = _without(unpack(data["body"]), "accepted_at")

@@ -90,7 +90,7 @@ class Mail:
 
     def step(self, turn: str, step: Step) -> None:
         """Keep the result of a step before it is used."""
-        self._write("mail.step", {"turn": turn, "step": list(step)})
+        self._write("mail.step", {"turn": turn, "step": step.to_plain()})
 
     def reply(self, envelope: Envelope) -> str | None:
         """Keep an answer. Returns the asking turn's id, empty for an outside request; None when nobody waits."""
@@ -168,13 +168,16 @@ class Mail:
         envelope = Envelope.from_wire(data["e"])
         turn, index, key = self.asks.pop(envelope.reply_to, ("", 0, ""))
         if turn in self.letters:
-            self.letters[turn].steps[index] = Step(index, key, data["e"])
+            # An answer that came after its turn had given up waiting changes nothing: the turn went another road.
+            self.letters[turn].steps.setdefault(index, Step(index, key, data["e"]))
 
     def _again(self, data: dict[str, Any]) -> None:
         letter = self.letters[data["id"]]
         letter.attempts += 1
         letter.round += 1
-        letter.steps = {i: s for i, s in letter.steps.items() if not _failed(s)}
+        letter.steps = {i: s for i, s in letter.steps.items() if not s.failed}
+        for ask in letter.asks:
+            self.asks.pop(ask, None)  # the turn asks anew; an answer to its earlier round would be another road
 
     def _done(self, data: dict[str, Any]) -> None:
         letter = self._close(data["id"])
@@ -222,9 +225,3 @@ class Mail:
             box.remove(message)
         if not box:
             del boxes[name]
-
-
-def _failed(step: Step) -> bool:
-    """Whether a step holds an answer of mode ``error``."""
-    result = step.result
-    return step.key.startswith("ask:") and isinstance(result, list) and len(result) > 1 and result[1] == "error"

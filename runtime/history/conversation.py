@@ -156,7 +156,7 @@ class Conversation:
             return
         self.nodes[envelope.id] = Node(envelope, entry.at, envelope.cause, refused=dead)
 
-    def _step(self, turn: str, number: int, key: str, result: Any) -> None:
+    def _step(self, turn: str, number: int, key: str, result: Any, _outcome: str = "") -> None:
         node = self.nodes.get(turn)
         if node is None:
             return
