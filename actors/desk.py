@@ -23,6 +23,7 @@ from stigmergy.protocols.errors import (
     StepFailed,
     StigmergyError,
     SwarmStopped,
+    WireError,
     pack,
     unpack,
 )
@@ -93,8 +94,7 @@ class Desk:
             return await _recalled(known)
         with self._noted(index, key):
             step = Step(index, key, await call())
-            await self._board.ask("step", [self.turn, [*self._claim_reads(), step]])
-        self._steps[index] = step
+            await self._record(step)
         return step.result
 
     async def ask(self, question: Question, timeout_s: float, now: float) -> Envelope:
@@ -210,6 +210,16 @@ class Desk:
             if lasting is error:
                 raise
             raise lasting from error
+
+    async def _record(self, step: Step) -> None:
+        """Make a step durable, and what was read before it."""
+        reads = self._claim_reads()
+        try:
+            await self._board.ask("step", [self.turn, [*reads, step]])
+        except WireError:  # it never left
+            self._reads += reads
+            raise
+        self._steps[step.number] = step
 
     def _claim_reads(self) -> list[Step]:
         reads, self._reads = self._reads, []

@@ -1,0 +1,131 @@
+"""A turn whose host died takes the same road again, failures included."""
+
+from __future__ import annotations
+
+import asyncio
+
+from stigmergy.protocols import Message
+from stigmergy.protocols.errors import NoSuchAgent, StepFailed
+from stigmergy.runtime import Agent, Context, handles
+
+from .town import Town
+
+GATE: dict[str, asyncio.Event] = {}
+
+
+class Go(Message):
+    way: str
+
+
+class Way(Message):
+    steps: list[str]
+
+
+class Walker(Agent):
+    """Notes the road that it takes, waits at its end once, and is then killed there."""
+
+    @handles
+    async def walk(self, go: Go, ctx: Context) -> Way:
+        steps = [await getattr(self, go.way)(ctx)]
+        steps.append(await ctx.run("beside", lambda: "beside"))
+        if ctx.attempt == 1:
+            GATE["there"].set()
+            await GATE["never"].wait()
+        return Way(steps=steps)
+
+    async def raised(self, ctx: Context) -> str:
+        def flaky() -> str:
+            if ctx.attempt == 1:
+                raise ValueError("the first time")
+            return "went well"
+
+        try:
+            return str(await ctx.run("flaky", flaky))
+        except StepFailed as why:
+            return str(why)
+
+    async def gave_up(self, ctx: Context) -> str:
+        async def slow() -> str:
+            await asyncio.sleep(60 if ctx.attempt == 1 else 0)
+            return "done"
+
+        try:
+            return str(await asyncio.wait_for(ctx.run("slow", slow), 0.05))
+        except TimeoutError:
+            return "gave up"
+
+
+async def walked(way: str) -> list[str]:
+    GATE.update(there=asyncio.Event(), never=asyncio.Event())
+    async with Town(Walker) as town:
+        answer = town.begin("walker/one", Go(way=way), Way)
+        await asyncio.wait_for(GATE["there"].wait(), 5)
+        await town.crash()
+        return list((await answer).steps)
+
+
+async def test_what_raised_raises_again_and_alike():
+    assert await walked("raised") == ["step 'run:flaky' failed: ValueError: the first time", "beside"]
+
+
+async def test_a_wait_that_was_given_up_is_given_up_again():
+    assert await walked("gave_up") == ["gave up", "beside"]
+
+
+class Asker(Agent):
+    """Asks somebody who is not there yet."""
+
+    @handles
+    async def walk(self, go: Go, ctx: Context) -> Way:
+        try:
+            await ctx.ask(go.way, go, reply=Way)
+            steps = ["answered"]
+        except NoSuchAgent as why:
+            steps = [str(why)[:14]]
+        await ctx.run("beside", lambda: "beside")
+        if ctx.attempt == 1:
+            GATE["there"].set()
+            await GATE["never"].wait()
+        return Way(steps=steps)
+
+
+class Late(Agent):
+    """Comes later."""
+
+    @handles
+    def walk(self, go: Go, ctx: Context) -> Way:
+        return Way(steps=["late"])
+
+
+async def test_an_ask_that_was_refused_is_refused_again_though_it_would_be_answered_now():
+    GATE.update(there=asyncio.Event(), never=asyncio.Event())
+    async with Town(Asker) as town:
+        answer = town.begin("asker/one", Go(way="late"), Way)
+        await asyncio.wait_for(GATE["there"].wait(), 5)
+        town.roster.add(Late, {}, None, {})
+        await town.request("kind", town.roster.kinds["late"].to_plain())
+        await town.crash()
+        assert (await answer).steps == ["no kind 'late'"]
+
+
+async def test_a_turn_that_starts_over_forgets_what_failed():
+    async with Town(Retrier) as town:
+        assert (await town.ask("retrier/one", Go(way=""), Way)).steps == ["went well"]
+
+
+class Retrier(Agent):
+    """Lets a failure through once."""
+
+    @handles
+    async def walk(self, go: Go, ctx: Context) -> Way:
+        def flaky() -> str:
+            if ctx.attempt == 1:
+                raise ValueError("the first time")
+            return "went well"
+
+        try:
+            steps = [await ctx.run("flaky", flaky)]
+        except StepFailed:
+            await ctx.run("beside", lambda: "beside")
+            raise
+        return Way(steps=steps)

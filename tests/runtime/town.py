@@ -1,0 +1,99 @@
+"""A board and one host in this process, without a shepherd: a test says when either of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from stigmergy.actors.clock import Clock
+from stigmergy.actors.handles import LocalProcess
+from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.protocols.budget import Budget
+from stigmergy.protocols.message import Message, decode, encode
+from stigmergy.runtime.agent import Agent
+from stigmergy.runtime.client import Client
+from stigmergy.runtime.outside import Outside
+from stigmergy.runtime.roster import Roster
+
+
+class Town(Outside):
+    """Opens the journal that it is given, so the same path again is a run that goes on."""
+
+    def __init__(self, *kinds: type[Agent], journal: Path | None = None, budget: Budget | None = None) -> None:
+        self.roster = Roster()
+        for kind in kinds:
+            self.roster.add(kind, {}, None, {})
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self._journal = "" if journal is None else str(journal)
+        self._budget = budget or Budget()
+        self._stirred = asyncio.Event()
+        self._host = LocalProcess("none")
+        self._board = LocalProcess("board")
+        self._client = Client("client/main", "town", self._hear, Clock())
+
+    async def __aenter__(self) -> Self:
+        config = {"journal": self._journal, "durability": "process", "run": "town"}
+        await self._board.open("stigmergy.actors.board.service:open_board", config)
+        await self._board.attach_driver(self._client.name, self._client)
+        self._client.attach("board", self._board)
+        await self._client.call("ledger", ["open", ROOT, self._budget.to_plain()])
+        for spec in self.roster.kinds.values():
+            await self._client.call("kind", spec.to_plain())
+        await self.settle_in()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._host.close()
+        await self._board.close()
+        await self._client.close()
+
+    async def settle_in(self) -> None:
+        """A new life of the host begins."""
+        epochs = await self._client.call("epochs")
+        epoch = epochs.get("host", 0) + 1
+        self._life = f"host.{epoch}"
+        self._host = LocalProcess(self._life)
+        config = {
+            "name": self._life,
+            "performer": "stigmergy.runtime.performer:open_performer",
+            "kinds": [spec.to_plain() for spec in self.roster.kinds.values()],
+            "paths": self.roster.paths,
+            "seed": 0,
+        }
+        await self._host.open("stigmergy.actors.host:open_host", config)
+        await self._board.attach(self._life, self._host)
+        await self._host.attach("board", self._board)
+        await self._client.call("join", ["host", [], epoch])
+
+    async def crash(self) -> None:
+        """The host dies without a word, and another takes its place."""
+        self._host.kill()
+        await self._client.call("lost", [self._life, "killed by a test"])
+        await self.settle_in()
+
+    async def ask(self, to: str, message: Message, reply: type[Any], timeout_s: float = 10.0) -> Any:
+        answer = await self._client.ask(to, message.message_type, encode(message), timeout_s, ())
+        return decode(reply, answer.body)
+
+    def begin(self, to: str, message: Message, reply: type[Any]) -> asyncio.Task[Any]:
+        """Ask without waiting."""
+        return asyncio.get_running_loop().create_task(self.ask(to, message, reply))
+
+    async def heard(self, event: str) -> dict[str, Any]:
+        """Wait for an event."""
+        async with asyncio.timeout(10):
+            while event not in (happened := dict(self.events)):
+                self._stirred.clear()
+                await self._stirred.wait()
+        return happened[event]
+
+    def _hear(self, event: str, data: dict[str, Any]) -> None:
+        self.events.append((event, data))
+        self._stirred.set()
+
+    async def _ready(self) -> Client:
+        return self._client
