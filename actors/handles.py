@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -63,6 +64,10 @@ class Driver(Service, Protocol):
         """Take a peer's batch and hand nothing back."""
         ...
 
+    def lost(self, peer: str, reason: str) -> None:
+        """Hear that a peer's process has ended."""
+        ...
+
 
 class Process(Handle, Protocol):
     """A running service, from outside."""
@@ -82,7 +87,7 @@ class Process(Handle, Protocol):
         ...
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
-        """The service's figures. Raises: PeerUnavailable when there is no answer in time, PeerGone."""
+        """The service's figures, and its ``pid``. Raises: PeerUnavailable when there is no answer in time, PeerGone."""
         ...
 
     async def close(self) -> None:
@@ -128,7 +133,7 @@ class LocalProcess:
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
         """See `Process.health`."""
-        return self._running().health()
+        return {"pid": os.getpid(), **self._running().health()}
 
     async def close(self) -> None:
         """See `Process.close`."""
@@ -178,7 +183,7 @@ class _Shell:
             await service.close()
 
     def health(self) -> bytes:
-        return pack({} if self._service is None else self._service.health())
+        return pack({"pid": os.getpid(), **({} if self._service is None else self._service.health())})
 
 
 class _RayHandle:
@@ -236,8 +241,7 @@ class RayProcess(_RayHandle):
 
     async def close(self) -> None:
         """See `Process.close`."""
-        if self._poller is not None:
-            self._poller.cancel()
+        self._hang_up()
         with suppress(PeerGone, PeerUnavailable):
             await reach(self.name, self.actor.close.remote(), CALL_TIMEOUT_S)
         self.kill()
@@ -246,7 +250,13 @@ class RayProcess(_RayHandle):
         """See `Process.kill`."""
         import ray
 
+        self._hang_up()
         ray.kill(self.actor)
+
+    def _hang_up(self) -> None:
+        """Poll no more: what this process still says must not reach the link to its successor."""
+        if self._poller is not None:
+            self._poller.cancel()
 
     async def _poll(self, peer: str, driver: Driver) -> None:
         while True:
@@ -255,8 +265,9 @@ class RayProcess(_RayHandle):
                     driver.deliver(data)
             except PeerUnavailable:
                 await asyncio.sleep(RETRY_POLL_S)
-            except PeerGone:
-                return  # the link to this process notices for itself, and says so
+            except PeerGone as gone:
+                driver.lost(self.name, str(gone))
+                return
 
 
 async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:

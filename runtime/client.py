@@ -1,9 +1,14 @@
-"""The client: the driver's own end of the swarm. Asks from outside begin conversations here."""
+"""The client: the driver's own end of the swarm. Asks from outside begin conversations here.
+
+A board may be replaced while requests are on their way. They are kept, and go to its successor in their old order;
+whatever the predecessor did already is known there by its id.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from stigmergy.actors.channel import Frame
@@ -17,6 +22,23 @@ from stigmergy.protocols.ids import derive_id
 EventHook = Callable[[str, dict[str, Any]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to the board that has no answer yet."""
+
+    name: str
+    payload: Any
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An ask from outside that has no answer yet."""
+
+    envelope: Envelope
+    answer: asyncio.Future[Envelope]
+
+
 class Client:
     """Sends from outside, waits for answers, hears events. A `Driver` for the board's links."""
 
@@ -28,11 +50,18 @@ class Client:
         self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
-        self._asks: dict[str, asyncio.Future[Envelope]] = {}
+        self._requests: dict[int, Request] = {}
+        """In the order in which they were made."""
+        self._made = 0
+        self._ended = ""
+        """Why no other board will come; empty while one may."""
+        self._asks: dict[str, Ask] = {}
         self._sent = 0
         self._acts = 0
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
+        self.on_lost: Callable[[str], None] = self.give_up
+        """Called with the reason when the link to the board has ended; whoever can bring the board back sets it."""
 
     # -- the driver's service ----------------------------------------------------------------
 
@@ -46,8 +75,32 @@ class Client:
         self._endpoint.arrive(data)
 
     def attach(self, peer: str, handle: Handle) -> None:
-        """See `Service.attach`; the peer is the board."""
-        self._board = self._endpoint.connect(peer, handle, self._on_lost)
+        """See `Service.attach`; the peer is the board. What waits for an answer goes out again."""
+        self._board = self._endpoint.connect(peer, handle, lambda _peer, reason: self.on_lost(reason))
+        unsent = {request.payload[0][0] for request in self._requests.values() if request.name == "send"}
+        for ask in self._asks.values():
+            if ask.envelope.id not in unsent:
+                self._board.tell("send", [list(ask.envelope), None, []])
+        for request in self._requests.values():
+            self._issue(request)
+
+    def lost(self, peer: str, reason: str) -> None:
+        """See `Driver.lost`."""
+        if peer in self._endpoint.links:
+            self.on_lost(reason)
+
+    def detach(self, reason: str) -> None:
+        """The board is gone, and another one will come: requests wait for it."""
+        self._board = None
+        for peer in list(self._endpoint.links):
+            self._endpoint.disconnect(peer, reason)
+
+    def give_up(self, text: str) -> None:
+        """No other board will come."""
+        self._ended = text
+        self._stop("failure", text)
+        self._on_event("stopped", {"reason": "failure", "text": text})
+        self._fail_requests(PeerGone(text))
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""
@@ -55,16 +108,40 @@ class Client:
 
     async def close(self) -> None:
         """See `Service.close`."""
-        for peer in list(self._endpoint.links):
-            self._endpoint.disconnect(peer)
+        self._ended = "the swarm is closed"
+        self.detach("closed")
         self._fail_all(PeerGone("the swarm is closed"))
+        self._fail_requests(PeerGone("the swarm is closed"))
+
+    @property
+    def ended(self) -> bool:
+        """Whether no other board will come."""
+        return bool(self._ended)
 
     # -- what a driver does ------------------------------------------------------------------
 
     async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
-        """A request to the board. Raises: what the board raised, DeadlineExceeded, PeerGone."""
+        """A request to the board of this moment, or to its successor.
+
+        Raises: what the board raised, DeadlineExceeded, PeerGone when no other board will come.
+        """
+        if self._ended:
+            raise PeerGone(self._ended)
+        self._made += 1
+        number, wanted = self._made, Request(request, payload, asyncio.get_running_loop().create_future())
+        self._requests[number] = wanted
+        self._issue(wanted)
+        try:
+            return await asyncio.wait_for(wanted.answer, timeout_s)
+        except TimeoutError:
+            raise DeadlineExceeded(f"the board did not answer {request!r} within {timeout_s:g} s") from None
+        finally:
+            self._requests.pop(number, None)
+
+    async def call_once(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
+        """A request that only the board of this moment can answer. Raises: as `call`, and PeerGone when it goes."""
         if self._board is None:
-            raise PeerGone("the swarm is not running")
+            raise PeerGone("the board is not running")
         return await self._board.call(request, payload, timeout_s=timeout_s)
 
     async def ask(self, to: str, message_type: str, body: bytes, timeout_s: float, taint: tuple[str, ...]) -> Envelope:
@@ -76,7 +153,7 @@ class Client:
             deadline=self._clock.wall() + timeout_s
         )
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        self._asks[envelope.id] = answer
+        self._asks[envelope.id] = Ask(envelope, answer)
         try:
             await self._send(envelope)
             reply = await asyncio.wait_for(answer, timeout_s + 2.0)
@@ -102,6 +179,21 @@ class Client:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _issue(self, request: Request) -> None:
+        """Send a request to the board of this moment; without one it waits for `attach`."""
+        if self._board is not None:
+            sent = self._board.ask(request.name, request.payload)
+            sent.add_done_callback(lambda answer: self._answered(request, answer))
+
+    def _answered(self, request: Request, answer: asyncio.Future[Any]) -> None:
+        error = answer.exception()
+        if request.answer.done() or isinstance(error, PeerGone):
+            return  # nobody waits any more, or the next board gets it
+        if error is None:
+            request.answer.set_result(answer.result())
+        else:
+            request.answer.set_exception(error)
+
     async def _send(self, envelope: Envelope) -> None:
         if self.stopped is not None:
             raise SwarmStopped(self.stopped[1], self.stopped[0])
@@ -125,9 +217,9 @@ class Client:
         for _, _, name, payload in frames:
             if name == "reply":
                 _, ask, reply = payload
-                answer = self._asks.get(ask)
-                if answer is not None and not answer.done():
-                    answer.set_result(Envelope.from_wire(reply))
+                asked = self._asks.get(ask)
+                if asked is not None and not asked.answer.done():
+                    asked.answer.set_result(Envelope.from_wire(reply))
             elif name == "told":
                 envelope = Envelope.from_wire(payload)
                 self._on_event("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
@@ -142,12 +234,16 @@ class Client:
             self.stopped = (reason, text)
             self._fail_all(SwarmStopped(text, reason))
 
-    def _on_lost(self, _peer: str, reason: str) -> None:
-        self._stop("failure", f"the board is gone: {reason}")
-        self._on_event("stopped", {"reason": "failure", "text": f"the board is gone: {reason}"})
-
     def _fail_all(self, error: StigmergyError) -> None:
-        for answer in self._asks.values():
-            if not answer.done():
-                answer.set_exception(error)
-                answer.exception()  # whoever waits has its own reference
+        for ask in self._asks.values():
+            _fail(ask.answer, error)
+
+    def _fail_requests(self, error: StigmergyError) -> None:
+        for request in self._requests.values():
+            _fail(request.answer, error)
+
+
+def _fail(answer: asyncio.Future[Any], error: StigmergyError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+        answer.exception()  # whoever waits has its own reference

@@ -37,7 +37,9 @@ class Yard(NamedTuple):
     engine: Engine
     board: Process
     call: Callable[..., Awaitable[Any]]
-    """Requests to the board."""
+    """Requests to the board, or to its successor."""
+    call_once: Callable[..., Awaitable[Any]]
+    """Requests to this board alone."""
     config: dict[str, Any]
     """What every host is opened with, besides its name."""
     on_event: Callable[[str, dict[str, Any]], None]
@@ -93,15 +95,35 @@ class Shepherd:
 
     async def close(self) -> None:
         """Stop all hosts in good order."""
+        self._end_watch("the swarm is closed")
+        await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
+        self._up.clear()
+
+    def abandon(self) -> None:
+        """End all hosts at once: their board is gone, and so is their work."""
+        self._end_watch("the board is gone")
+        for process in self._up.values():
+            process.kill()
+        self._up.clear()
+
+    @property
+    def watching(self) -> bool:
+        """Whether hosts can be added: once `begin` knows which epochs there were."""
+        return bool(self._plans)
+
+    @property
+    def processes(self) -> dict[str, Process]:
+        """The hosts that are up or coming up, by ``name.epoch``."""
+        return dict(self._up)
+
+    def _end_watch(self, reason: str) -> None:
         _ = self._supervisor.stop(self._now())
         for first in self._first.values():
             if not first.done():
-                first.set_exception(PeerGone("the swarm is closed"))
+                first.set_exception(PeerGone(reason))
                 first.exception()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
-        self._up.clear()
 
     def _plan(self, name: str, plan: Plan, now: float) -> list[Decision]:
         self._plans[name] = plan
@@ -129,7 +151,7 @@ class Shepherd:
             await process.open("stigmergy.actors.host:open_host", {**yard.config, "name": peer})
             await yard.board.attach(peer, process)
             await process.attach("board", yard.board)
-            await yard.call("join", [start.child, list(plan.kinds), start.epoch])
+            await yard.call_once("join", [start.child, list(plan.kinds), start.epoch])
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the host must hear of it
             self._failed_to_start(start, error)
             return

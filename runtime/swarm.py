@@ -20,7 +20,6 @@ from typing import Any, Self, TypeVar, overload
 import structlog
 
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.handles import Process
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
@@ -31,11 +30,11 @@ from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
 from .figures import SwarmReport
+from .housing import Blueprint, Housing
 from .outside import Outside
 from .plant import Plant
 from .roster import Roster
 from .run_folder import RunFolder
-from .shepherd import Shepherd, Yard
 from .thinking import ModelSpec
 
 R = TypeVar("R", bound=Message)
@@ -69,10 +68,8 @@ class Swarm(Outside):
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
         self._engine: Engine | None = None
-        self._board: Process | None = None
         self._client: Client | None = None
-        self._shepherd: Shepherd | None = None
-        self._hosting: asyncio.Task[None] | None = None
+        self._housing: Housing | None = None
         self._closing = False
         self._last: SwarmReport | None = None
         self.folder: RunFolder | None = None
@@ -90,7 +87,7 @@ class Swarm(Outside):
 
         Kinds can be added until the first message is sent. Raises: UsageError, InvalidCard.
         """
-        if self._hosting is not None:
+        if self._housing is not None and self._housing.started:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
         self._roster.add(cls, settings or {}, budget, changes)
 
@@ -109,11 +106,10 @@ class Swarm(Outside):
         run = derive_id("run", self._seed)
         try:
             await self._engine.start()
-            self._board = self._engine.process("board")
-            await self._board.open("stigmergy.actors.board.service:open_board", self._board_config(run))
-            self._client = Client("client/main", run, self._heard, Clock())
-            await self._board.attach_driver(self._client.name, self._client)
-            self._client.attach("board", self._board)
+            client = Client("client/main", run, self._heard, Clock())
+            housing = self._housing = Housing(self._blueprint(run, self._engine), client)
+            await housing.open()
+            self._client = client
             await self._client.call("ledger", ["open", ROOT, self._budget.to_plain()])
         except BaseException:
             await self.close()
@@ -128,49 +124,32 @@ class Swarm(Outside):
 
     async def start(self) -> None:
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
-        if self._hosting is None:
-            self._hosting = asyncio.get_running_loop().create_task(self._start())
-        await asyncio.shield(self._hosting)
-
-    async def _start(self) -> None:
-        if self._engine is None or self._board is None or self._client is None:
+        if self._housing is None or self._client is None:
             raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
-        for spec in self._roster.kinds.values():
-            await self._client.call("kind", spec.to_plain())
-        for kind, budget in self._roster.budgets.items():
-            await self._client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
-        config = {
-            "performer": "stigmergy.runtime.performer:open_performer",
-            "kinds": [spec.to_plain() for spec in self._roster.kinds.values()],
-            "paths": self._roster.paths,
-            "models": {role: spec.to_plain() for role, spec in self._models.items()},
-            "seed": self._seed,
-            "logs": "" if self.folder is None else str(self.folder.logs),
-        }
-        yard = Yard(self._engine, self._board, self._client.call, config, self._heard, Clock(), random.random)
-        self._shepherd = Shepherd(yard)
-        await self._shepherd.begin(self._plant.hosts or self._engine.hosts())
+        await self._housing.start()
+
+    async def processes(self) -> dict[str, dict[str, Any]]:
+        """What each process says of itself, ``pid`` included, by name: ``board``, and hosts as ``name.epoch``.
+
+        One that is just starting, or does not answer within 3 s, is left out.
+        """
+        return {} if self._housing is None else await self._housing.health()
 
     async def close(self) -> None:
         """Stop everything. Called by ``async with``; calling it twice is fine."""
-        if self._client is not None and self._board is not None:
+        if self._client is not None:
             try:
                 self._last = await self.report()
             except StigmergyError as error:
                 self._last = SwarmReport(stop_reason="failure", stop_text=str(error), journal=self._where())
         self._closing = True
-        if self._shepherd is not None:
-            await self._shepherd.close()
-        if self._board is not None:
-            try:
-                await self._board.close()
-            except StigmergyError:
-                self._board.kill()
+        if self._housing is not None:
+            await self._housing.close()
         if self._client is not None:
             await self._client.close()
         if self._engine is not None:
             await self._engine.stop()
-        self._shepherd = self._board = self._client = self._engine = None
+        self._housing = self._client = self._engine = None
 
     # -- messages ----------------------------------------------------------------------------
 
@@ -253,26 +232,35 @@ class Swarm(Outside):
     def _where(self) -> str:
         return "" if self.folder is None else str(self.folder.path)
 
-    def _board_config(self, run: str) -> dict[str, Any]:
-        return {
-            "run": run,
-            "journal": "" if self.folder is None else self.folder.address(),
-            "durability": self._plant.durability,
-            "limits": dict(self._plant.limits),
-        }
+    def _blueprint(self, run: str, engine: Engine) -> Blueprint:
+        folder = self.folder
+        return Blueprint(
+            engine,
+            {
+                "run": run,
+                "journal": "" if folder is None else folder.address(),
+                "durability": self._plant.durability,
+                "limits": dict(self._plant.limits),
+            },
+            {
+                "models": {role: spec.to_plain() for role, spec in self._models.items()},
+                "seed": self._seed,
+                "logs": "" if folder is None else str(folder.logs),
+            },
+            self._plant.hosts or engine.hosts(),
+            self._roster,
+            self._heard,
+            Clock(),
+            random.random,
+        )
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "host_lost" and self._closing:
             return  # it was asked to end
-        if event == "host_lost" and self._shepherd is not None:
-            self._shepherd.lost(data["host"], data["reason"])
-        if event == "host_wanted" and self._shepherd is not None:
-            kind = self._roster.kinds[data["agent"].partition("/")[0]]
-            resources = kind.resources
-            self._shepherd.host_for(
-                data["agent"],
-                {"cpus": resources.cpus, "gpus": resources.gpus, "runtime_env": resources.runtime_env},
-            )
+        if event == "host_lost" and self._housing is not None:
+            self._housing.lost(data["host"], data["reason"])
+        if event == "host_wanted" and self._housing is not None:
+            self._housing.wanted(data["agent"])
         for hook in self._hooks:
             try:
                 hook(event, data)

@@ -1,0 +1,146 @@
+"""Housing: the processes of one swarm, the board and its hosts. Hosts belong to the board that they joined.
+
+When the board is replaced, the hosts are too: what they had is the new board's to hand out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from stigmergy.actors.clock import Clock
+from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.actors.link import PeerGone
+
+from .client import Client
+from .engines import Engine
+from .keeper import BOARD, Household, Keeper
+from .roster import Roster
+from .shepherd import Shepherd, Yard
+
+
+class Blueprint(NamedTuple):
+    """How a swarm's processes are made."""
+
+    engine: Engine
+    board: dict[str, Any]
+    """What the board is opened with."""
+    host: dict[str, Any]
+    """What every host is opened with, besides its kinds and its name."""
+    hosts: int
+    """Shared hosts."""
+    roster: Roster
+    on_event: Callable[[str, dict[str, Any]], None]
+    clock: Clock
+    draw: Callable[[], float]
+    """Random numbers in [0, 1), for the waits between restarts."""
+
+
+class Housing:
+    """Starts the processes of one swarm and keeps them alive."""
+
+    def __init__(self, blueprint: Blueprint, client: Client) -> None:
+        self._plan = blueprint
+        self._client = client
+        plan = blueprint
+        household = Household(plan.engine, plan.board, client, self._abandon, self._rehouse, plan.on_event)
+        self._keeper = Keeper(household, plan.clock, plan.draw)
+        self._shepherd: Shepherd | None = None
+        self._housed: asyncio.Future[None] | None = None
+        self._first: asyncio.Task[None] | None = None
+        self._unhoused: dict[str, dict[str, Any]] = {}
+        """Agents that wanted hosts of their own while nobody could start them."""
+        client.on_lost = self._keeper.lost
+
+    @property
+    def started(self) -> bool:
+        """Whether hosts were asked for."""
+        return self._housed is not None
+
+    async def open(self) -> None:
+        """Start the board. Raises: UsageError, JournalError."""
+        await self._keeper.begin()
+
+    async def start(self) -> None:
+        """Start the hosts, once. Raises: UsageError, InvalidCard."""
+        if self._housed is None:
+            loop = asyncio.get_running_loop()
+            self._housed = loop.create_future()
+            self._first = loop.create_task(self._house(self._housed))
+        await asyncio.shield(self._housed)
+
+    def lost(self, host: str, reason: str) -> None:
+        """The board has given a host up."""
+        if self._shepherd is not None:
+            self._shepherd.lost(host, reason)
+
+    def wanted(self, agent: str) -> None:
+        """An agent needs a host of its own."""
+        needs = self._plan.roster.kinds[agent.partition("/")[0]].resources
+        resources = {"cpus": needs.cpus, "gpus": needs.gpus, "runtime_env": needs.runtime_env}
+        if self._shepherd is None or not self._shepherd.watching:
+            self._unhoused[agent] = resources
+        else:
+            self._shepherd.host_for(agent, resources)
+
+    async def health(self) -> dict[str, dict[str, Any]]:
+        """What each process says of itself, by name. One that does not answer within 3 s is left out."""
+        known = {} if self._shepherd is None else self._shepherd.processes
+        with suppress(PeerGone):
+            known[BOARD] = self._keeper.process
+        said = await asyncio.gather(*(process.health() for process in known.values()), return_exceptions=True)
+        return {name: health for name, health in zip(known, said, strict=True) if isinstance(health, dict)}
+
+    async def close(self) -> None:
+        """Stop the hosts, then the board."""
+        if self._first is not None:
+            self._first.cancel()
+        if self._shepherd is not None:
+            await self._shepherd.close()
+        await self._keeper.close()
+
+    async def _house(self, housed: asyncio.Future[None]) -> None:
+        """Start the hosts of this moment's board; when it goes meanwhile, `_rehouse` does so for the next."""
+        try:
+            await self._start_hosts()
+        except Exception as error:  # noqa: BLE001 - whoever waits for the hosts must hear of it
+            replaced = isinstance(error, PeerGone) and not self._client.ended
+            if not housed.done() and not replaced:
+                housed.set_exception(error)
+                housed.exception()
+        else:
+            if not housed.done():
+                housed.set_result(None)
+
+    async def _start_hosts(self) -> None:
+        client, roster = self._client, self._plan.roster
+        for spec in roster.kinds.values():
+            await client.call("kind", spec.to_plain())
+        for kind, budget in roster.budgets.items():
+            await client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
+        config = {
+            "performer": "stigmergy.runtime.performer:open_performer",
+            "kinds": [spec.to_plain() for spec in roster.kinds.values()],
+            "paths": roster.paths,
+            **self._plan.host,
+        }
+        plan, board = self._plan, self._keeper.process
+        yard = Yard(plan.engine, board, client.call, client.call_once, config, plan.on_event, plan.clock, plan.draw)
+        shepherd = self._shepherd = Shepherd(yard)
+        await shepherd.begin(self._plan.hosts)
+        unhoused, self._unhoused = self._unhoused, {}
+        for agent, resources in unhoused.items():
+            shepherd.host_for(agent, resources)
+
+    def _abandon(self) -> None:
+        shepherd, self._shepherd = self._shepherd, None
+        if shepherd is not None:
+            shepherd.abandon()
+
+    async def _rehouse(self) -> None:
+        if self._client.stopped is not None:
+            await self._client.call("stop", list(self._client.stopped))
+        if self._housed is not None:
+            await self._house(self._housed)

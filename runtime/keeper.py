@@ -1,0 +1,172 @@
+"""The keeper: starts the board, listens for its heartbeats, and opens it again from its journal when it has died.
+
+The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); this file carries them out. The rule
+of this file: a journal has one writer. A successor waits until the lock of its predecessor is free, and takes the
+journal's next epoch. Hosts belong to the board that they joined, so they go with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from stigmergy.actors.clock import Clock
+from stigmergy.actors.handles import Process
+from stigmergy.actors.link import PeerGone, PeerUnavailable
+from stigmergy.actors.supervisor import Supervisor
+from stigmergy.protocols.errors import JournalLocked, StigmergyError
+from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Supervision
+
+from .client import Client
+from .engines import Engine
+
+BOARD: Final = "board"
+
+LOCKED_S: Final = 0.2
+"""How long to wait for the lock of a predecessor before looking again."""
+
+PATIENCE_S: Final = 30.0
+"""How long in all. Ray's kill takes up to 5.3 s (measured); more means that another run has the journal."""
+
+
+class Household(NamedTuple):
+    """What the keeper works with."""
+
+    engine: Engine
+    config: dict[str, Any]
+    """What the board is opened with."""
+    client: Client
+    down: Callable[[], None]
+    """Called when the board is gone: ends the hosts."""
+    up: Callable[[], Awaitable[None]]
+    """Called when there is a new one: starts hosts."""
+    on_event: Callable[[str, dict[str, Any]], None]
+
+
+class Keeper:
+    """Keeps the board of one swarm alive. Without a journal there is nothing to open again, and its end is the end."""
+
+    def __init__(self, household: Household, clock: Clock, draw: Callable[[], float]) -> None:
+        """``draw`` gives random numbers in [0, 1), for the waits between restarts."""
+        self._with = household
+        self._now = clock.steady
+        self._supervisor = Supervisor(Supervision(children=(ChildSpec(BOARD),)), draw)
+        self._process: Process | None = None
+        self._epoch = 0
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    @property
+    def process(self) -> Process:
+        """The board of this moment. Raises: PeerGone while there is none."""
+        if self._process is None:
+            raise PeerGone("the board is not running")
+        return self._process
+
+    async def begin(self) -> None:
+        """Start the board. Raises: UsageError, JournalError."""
+        for decision in self._supervisor.begin(self._now()):
+            if isinstance(decision, Start):
+                await self._open(decision.epoch)
+        self._spawn(self._watch())
+
+    def lost(self, reason: str) -> None:
+        """The link to the board has ended; a board that lives behind it is ended too."""
+        self._gone(reason, Exit.CRASHED)
+
+    async def close(self) -> None:
+        """Stop the board in good order."""
+        _ = self._supervisor.stop(self._now())
+        for task in list(self._tasks):
+            task.cancel()
+        process, self._process = self._process, None
+        if process is not None:
+            try:
+                await process.close()
+            except StigmergyError:
+                process.kill()
+
+    async def _open(self, epoch: int) -> None:
+        process = self._with.engine.process(BOARD)
+        try:
+            await self._open_unlocked(process)
+            await process.attach_driver(self._with.client.name, self._with.client)
+        except BaseException:
+            process.kill()
+            raise
+        self._process, self._epoch = process, epoch
+        self._with.client.attach(BOARD, process)
+        self._carry_out(self._supervisor.started(BOARD, epoch, self._now()))
+
+    async def _open_unlocked(self, process: Process) -> None:
+        until = self._now() + PATIENCE_S
+        while True:
+            try:
+                return await process.open("stigmergy.actors.board.service:open_board", self._with.config)
+            except JournalLocked:
+                if not self._epoch or self._now() > until:
+                    raise
+                await asyncio.sleep(LOCKED_S)
+
+    def _gone(self, reason: str, how: Exit) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        self._with.client.detach(reason)
+        self._with.down()
+        self._with.on_event("board_lost", {"reason": reason})
+        if not self._with.config["journal"]:
+            self._with.client.give_up(f"the board is gone: {reason}")
+            return
+        self._carry_out(self._supervisor.exited(BOARD, self._epoch, how, self._now()))
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            if isinstance(decision, Start):
+                self._spawn(self._reopen(decision))
+            elif isinstance(decision, Kill):
+                self._gone("it did not answer", Exit.LOST)
+            elif isinstance(decision, GiveUp) and not decision.child:
+                self._with.client.give_up(f"the board is gone: {decision.reason}")
+
+    async def _reopen(self, start: Start) -> None:
+        await asyncio.sleep(start.after_s)
+        if not self._supervisor.wanted(BOARD, start.epoch):
+            return
+        try:
+            await self._open(start.epoch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
+            self._with.on_event("board_failed", {"reason": str(error)})
+            self._carry_out(self._supervisor.exited(BOARD, start.epoch, Exit.CRASHED, self._now()))
+            return
+        self._with.on_event("board_started", {"epoch": start.epoch})
+        try:
+            await self._with.up()
+        except StigmergyError as error:
+            self._with.on_event("board_failed", {"reason": f"no hosts for the new board: {error}"})
+
+    async def _watch(self) -> None:
+        """Ask for signs of life. A thread answers for a board whose loop hangs: its beats count, not its answers."""
+        beats = -1
+        while True:
+            await asyncio.sleep(1.0)
+            process, epoch = self._process, self._epoch
+            if process is not None:
+                try:
+                    health = await process.health()
+                except PeerUnavailable:
+                    health = {"beats": beats}
+                except PeerGone as gone:
+                    if process is self._process:
+                        self._gone(str(gone), Exit.CRASHED)
+                    continue
+                if health.get("beats") != beats and process is self._process:
+                    beats = health.get("beats", -1)
+                    self._carry_out(self._supervisor.heartbeat(BOARD, epoch, self._now()))
+            self._carry_out(self._supervisor.tick(self._now()))
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
