@@ -11,23 +11,28 @@ from bench.load import Measure
 from bench.ours import fleet
 from bench.pace import Pace, Said, Series, alternate, describe
 from bench.peer_process import peer_process
+from bench.peers.batched_ray import batched_ray
 from bench.peers.raw_ray import raw_ray
 from bench.peers.raw_sqlite import raw_sqlite
 from bench.results import Row
 from bench.rows import (
     AUTOGEN,
+    BATCHED_RAY,
     GRPC,
     MEMORY,
+    MESA,
+    MESA_IN_ORDER,
     RAW_SQLITE,
     RAY,
     RAY_MEMORY,
     RAY_SQLITE,
     SQLITE,
+    XOSCAR,
     Comparison,
 )
 from stigmergy.actors.cluster import Cluster
 
-NEED_RAY = frozenset({RAY, RAY_MEMORY, RAY_SQLITE})
+NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_MEMORY, RAY_SQLITE})
 
 
 class Entrants:
@@ -49,7 +54,11 @@ class Entrants:
             RAY_SQLITE: lambda: fleet("ray", self._folder),
             AUTOGEN: lambda: peer_process("bench.peers.autogen_local", self.versions),
             GRPC: lambda: peer_process("bench.peers.autogen_grpc", self.versions),
+            XOSCAR: lambda: peer_process("bench.peers.xoscar_pool", self.versions),
+            MESA: lambda: peer_process("bench.peers.mesa_steps", self.versions, "shuffled"),
+            MESA_IN_ORDER: lambda: peer_process("bench.peers.mesa_steps", self.versions, "in_order"),
             RAY: raw_ray,
+            BATCHED_RAY: batched_ray,
             RAW_SQLITE: lambda: raw_sqlite(self._folder),
         }
         return openers[name]()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
-Shape = Literal["tell", "ask", "fan_out", "spawn", "post"]
+Shape = Literal["tell", "ask", "fan_out", "spawn", "post", "step"]
 
 BODY_BYTES: Final = 200
 """Size of a message as it crosses a wire: a sentence and a number."""
@@ -33,9 +33,9 @@ class Load(NamedTuple):
 
     shape: Shape
     operations: int
-    """Tells, asks, deliveries, new agents, posts. Asked for; a measurement may round it up."""
+    """Tells, asks, deliveries, new agents, posts, agent-steps. Asked for; a measurement may round it up."""
     width: int = 1
-    """Operations in flight at once, where the shape has a choice."""
+    """Operations in flight at once, where the shape has a choice; of steps, how many agents there are."""
 
 
 class Taken(NamedTuple):

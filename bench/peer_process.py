@@ -45,13 +45,13 @@ def _run(*command: str) -> None:
 
 
 @asynccontextmanager
-async def peer_process(module: str, versions: dict[str, str]) -> AsyncIterator[Measure]:
+async def peer_process(module: str, versions: dict[str, str], *arguments: str) -> AsyncIterator[Measure]:
     """A peer's program, which `bench.peers.lines` runs; what versions it has is added to ``versions``."""
     python = await asyncio.to_thread(peer_python)
     pipe = asyncio.subprocess.PIPE
     with TemporaryFile() as said:
         process = await asyncio.create_subprocess_exec(
-            str(python), "-m", module, stdin=pipe, stdout=pipe, stderr=said, cwd=HERE.parent
+            str(python), "-m", module, *arguments, stdin=pipe, stdout=pipe, stderr=said, cwd=HERE.parent
         )
         if process.stdin is None or process.stdout is None:
             raise RuntimeError(f"{module} has no pipes")

@@ -19,7 +19,11 @@ DURABLE: Final = frozenset({SQLITE, RAY_SQLITE})
 AUTOGEN: Final = "autogen-core"
 GRPC: Final = "autogen-core gRPC"
 RAY: Final = "Ray actor calls"
+BATCHED_RAY: Final = "Ray calls batched by hand"
 RAW_SQLITE: Final = "SQLite inserts"
+XOSCAR: Final = "xoscar"
+MESA: Final = "Mesa, shuffled"
+MESA_IN_ORDER: Final = "Mesa, in order"
 
 
 class Comparison(NamedTuple):
@@ -76,10 +80,17 @@ COMPARISONS: Final = (
         "asks/s",
         Load("ask", 2_000, 1_000),
         ON_RAY,
-        (RAY, GRPC),
-        {(RAY_MEMORY, GRPC): 25},
+        (RAY, GRPC, XOSCAR),
+        {(RAY_MEMORY, GRPC): 25, (RAY_MEMORY, XOSCAR): 9},
     ),
-    Comparison("tell across processes", "tells/s", Load("tell", 100), ON_RAY, (RAY, GRPC), {(RAY_MEMORY, RAY): 100}),
+    Comparison(
+        "tell across processes",
+        "tells/s",
+        Load("tell", 100),
+        ON_RAY,
+        (RAY, GRPC, XOSCAR, BATCHED_RAY),
+        {(RAY_MEMORY, RAY): 100, (RAY_MEMORY, BATCHED_RAY): 0.4},
+    ),
     Comparison("fan-out across processes, 1 post to 100", "deliveries/s", Load("fan_out", 500), ON_RAY, (GRPC,)),
     Comparison("new agent + first message on Ray", "agents/s", Load("spawn", 100, 100), ON_RAY, (GRPC,)),
     Comparison("new agent on Ray, against a new Ray actor", "agents/s", Load("spawn", 2, 2), (RAY_MEMORY,), (RAY,)),
