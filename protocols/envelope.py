@@ -6,6 +6,7 @@ conversion, and is frozen for nothing.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 
 from .errors import Malformed
@@ -63,16 +64,19 @@ class Envelope(NamedTuple):
     @classmethod
     def from_wire(cls, fields: Any) -> Envelope:
         """Rebuild from an unpacked array, checking every field. Raises: Malformed."""
+        if type(fields) in (list, tuple) and tuple(map(type, fields)) in _SHAPES and fields[1] in _MODES:
+            return cls._make((*fields[:-1], tuple(fields[-1])))
+        raise cls._fault(fields)
+
+    @classmethod
+    def _fault(cls, fields: Any) -> Malformed:
+        """What is wrong with an array that is no envelope."""
         if type(fields) not in (list, tuple) or len(fields) != len(cls._fields):
-            raise Malformed(f"an envelope has {len(cls._fields)} fields")
-        *others, taint = fields
-        envelope = cls._make([*others, tuple(taint) if type(taint) is list else taint])
-        if envelope.mode not in _MODES:
-            raise Malformed(f"envelope mode {envelope.mode!r:.20} is not one of {', '.join(sorted(_MODES))}")
-        for name, value, kinds in zip(cls._fields, envelope, _FIELD_TYPES, strict=True):
+            return Malformed(f"an envelope has {len(cls._fields)} fields")
+        for name, value, kinds in zip(cls._fields, fields, _FIELD_TYPES, strict=True):
             if type(value) not in kinds:
-                raise Malformed(f"envelope field {name} is a {type(value).__name__}")
-        return envelope
+                return Malformed(f"envelope field {name} is a {type(value).__name__}")
+        return Malformed(f"envelope mode {fields[1]!r:.20} is not one of {', '.join(sorted(_MODES))}")
 
 
 _STR: Final = (str,)
@@ -83,5 +87,7 @@ _FIELD_TYPES: Final = (
     (int,),
     (float, int),
     _STR,
-    (tuple,),
+    (list, tuple),
 )
+_SHAPES: Final = frozenset(product(*_FIELD_TYPES))
+"""The types of all fields, in every allowed combination: one look-up instead of fourteen checks."""

@@ -149,7 +149,7 @@ class Board:
             self._clerk.check_room(envelope)
         self._clerk.pay((envelope,))
         if envelope.mode == "post":
-            self._clerk.post(envelope)
+            self._clerk.post([envelope])
             return None
         error = self._clerk.admit(envelope, (step[0], step[1]) if step else None)
         if error is not None:
@@ -230,8 +230,11 @@ class Board:
 
     def _dispatch(self) -> None:
         m = self.machines
-        for message, agent, host in m.dispatcher.ready(m.now):
-            letter = m.mail.attempt(message, agent, host)
+        ready = m.dispatcher.ready(m.now)
+        if ready:
+            m.mail.attempts(ready)
+        for message, agent, host in ready:
+            letter = m.mail.letters[message]
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
             state = None
             if self._sent_states.get(agent) != host:

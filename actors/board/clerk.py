@@ -6,10 +6,9 @@ silently.
 
 from __future__ import annotations
 
+from collections import Counter
 from heapq import heappop, heappush
-from typing import Final
 
-from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
@@ -29,8 +28,6 @@ from ..watchdog.sightings import Action, Verdict
 from .claims import Lapse
 from .dead_letters import DeadLetters
 from .machines import CLIENT, Machines
-
-ONE_MESSAGE: Final = Spend(messages=1)
 
 
 class Clerk:
@@ -54,7 +51,7 @@ class Clerk:
         if not envelopes:
             return
         try:
-            m.treasury.charge([(account_of(e), ONE_MESSAGE) for e in envelopes], m.now)
+            m.treasury.charge(Counter(map(account_of, envelopes)), m.now)
         except BudgetExhausted:
             if m.treasury.exhausted is not None:
                 raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
@@ -97,26 +94,38 @@ class Clerk:
                 self.watch_wait(envelope, agent)
         return None
 
-    def post(self, envelope: Envelope) -> None:
-        """Put a message on its topic, and into the mail of everybody who follows it."""
+    def post(self, envelopes: list[Envelope]) -> None:
+        """Put messages of one sender on their topic, and into the mail of everybody who follows it."""
         m = self._m
-        verdict = m.warden.see(envelope, m.now)
-        if verdict is not None:
-            self.carry_out(verdict)
-        if envelope.conversation in m.warden.quarantined:
-            why = m.warden.quarantined[envelope.conversation]
-            self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+        passed: list[Envelope] = []
+        for envelope in envelopes:
+            verdict = m.warden.see(envelope, m.now)
+            if verdict is not None:
+                self._publish(passed)  # what came before it is in the mail, where a verdict finds it
+                passed = []
+                self.carry_out(verdict)
+            if envelope.conversation in m.warden.quarantined:
+                why = m.warden.quarantined[envelope.conversation]
+                self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+            else:
+                passed.append(envelope)
+        self._publish(passed)
+
+    def _publish(self, envelopes: list[Envelope]) -> None:
+        m = self._m
+        if not envelopes:
             return
-        topic = envelope.to
-        posted = m.space.topics.post(topic, envelope.id, pack_plain(envelope), envelope.sender, m.now)
-        if not posted.news:
-            return
-        followers = [f for f in m.space.topics.members(topic, "agents") if self._takes(f, envelope)]
-        if followers:
-            m.mail.fan(envelope, followers, m.now)
-            self.accepted += len(followers)
-            for address in followers:
-                m.dispatcher.stir(address)
+        topic, writer = envelopes[0].to, envelopes[0].sender
+        posts = [(envelope.id, pack_plain(envelope)) for envelope in envelopes]
+        news = frozenset(m.space.topics.post_all(topic, posts, writer, m.now))
+        members = m.space.topics.members(topic, "agents")
+        for envelope in envelopes if members else ():
+            followers = [f for f in members if self._takes(f, envelope)] if envelope.id in news else []
+            if followers:
+                m.mail.fan(envelope, followers, m.now)
+                self.accepted += len(followers)
+                for address in followers:
+                    m.dispatcher.stir(address)
 
     def reply(self, envelope: Envelope) -> None:
         """Bring an answer to whoever asked."""

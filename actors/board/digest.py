@@ -4,8 +4,9 @@ Two runs with the same digest wrote the same messages, states, facts, trails, cl
 the same order. The journal's own digest says whether two journals are the same bytes; this one leaves
 out, and nothing else:
 
-* where it ran: the entries ``mail.attempt``, ``mail.lost``, ``registry.join``, ``registry.gone`` and
-  ``registry.measured`` (hosts, their lives, how fast they were);
+* where it ran: the entries ``mail.attempt``, ``mail.attempts``, ``mail.lost``, ``registry.join``,
+  ``registry.gone`` and ``registry.measured`` (hosts, their lives, how fast they were);
+* how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
 * a look at the clock that ended nothing: ``ledger.expire`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
   ``accepted_at`` in a dead letter; ``latency_s`` in a recorded answer of a model.
@@ -17,6 +18,7 @@ counts, since such a run took another course.
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -27,7 +29,9 @@ from stigmergy.protocols.envelope import Envelope
 
 from .dead_letters import TOPIC as DEAD_LETTERS
 
-_WHERE: Final = frozenset({"mail.attempt", "mail.lost", "registry.join", "registry.gone", "registry.measured"})
+_WHERE: Final = frozenset(
+    {"mail.attempt", "mail.attempts", "mail.lost", "registry.join", "registry.gone", "registry.measured"}
+)
 _CLOCKS: Final = frozenset({"at", "now", "until"})
 _CLOCK_SECONDS: Final = 1e9
 _DEADLINE: Final = Envelope._fields.index("deadline")
@@ -39,15 +43,22 @@ class RunDigest:
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=16)
         self._pack = msgpack.Packer().pack
+        self._paid: dict[str, Counter[str]] = {}
+        """What was charged, by account and dimension."""
 
     def add(self, kind: str, data: dict[str, Any]) -> None:
         """Take in the next entry. Takes about 5 microseconds."""
-        if kind not in _WHERE and (kind != "ledger.expire" or data["ops"]):
+        if kind == "ledger.charge":
+            for account, amounts in data["paid"]:
+                self._paid.setdefault(account, Counter()).update(amounts)
+        elif kind not in _WHERE and (kind != "ledger.expire" or data["ops"]):
             self._hash.update(self._pack((kind, _content(kind, data))))
 
     def hex(self) -> str:
         """32 hex digits over the entries so far."""
-        return self._hash.hexdigest()
+        whole = self._hash.copy()
+        whole.update(self._pack([[account, sorted(sums.items())] for account, sums in sorted(self._paid.items())]))
+        return whole.hexdigest()
 
 
 def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:

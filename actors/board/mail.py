@@ -3,7 +3,7 @@
 A letter is accepted, attempted (counted before its handler runs), and then done or dead. What its
 turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
 that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
-``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``.
+``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ class Mail:
         self._write("mail.attempt", {"id": message, "agent": agent, "host": host})
         return self.letters[message]
 
+    def attempts(self, handed: list[tuple[str, str, str]]) -> None:
+        """Count the attempts of all letters that go out together, each as (message, agent, host)."""
+        self._write("mail.attempts", {"of": [list(one) for one in handed]})
+
     def step(self, turn: str, step: Step) -> None:
         """Keep the result of a step before it is used."""
         self._write("mail.step", {"turn": turn, "step": step.to_plain()})
@@ -152,11 +156,18 @@ class Mail:
             (self.pools if pool else self.boxes).setdefault(address, deque()).append(message)
 
     def _attempt(self, data: dict[str, Any]) -> None:
-        letter = self.letters[data["id"]]
-        self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
-        letter.agent, letter.host = data["agent"], data["host"]
+        self._hand_over(data["id"], data["agent"], data["host"])
+
+    def _attempts(self, data: dict[str, Any]) -> None:
+        for message, agent, host in data["of"]:
+            self._hand_over(message, agent, host)
+
+    def _hand_over(self, message: str, agent: str, host: str) -> None:
+        letter = self.letters[message]
+        self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, message)
+        letter.agent, letter.host = agent, host
         letter.attempts += 1
-        self.flying.setdefault(letter.agent, {})[data["id"]] = None
+        self.flying.setdefault(agent, {})[message] = None
 
     def _step(self, data: dict[str, Any]) -> None:
         letter = self.letters.get(data["turn"])

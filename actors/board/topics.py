@@ -7,25 +7,17 @@ has the same offset. Posts older than the newest 10,000 leave memory; the journa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import InvalidName, JournalError, UsageError
 from stigmergy.protocols.ids import check_name
 
+from .topic_log import Post, TopicLog
+
 RETAINED_POSTS: Final = 10_000
 RETAINED_BYTES: Final = 16 * 1024 * 1024
 """The other bound on what a topic keeps in memory: 10,000 posts of 1.6 KiB."""
-
-
-class Post(NamedTuple):
-    """One entry of a topic."""
-
-    offset: int
-    id: str
-    writer: str
-    at: float
-    body: bytes
 
 
 class Posted(NamedTuple):
@@ -34,30 +26,6 @@ class Posted(NamedTuple):
     offset: int
     news: bool
     """False when the topic had this id before; then nothing was added, and nobody is to be told again."""
-
-
-class _Log:
-    """One topic."""
-
-    def __init__(self) -> None:
-        self.last = 0
-        self.ids: dict[str, int] = {}
-        self.posts: dict[int, Post] = {}
-        self.bytes = 0
-        self.groups: dict[str, dict[str, None]] = {}
-        """The subscribers of each group; derived from the readers."""
-
-    @property
-    def first(self) -> int:
-        return self.last - len(self.posts) + 1
-
-    def append(self, post_id: str, writer: str, at: float, body: bytes, retain: tuple[int, int]) -> None:
-        self.last += 1
-        self.ids[post_id] = self.last
-        self.posts[self.last] = Post(self.last, post_id, writer, at, body)
-        self.bytes += len(body)
-        while len(self.posts) > retain[0] or (self.bytes > retain[1] and len(self.posts) > 1):
-            self.bytes -= len(self.posts.pop(self.first).body)
 
 
 class _Reader:
@@ -81,7 +49,7 @@ class Topics:
     ) -> None:
         self._record = record
         self._retain = (max(retain, 1), retain_bytes)
-        self._logs: dict[str, _Log] = {}
+        self._logs: dict[str, TopicLog] = {}
         self._readers: dict[str, _Reader] = {}
         self._wildcards: dict[str, dict[str, None]] = {}
         """Who asked for each pattern that ends in ``*``, in order of asking."""
@@ -94,6 +62,16 @@ class Topics:
             return Posted(known, news=False)
         self._do("post", topic=topic, id=post_id, body=body, writer=writer, at=now)
         return Posted(self._logs[topic].last, news=True)
+
+    def post_all(self, topic: str, posts: Sequence[tuple[str, bytes]], writer: str, now: float) -> list[str]:
+        """Append posts, as (id, body), in one entry. Returns the ids that are news here. Raises: InvalidName."""
+        for post_id, _ in posts:
+            self.check(topic, post_id)
+        known = self._log(topic).ids
+        news = {post_id: body for post_id, body in posts if post_id not in known}
+        if news:
+            self._do("posts", topic=topic, posts=[[*post] for post in news.items()], writer=writer, at=now)
+        return list(news)
 
     def check(self, topic: str, post_id: str) -> None:
         """Raise what `post` would raise, and change nothing. Raises: InvalidName."""
@@ -204,7 +182,10 @@ class Topics:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
         match kind:
             case "topics.post":
-                self._open(data["topic"]).append(data["id"], data["writer"], data["at"], data["body"], self._retain)
+                post = (data["id"], data["body"])
+                self._open(data["topic"]).append([post], data["writer"], data["at"], self._retain)
+            case "topics.posts":
+                self._open(data["topic"]).append(data["posts"], data["writer"], data["at"], self._retain)
             case "topics.subscribe":
                 self._move(data["subscriber"], data["group"])
                 self._follow(data["subscriber"], data["pattern"], data["after"])
@@ -228,13 +209,13 @@ class Topics:
         self._record(f"topics.{verb}", data)
         self.apply(f"topics.{verb}", data)
 
-    def _log(self, topic: str) -> _Log:
-        return self._logs.get(topic) or _Log()
+    def _log(self, topic: str) -> TopicLog:
+        return self._logs.get(topic) or TopicLog()
 
-    def _open(self, topic: str) -> _Log:
+    def _open(self, topic: str) -> TopicLog:
         log = self._logs.get(topic)
         if log is None:
-            log = self._logs[topic] = _Log()
+            log = self._logs[topic] = TopicLog()
             for pattern in filter(lambda p: _covers(p, topic), self._wildcards):
                 for subscriber in self._wildcards[pattern]:
                     self._join(subscriber, topic, 0)
@@ -279,7 +260,7 @@ class Topics:
     def _restore(self, data: dict[str, Any]) -> None:
         self._logs, self._readers, self._wildcards = {}, {}, {}
         for topic, (last, ids) in data["logs"].items():
-            log = self._logs[topic] = _Log()
+            log = self._logs[topic] = TopicLog()
             log.last, log.ids = last, dict(ids)
         for subscriber, (group, patterns, cursors) in data["readers"].items():
             reader = self._readers[subscriber] = _Reader(group)

@@ -8,6 +8,7 @@ refused at once.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.budget import Budget, Spend
@@ -16,6 +17,7 @@ from stigmergy.protocols.errors import BudgetExhausted, UsageError
 from ..ledger.ledger import Ledger
 from ..ledger.paths import ROOT
 from ..ledger.records import Alert
+from .till import Till
 
 
 class Parked(NamedTuple):
@@ -41,7 +43,8 @@ class Treasury:
     """Turns ledger requests into ledger commands."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+        self._ledger = ledger
+        self._till = Till(ledger)
         self._parked: deque[Parked] = deque()
         self.exhausted: BudgetExhausted | None = None
         """Set when the swarm's own ceiling refused something for good: the hard stop."""
@@ -68,10 +71,16 @@ class Treasury:
             return [position(self.ledger, account) for account in self.ledger.accounts()]
         raise UsageError(f"the ledger has no operation {verb!r:.60}")
 
-    def charge(self, charges: list[tuple[str, Spend]], now: float) -> None:
-        """Pay for messages. Raises: BudgetExhausted."""
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, with everything paid for that was charged so far."""
+        self._till.empty()
+        return self._ledger
+
+    def charge(self, messages: Mapping[str, int], now: float) -> None:
+        """Charge accounts for messages: all, or none. Raises: BudgetExhausted."""
         try:
-            self.ledger.charge_many(charges, now)
+            self._till.charge(messages, now)
         except BudgetExhausted as refusal:
             self._note(refusal)
             raise
@@ -79,6 +88,7 @@ class Treasury:
     def unpark(self, now: float) -> list[Granted]:
         """Try the parked reservations again, first come first served."""
         answers: list[Granted] = []
+        self._till.empty()
         for _ in range(len(self._parked)):
             parked = self._parked.popleft()
             try:

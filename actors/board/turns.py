@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Final
 
+from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
     BudgetExhausted,
     Fenced,
@@ -79,15 +81,17 @@ class Turns:
         if m.space.write(turn.writes, letter.agent, m.now):
             m.warden.progress(conversation, m.now, turn.message)
         m.space.forget(turn.message)
-        for envelope in turn.sends:
-            if envelope.mode == "post":
-                clerk.post(envelope)
-            elif envelope.reply_to:
-                clerk.reply(envelope)
-            elif envelope.to.startswith(CLIENT + "/"):
-                m.outbox.tell(envelope.to, "told", list(envelope))
-            else:
-                clerk.admit(envelope, None)
+        for topic, envelopes in groupby(turn.sends, key=_topic):
+            if topic:
+                clerk.post(list(envelopes))
+                continue
+            for envelope in envelopes:
+                if envelope.reply_to:
+                    clerk.reply(envelope)
+                elif envelope.to.startswith(CLIENT + "/"):
+                    m.outbox.tell(envelope.to, "told", list(envelope))
+                else:
+                    clerk.admit(envelope, None)
         m.end_turn(turn.message, letter.agent)
         m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
         m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
@@ -109,3 +113,8 @@ class Turns:
         reason = "quarantined" if quarantined else "handler failed"
         self._clerk.bury(turn.message, reason, error, turn.trace)
         return [BURIED]
+
+
+def _topic(envelope: Envelope) -> str:
+    """The topic of a post; empty for what is no post."""
+    return envelope.to if envelope.mode == "post" else ""

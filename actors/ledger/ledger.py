@@ -12,15 +12,16 @@ let the next call spend the same money again (tests/actors/test_ledger_simulatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any, Final
 
-from stigmergy.protocols.budget import CONSUMED, Budget, Spend, dimension_of, in_units
+from stigmergy.protocols.budget import CONSUMED, Amount, Budget, Spend, dimension_of, in_units
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.money import shown
 
 from .accounts import Account, Amounts, joint, joint_demand
 from .books import Books, consumed
-from .limits import INDEX
+from .limits import INDEX, SECONDS
 from .paths import ROOT, parse
 from .records import Alert, Position, Reservation, Settlement
 from .slices import checked_share, cut, remainder
@@ -193,6 +194,14 @@ class Ledger:
     def remainder(self, account: str) -> Budget:
         """What may still be asked of an account: the least that its own and all ceilings above it leave."""
         return remainder(self._books.accounts.nearest(account), self._books.clock.elapsed)
+
+    def room(self, account: str, field: str, now: float) -> Amount:
+        """How much of one dimension `charge` would let an account have now: nothing when its time is up."""
+        at = self._books.clock.at(now)
+        above = [one for one in self._books.accounts.nearest(account).upward() if one.limits is not None]
+        if any(one.free(SECONDS, at) <= 0 for one in above):
+            return 0
+        return min((one.free(INDEX[field], at) for one in above), default=inf)
 
     def accounts(self) -> tuple[str, ...]:
         """All accounts that anything was counted in, parents before children."""

@@ -19,7 +19,7 @@ from stigmergy.protocols.ids import derive_id
 
 from .letters import Letter, Letters
 from .money import total
-from .sends import Burials, DeadLetter, posted
+from .sends import Burials, DeadLetter, sent
 
 _ABOUT_TRAIL: Final = frozenset({"op", "trail", "now"})
 
@@ -151,10 +151,9 @@ class Conversation:
 
     def _topic(self, entry: Entry) -> None:
         dead = self._burials.dead_letter(entry)
-        envelope = dead.refused if dead is not None else posted(entry)
-        if envelope is None or envelope.conversation != self.id or envelope.id in self.nodes:
-            return
-        self.nodes[envelope.id] = Node(envelope, entry.at, envelope.cause, refused=dead)
+        for envelope in sent(entry, dead):
+            if envelope.conversation == self.id and envelope.id not in self.nodes:
+                self.nodes[envelope.id] = Node(envelope, entry.at, envelope.cause, refused=dead)
 
     def _step(self, turn: str, number: int, key: str, result: Any, _outcome: str = "") -> None:
         node = self.nodes.get(turn)

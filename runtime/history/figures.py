@@ -63,8 +63,7 @@ class Figures:
         dead = self._burials.dead_letter(entry)
         if dead is not None:
             self._bury(dead)
-        envelope = sent(entry, dead)
-        if envelope is not None:
+        for envelope in sent(entry, dead):
             self.activity.send(envelope)
             self.talks.send(envelope, entry.at)
         moved = self.letters.apply(entry)

@@ -88,7 +88,9 @@ class Letters:
                 copies = [(post._replace(id=f"{post.id}.{n}", to=to), to) for n, to in enumerate(data["to"])]
                 return self._begin([(copy, "" if "/" in to else to) for copy, to in copies], at)
             case "mail.attempt":
-                return self._move(data["id"], lambda letter: _hand_over(letter, data["agent"], data["host"], at))
+                return self._handed(data["id"], data["agent"], data["host"], at)
+            case "mail.attempts":
+                return [x for one, agent, host in data["of"] for x in self._handed(one, agent, host, at)]
             case "mail.again":
                 return self._move(data["id"], lambda letter: _start_over(letter, data["error"], at))
             case "mail.lost":
@@ -103,6 +105,9 @@ class Letters:
         begun = [Letter(e, at, "" if pool else e.to, pool) for e, pool in arrivals if self._wanted(e)]
         self.open.update((letter.envelope.id, letter) for letter in begun)
         return begun
+
+    def _handed(self, message: str, agent: str, host: str, at: float) -> list[Letter]:
+        return self._move(message, lambda letter: _hand_over(letter, agent, host, at))
 
     def _move(self, message: str, change: Callable[[Letter], None]) -> list[Letter]:
         letter = self.open.get(message)

@@ -49,5 +49,9 @@ class Lives:
                     life.gone = entry.at
             case "mail.attempt" if data["host"] in self.all:
                 self.all[data["host"]].attempts += 1
+            case "mail.attempts":
+                for _, _, host in data["of"]:
+                    if host in self.all:
+                        self.all[host].attempts += 1
             case "mail.lost" if data["host"] in self.all:
                 self.all[data["host"]].lost += len(data["ids"])

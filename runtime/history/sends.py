@@ -68,22 +68,30 @@ class Burials:
         )
 
 
-def sent(entry: Entry, dead: DeadLetter | None) -> Envelope | None:
-    """The message that an entry shows for the first time; ``dead`` is the dead letter of the same entry."""
+def sent(entry: Entry, dead: DeadLetter | None) -> list[Envelope]:
+    """The messages that an entry shows for the first time; ``dead`` is the dead letter of the same entry."""
     if dead is not None:
-        return dead.refused
+        return [] if dead.refused is None else [dead.refused]
     if entry.kind in {"mail.accept", "mail.reply"}:
         envelope = Envelope.from_wire(entry.data["e"])
         # An answer that is an error comes from the board, and nobody pays for it.
-        return None if envelope.mode == "error" else envelope
+        return [] if envelope.mode == "error" else [envelope]
     return posted(entry)
 
 
-def posted(entry: Entry) -> Envelope | None:
-    """The message that an entry puts on a topic; what is no message of an agent is none."""
-    if entry.kind != "topics.post" or entry.data["topic"] == DEAD_LETTERS:
-        return None
+def posted(entry: Entry) -> list[Envelope]:
+    """The messages that an entry puts on a topic; what is no message of an agent is none."""
+    if entry.kind == "topics.posts":
+        bodies = [body for _, body in entry.data["posts"]]
+    elif entry.kind == "topics.post" and entry.data["topic"] != DEAD_LETTERS:
+        bodies = [entry.data["body"]]
+    else:
+        return []
+    return [envelope for body in bodies if (envelope := _envelope_in(body)) is not None]
+
+
+def _envelope_in(body: bytes) -> Envelope | None:
     try:
-        return Envelope.from_wire(unpack(entry.data["body"]))
+        return Envelope.from_wire(unpack(body))
     except WireError:
         return None

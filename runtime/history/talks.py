@@ -83,8 +83,7 @@ class Search:
 
     def apply(self, entry: Entry) -> None:
         """Look at one entry."""
-        envelope = sent(entry, self._burials.dead_letter(entry))
-        if envelope is not None:
+        for envelope in sent(entry, self._burials.dead_letter(entry)):
             self._talks.send(envelope, entry.at)
             if envelope.id.startswith(self._wanted):
                 self._holders[envelope.id] = envelope.conversation

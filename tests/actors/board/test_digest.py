@@ -22,7 +22,7 @@ Entries = list[tuple[str, dict[str, Any]]]
 
 TUESDAY, WEDNESDAY = 1_790_000_000.0, 1_790_086_400.5
 
-WHERE = {"mail.attempt", "mail.lost", "registry.join", "registry.gone", "registry.measured"}
+WHERE = {"mail.attempt", "mail.attempts", "mail.lost", "registry.join", "registry.gone", "registry.measured"}
 """Entries about hosts, which may differ between two runs that went the same way."""
 
 
@@ -52,11 +52,12 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
     m.mail.step("m1", Step(0, "model:writer:k", reply))
     m.mail.step("m1", Step(1, "run:look", {"latency_s": 7.0}))
     m.mail.lost(f"{host}.1")
-    m.mail.attempt("m1", "a/1", f"{host}.1")
+    m.mail.attempts([("m1", "a/1", f"{host}.1")])
     m.mail.again("m1", "it broke")
     m.mail.fan(post, ["a/2", "a"], later())
     m.space.topics.subscribe("news", "a/2", "agents")
     m.space.topics.post("news", "p1", b"new", "a/1", later())
+    m.space.topics.post_all("news", [("p2", b"new"), ("p3", b"new")], "a/1", later())
     m.mail.done("m1", b"state")
     DeadLetters(m.space.topics).post(ask, "deadline", "too late", 1, later(), later())
     DeadLetters(m.space.topics).item("tickets", "t1", "the lease ended", later())
@@ -109,7 +110,9 @@ def variants(value: Any, name: str = "") -> list[Any]:
 
 
 HISTORY = history(TUESDAY)
-CONTENT = [i for i, (kind, data) in enumerate(HISTORY) if kind not in WHERE and data.get("ops") != []]
+CONTENT = [
+    i for i, (kind, data) in enumerate(HISTORY) if kind not in {*WHERE, "ledger.charge"} and data.get("ops") != []
+]
 
 
 def test_the_history_has_entries_of_every_machine_and_about_hosts():
@@ -177,6 +180,16 @@ def is_of_a_clock(kind: str, name: str, value: Any, other: Any) -> bool:
 def test_how_an_entry_was_split_into_batches_has_no_part_but_where_one_ends_and_the_next_begins_has():
     assert digest([("a.b", {"x": "12"}), ("a.b", {})]) != digest([("a.b", {"x": "1"}), ("a.b", {"2": ""})])
     assert digest([("a.b", {})]) != digest([("a.", {"b": None})])
+
+
+def test_how_charges_were_gathered_has_no_part_in_the_digest_but_their_sums_have():
+    def charged(*entries):
+        return digest([("ledger.charge", {"paid": paid, "now": 1.0}) for paid in entries])
+
+    one, two, other = {"messages": 1}, {"messages": 2}, {"messages": 1, "tokens": 1}
+    gathered = charged([["a", two], ["b", one]])
+    assert charged([["a", one]], [["b", one]], [["a", one]]) == gathered
+    assert len({gathered, charged([["a", one], ["b", two]]), charged([["a", two]]), charged([["a", other]])}) == 4
 
 
 def test_a_board_that_comes_back_goes_on_with_the_digest_of_the_one_before():

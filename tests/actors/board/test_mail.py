@@ -89,7 +89,7 @@ def test_the_state_is_the_fold_of_the_entries(actions):
         elif action == "ask" and held:
             mail.accept(letter(made, to="b/1", mode="ask", cause=held[0]), "", 0.0, (n, "ask:b/1:T@1"))
         elif action == "attempt" and chosen and not mail.letters[chosen].host:
-            mail.attempt(chosen, mail.letters[chosen].agent or f"a/pool.{n}", f"h.{n % 2}")
+            mail.attempts([(chosen, mail.letters[chosen].agent or f"a/pool.{n}", f"h.{n % 2}")])
         elif action == "done" and held:
             mail.done(held[n % len(held)], bytes([n]) if n else None)
         elif action == "dead" and chosen:

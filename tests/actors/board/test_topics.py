@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stigmergy.actors.board.topics import Post, Posted, Topics
+from stigmergy.actors.board.topic_log import Post
+from stigmergy.actors.board.topics import Posted, Topics
 from stigmergy.protocols.errors import InvalidName, JournalError, StorageFull, UsageError
 from tests.actors.board.entries import Entries
 
@@ -239,3 +240,29 @@ def test_an_impossible_subscription_is_refused(topics: Topics, pattern: str, sub
 def test_an_entry_of_another_kind_is_refused(topics: Topics) -> None:
     with pytest.raises(JournalError, match="newer version"):
         topics.apply("topics.shred", {})
+
+
+def test_posts_that_come_together_are_one_entry_and_stand_as_if_they_had_come_one_by_one():
+    entries = Entries()
+    together = Topics(entries, retain=3)
+    single = Topics(lambda kind, data: None, retain=3)
+    posts = [(f"p{i}", b"%d" % i) for i in range(5)]
+    assert together.post_all("news", [*posts, posts[0]], "w/1", 1.0) == [name for name, _ in posts]
+    assert together.post_all("news", posts[2:], "w/1", 2.0) == []
+    assert together.post_all("news", [posts[4], ("p5", b"5")], "w/1", 3.0) == ["p5"]
+    for name, body in posts:
+        single.post("news", name, body, "w/1", 1.0)
+    single.post("news", "p5", b"5", "w/1", 3.0)
+    assert [kind for kind, _ in entries.rows] == ["topics.posts"] * 2
+    replayed = entries.replay(Topics(Entries(), retain=3))
+    for topics in (together, replayed):
+        assert topics.snapshot() == single.snapshot()
+        assert topics.read("news", 3) == single.read("news", 3)
+
+
+def test_a_bad_one_among_posts_that_come_together_keeps_all_of_them_out():
+    entries: list[str] = []
+    topics = Topics(lambda kind, data: entries.append(kind))
+    with pytest.raises(InvalidName):
+        topics.post_all("news", [("good", b""), ("", b"")], "w/1", 0.0)
+    assert (entries, topics.last_offset("news")) == ([], 0)

@@ -42,12 +42,13 @@ async def journal_of(folder: Path, settings):
     result = await live(Stage(plant=Plant(engine="local"), journal=str(folder)), 0, settings, ignore)
     journal = SqliteJournal.open_readonly(Path(result.figures.journal) / "journal.db")
     history: list[tuple[str, Any]] = []
-    for entry in journal.read(kinds=("topics.post", "trails.blend")):
+    for entry in journal.read(kinds=("topics.posts", "trails.blend")):
         if entry.kind == "trails.blend":
             assert entry.data["trail"] == TRAIL
             history.append(("blend", entry.data))
         elif entry.data["topic"] == TOURS:
-            envelope = Envelope.from_wire(unpack(entry.data["body"]))
+            ((_, body),) = entry.data["posts"]
+            envelope = Envelope.from_wire(unpack(body))
             history.append(("tour", (envelope.sender, decode(Tour, envelope.body))))
     journal.close()
     return result, history

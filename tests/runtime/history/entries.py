@@ -30,7 +30,7 @@ class Book:
 
     def attempt(self, message: str, agent: str, host: str = "host-1.1") -> None:
         """A message was handed to a host."""
-        self.add("mail.attempt", id=message, agent=agent, host=host)
+        self.add("mail.attempts", of=[[message, agent, host]])
 
     def done(self, message: str) -> None:
         """A turn committed."""
@@ -38,8 +38,8 @@ class Book:
 
     def post(self, envelope: Envelope, *followers: str) -> None:
         """A message was put on a topic, and into its followers' mail."""
-        topic = {"topic": envelope.to, "id": envelope.id, "writer": envelope.sender, "at": 0.0}
-        self.add("topics.post", **topic, body=pack(envelope))
+        posts = [[envelope.id, pack(envelope)]]
+        self.add("topics.posts", topic=envelope.to, posts=posts, writer=envelope.sender, at=0.0)
         if followers:
             self.add("mail.fan", e=envelope.to_wire(), to=list(followers), at=0.0)
 

@@ -10,8 +10,8 @@ from .entries import Book, message
 
 def messages_in(book):
     burials = Burials()
-    found = [sent(entry, burials.dead_letter(entry)) for entry in book.entries]
-    return [envelope.id for envelope in found if envelope is not None]
+    found = [envelope for entry in book.entries for envelope in sent(entry, burials.dead_letter(entry))]
+    return [envelope.id for envelope in found]
 
 
 def dead_letters_in(book):

@@ -1,0 +1,46 @@
+"""The log of one topic: offsets, ids and the newest posts.
+
+The rule it keeps: offsets count 1, 2, 3, ... without a gap; what is over the bounds leaves memory, oldest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+
+class Post(NamedTuple):
+    """One entry of a topic."""
+
+    offset: int
+    id: str
+    writer: str
+    at: float
+    body: bytes
+
+
+class TopicLog:
+    """What one topic remembers."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.ids: dict[str, int] = {}
+        self.posts: dict[int, Post] = {}
+        self.bytes = 0
+        self.groups: dict[str, dict[str, None]] = {}
+        """The subscribers of each group; derived from the readers."""
+
+    @property
+    def first(self) -> int:
+        """The oldest offset in memory."""
+        return self.last - len(self.posts) + 1
+
+    def append(self, added: Iterable[Sequence[Any]], writer: str, at: float, retain: tuple[int, int]) -> None:
+        """Add posts, as (id, body); ``retain`` bounds their number and their bytes in memory."""
+        for post_id, body in added:
+            self.last += 1
+            self.ids[post_id] = self.last
+            self.posts[self.last] = Post(self.last, post_id, writer, at, body)
+            self.bytes += len(body)
+        while len(self.posts) > retain[0] or (self.bytes > retain[1] and len(self.posts) > 1):
+            self.bytes -= len(self.posts.pop(self.first).body)
