@@ -118,8 +118,6 @@ class HostService:
         cell = self._cells.get(delivery.agent)
         if cell is None:
             cell = self._cells[delivery.agent] = Cell()
-        if delivery.state is not None:
-            cell.state = delivery.state
         if delivery.agent.partition("/")[0] in self._reentrant:
             _ = self._start(self._turn(cell, delivery))
             return
@@ -145,6 +143,9 @@ class HostService:
         board = self._board
         if board is None:
             return
+        if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
+            cell.state = delivery.state
+            self._performer.passivate(delivery.agent)
         desk = Desk(delivery, board, self._asks, self._clock)
         try:
             while True:

@@ -92,22 +92,32 @@ class Dispatcher:
         for waiting_for in list(self._suspects):
             line = deque(m for m in self._suspects[waiting_for] if self._waits(m))
             for message in [m for m in line if self._is_waited_for(m)]:
-                line.remove(message)
-                self._send_suspect(message, out)
+                if self._send_suspect(message, out):
+                    line.remove(message)
             self._suspects[waiting_for] = line
             if not line:
                 del self._suspects[waiting_for]
                 continue
-            host = self._place(self._mail.letters[line[0]].agent)
+            host = self._home(self._mail.letters[line[0]].agent)
             if host is not None and host not in self._alone:
                 self._alone[host] = (line[0], now)
                 self._send_suspect(line.popleft(), out)
 
-    def _send_suspect(self, message: str, out: list[tuple[str, str, str]]) -> None:
+    def _send_suspect(self, message: str, out: list[tuple[str, str, str]]) -> bool:
         agent = self._mail.letters[message].agent
-        host = self._place(agent)
+        host = self._home(agent)
         if host is not None:
             out.append((message, agent, host))
+        return host is not None
+
+    def _home(self, agent: str) -> str | None:
+        """Where the next letter of an agent may go. It moves only when nothing of it is in flight elsewhere.
+
+        Two hosts that ran it at once would each go on from the state that they know, and one of the two be lost.
+        """
+        host = self._place(agent)
+        flying = self._mail.flying.get(agent)
+        return host if not flying or self._mail.letters[next(iter(flying))].host == host else None
 
     def _waits(self, message: str) -> bool:
         letter = self._mail.letters.get(message)
@@ -133,7 +143,7 @@ class Dispatcher:
         room = AHEAD - len(self._mail.flying.get(agent, ()))
         if room <= 0:
             return
-        host = self._place(agent)
+        host = self._home(agent)
         if host is None:
             return
         reserved = self._reserved(host)

@@ -118,3 +118,16 @@ def test_a_suspect_that_lives_long_no_longer_keeps_its_host_to_itself(desk):
     assert send(mail, dispatcher, now=0.0) == [("m1", "a/1")]
     assert send(mail, dispatcher, now=4.0) == []
     assert send(mail, dispatcher, now=6.0) == [("new", "b/1")]
+
+
+def test_an_agent_moves_to_another_host_only_when_nothing_of_it_is_in_flight(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    hosts["here"] = "h.2"
+    dispatcher.stir_all()
+    accept(mail, dispatcher, "m2")
+    assert send(mail, dispatcher) == []
+    finish(mail, dispatcher, "m1")
+    assert send(mail, dispatcher) == [("m2", "a/1")]
+    assert mail.letters["m2"].host == "h.2"
