@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -28,16 +28,20 @@ from stigmergy.protocols.errors import (
     unpack,
 )
 from stigmergy.protocols.ids import derive_id
-from stigmergy.protocols.turn import CANCELLED, FAILED, Delivery, Step
+from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
 from .clock import Clock
 from .link import Link, PeerGone
 
-_NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
+NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""
 
 GRACE_S: Final = 2.0
 """How much longer than the deadline a turn waits for the board to say that it has passed."""
+
+
+class TurnHeld(BaseException):
+    """Ends a handler whose turn waits for a person."""
 
 
 class Question(NamedTuple):
@@ -66,6 +70,8 @@ class Desk:
         self._next = 0
         self._reads: list[Step] = []
         """What matters only if the turn goes on: reads and failures that are not recorded yet."""
+        self.held = False
+        """Whether the turn waits for a person, whatever its handler comes to."""
 
     @property
     def turn(self) -> str:
@@ -76,6 +82,11 @@ class Desk:
     def position(self) -> int:
         """Number of the next step of this attempt."""
         return self._next
+
+    def hold(self) -> NoReturn:
+        """End the handler; a person decides how the turn goes on."""
+        self.held = True
+        raise TurnHeld
 
     def restart(self, attempt: int, round_: int) -> None:
         """Begin the turn again: successful steps stay, failed ones are forgotten."""
@@ -89,12 +100,12 @@ class Desk:
 
         Raises: NonDeterministic, StepFailed, and what ``call`` raises if it is one of the project's own errors.
         """
-        index, known = self._take(key)
+        index, known = self.take(key)
         if known is not None:
-            return await _recalled(known)
-        with self._noted(index, key):
+            return await recalled(known)
+        with self.noted(index, key):
             step = Step(index, key, await call())
-            await self._record(step)
+            await self.record(step)
         return step.result
 
     async def ask(self, question: Question, timeout_s: float, now: float) -> Envelope:
@@ -103,11 +114,11 @@ class Desk:
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
         """
         key = f"ask:{question.to}:{question.type}"
-        index, known = self._take(key)
+        index, known = self.take(key)
         if known is not None:
-            reply = Envelope.from_wire(await _recalled(known))
+            reply = Envelope.from_wire(await recalled(known))
         else:
-            with self._noted(index, key):
+            with self.noted(index, key):
                 reply = await self._ask(index, key, question, timeout_s, now)
             self._steps[index] = Step(index, key, reply.to_wire())
         if reply.mode == "error":
@@ -124,7 +135,7 @@ class Desk:
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard at once; the same act of the same turn changes it once."""
-        index, _ = self._take(operation)
+        index, _ = self.take(operation)
         envelope, agent = self.delivery.envelope, self.delivery.agent
         reads = self._claim_reads()
         if reads:
@@ -177,14 +188,15 @@ class Desk:
             self._asks.pop(envelope.id, None)
 
     async def _read(self, key: str, request: str, payload: Any) -> Any:
-        index, known = self._take(key)
+        index, known = self.take(key)
         if known is not None:
             return known.result
         result = await self._board.ask(request, payload)
         self._reads.append(Step(index, key, result))
         return result
 
-    def _take(self, key: str) -> tuple[int, Step | None]:
+    def take(self, key: str) -> tuple[int, Step | None]:
+        """The next step's number, and the step if it was recorded. Raises: NonDeterministic."""
         index, self._next = self._next, self._next + 1
         known = self._steps.get(index)
         if known is not None and known.key != key:
@@ -195,11 +207,11 @@ class Desk:
         return index, known
 
     @contextmanager
-    def _noted(self, index: int, key: str) -> Iterator[None]:
+    def noted(self, index: int, key: str) -> Iterator[None]:
         """Keep how the step in this block fails, for the case that the handler goes on; raise what a replay raises."""
         try:
             yield
-        except _NOT_OURS:
+        except NOT_OURS:
             raise
         except asyncio.CancelledError:
             self._reads.append(Step(index, key, None, CANCELLED))
@@ -211,7 +223,7 @@ class Desk:
                 raise
             raise lasting from error
 
-    async def _record(self, step: Step) -> None:
+    async def record(self, step: Step) -> None:
         """Make a step durable, and what was read before it."""
         reads = self._claim_reads()
         try:
@@ -231,12 +243,13 @@ def _lasting(key: str, error: Exception) -> StigmergyError:
     """An error as it comes back from a journal: the project's own as they are, others by name and text."""
     if isinstance(error, StigmergyError):
         return error if KINDS.get(type(error).__name__) is type(error) else unpack(*pack(error))
-    return StepFailed(key, type(error).__name__, str(error))
+    name = type(error).__name__
+    return StepFailed(f"step {key!r} failed: {name}: {error}", key, name)
 
 
-async def _recalled(step: Step) -> Any:
+async def recalled(step: Step) -> Any:
     """What a recorded step came to: its result, its error, or a wait that the handler gives up again."""
-    if step.outcome == FAILED:
+    if step.outcome in {FAILED, REFUSED}:
         raise unpack(*step.result)
     if step.outcome == CANCELLED:
         await asyncio.get_running_loop().create_future()

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pack
 from stigmergy.protocols.kind import KindSpec
-from stigmergy.protocols.turn import BURIED, Delivery, Turn
+from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
 
 from .channel import Frame
 from .clock import Clock
@@ -154,6 +154,9 @@ class HostService:
                 self._performer.settle(delivery.agent, committed=answer is None)
                 if answer is None:
                     cell.state = cell.state if turn.state is None else turn.state
+                    return
+                if answer[0] == HELD:
+                    cell.mailbox.clear()  # the board has taken back what waits behind the turn
                     return
                 if answer[0] == BURIED:
                     return

@@ -31,6 +31,7 @@
     │   ├── Conflict
     │   └── ClaimLost
     ├── StepFailed                 something that a turn did outside the swarm raised
+    ├── ToolError                  and ToolRefused, ToolFailed, ToolTimeout, AmbiguousEffect
     ├── NonDeterministic           a replayed turn took another road
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
@@ -229,16 +230,31 @@ class ClaimLost(BoardError):
 class StepFailed(StigmergyError):
     """What a turn did outside the swarm raised an error of its own: the same one on every replay of the turn."""
 
-    fields = ("step", "error", "text")
+    fields = ("message", "step", "error")
 
     step: str
     error: str
     """Name of the class that was raised."""
-    text: str
 
-    def explain(self) -> str:
-        """See `StigmergyError.explain`."""
-        return f"step {self.step!r} failed: {self.error}: {self.text}"
+
+class ToolError(StigmergyError):
+    """A tool that was not run, or not to its end."""
+
+
+class ToolRefused(ToolError):
+    """The kind may not use the tool so: not on its list, arguments that do not fit, over a cap; or a person said no."""
+
+
+class ToolFailed(ToolError):
+    """The tool says that it failed, and that nothing has happened outside. Raise it in a tool's function."""
+
+
+class ToolTimeout(ToolError):
+    """The tool took longer than its deadline. Whether it did its work is unknown."""
+
+
+class AmbiguousEffect(ToolError):
+    """An irreversible tool may have had its effect or not, and a person gave the message up."""
 
 
 class NonDeterministic(StigmergyError):

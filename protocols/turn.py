@@ -14,16 +14,30 @@ from .envelope import Envelope
 AGAIN: Final = "again"
 """First word of the board's answer to a turn that starts over: ``[AGAIN, after_s, attempt, round]``."""
 
+HELD: Final = "held"
+"""First word of the board's answer to a turn that waits for a person."""
+
 BURIED: Final = "buried"
 """First word of the board's answer to a turn whose message is dead-lettered."""
 
-Outcome = Literal["done", "failed"]
+Outcome = Literal["done", "failed", "held"]
+
+Effect = Literal["read", "idempotent", "irreversible"]
+"""What a tool does outside: nothing; what may be done twice under one key; what may not be done twice."""
 
 DONE: Final = "done"
 FAILED: Final = "failed"
 """The step raised; its result is the packed error."""
 CANCELLED: Final = "cancelled"
 """The handler gave up waiting for the step; a replay waits until the handler gives up again."""
+INTENDED: Final = "intended"
+"""A tool is about to have its effect; its result is the `Deed` as plain data."""
+WANTED: Final = "wanted"
+"""A tool may not run before a person has agreed."""
+APPROVED: Final = "approved"
+"""A person said that exactly this call shall be made, once."""
+REFUSED: Final = "refused"
+"""A person said no; its result is the packed error."""
 
 
 class Step(NamedTuple):
@@ -46,6 +60,13 @@ class Step(NamedTuple):
         """Whether a turn that starts over shall try it again."""
         error = isinstance(self.result, list) and len(self.result) > 1 and self.result[1] == "error"
         return self.outcome in {FAILED, CANCELLED} or (self.key.startswith("ask:") and error)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether only a person can say how the turn goes on."""
+        if self.outcome == INTENDED:
+            return bool(self.result["effect"] == "irreversible")
+        return self.outcome == WANTED
 
 
 class Write(NamedTuple):

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from .plant import Plant
     from .swarm import Swarm
     from .thinking import ModelSpec
+    from .tools import AtMost, Matching, OneOf, Tool, Under, Use, tool
     from .views import Claim, Claims, Fact, Facts, Trail
 
 __all__ = [
     "Agent",
     "App",
+    "AtMost",
     "Claim",
     "Claims",
     "Context",
     "Fact",
     "Facts",
+    "Matching",
     "ModelSpec",
+    "OneOf",
     "Options",
     "Outcome",
     "Plant",
@@ -35,8 +39,12 @@ __all__ = [
     "Swarm",
     "SwarmReport",
     "Table",
+    "Tool",
     "Trail",
+    "Under",
+    "Use",
     "handles",
+    "tool",
 ]
 
 _HOMES = {
@@ -47,6 +55,7 @@ _HOMES = {
     "plant": ("Plant",),
     "swarm": ("Swarm",),
     "thinking": ("ModelSpec",),
+    "tools": ("AtMost", "Matching", "OneOf", "Tool", "Under", "Use", "tool"),
     "views": ("Claim", "Claims", "Fact", "Facts", "Trail"),
 }
 

@@ -29,6 +29,8 @@ from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec, Resources
 from stigmergy.protocols.message import Message
 
+from .tools import Allowed, Tool, Toolbox
+
 _MARK: Final = "__stigmergy_handles__"
 
 _PARAMETERS: Final = ("self", "message", "ctx")
@@ -53,6 +55,8 @@ class Agent:
     skills: ClassVar[Sequence[Skill]] = ()
     emits: ClassVar[Sequence[type[Message]]] = ()
     """Message types that it sends besides its answers; they show on its card."""
+    tools: ClassVar[Sequence[Tool[Any, Any] | Allowed]] = ()
+    """Tools that its handlers may use with `Context.tool`, with caps on their arguments."""
     topics: ClassVar[Sequence[str]] = ()
     """Topics whose posts go to the kind: one agent of the pool gets each."""
     pool: ClassVar[int] = 8
@@ -158,6 +162,7 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
     if unknown:
         raise UsageError(f"{cls.__name__} has no option {min(unknown)!r}; known are {', '.join(sorted(_CHANGEABLE))}")
     handlers = handlers_of(cls)
+    Toolbox(cls.__name__, cls.tools)
     if changes.get("reentrant", cls.reentrant) and state_class(cls) is not State:
         raise UsageError(f"{cls.__name__} is reentrant and has state: its turns overlap, so keep facts instead")
     name = changes.pop("kind", None) or kind_name(cls)

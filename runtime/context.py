@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+
+from pydantic import BaseModel
 
 from stigmergy.actors.desk import Desk, Question
 from stigmergy.protocols.envelope import Envelope, Mode
@@ -19,26 +21,37 @@ from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_i
 from stigmergy.protocols.message import Done, Message, decode, encode
 from stigmergy.protocols.turn import Write
 
+from .tools import Tool
 from .views import Claims, Facts, Trail
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from .models.port import ModelMessage, ModelReply
+    from .models.port import ModelMessage, ModelReply, ToolSpec
     from .thinking import Thinking
+    from .tools import Toolbox
 
 R = TypeVar("R", bound=Message)
+A = TypeVar("A", bound=BaseModel)
+V = TypeVar("V")
 
 ASK_TIMEOUT_S = 30.0
 """How long an ask waits by default."""
 
 
+class Means(NamedTuple):
+    """What a turn can think and act with."""
+
+    thinking: Thinking
+    tools: Toolbox
+
+
 class Context:
     """What a handler gets beside its message."""
 
-    def __init__(self, desk: Desk, thinking: Thinking, log: FilteringBoundLogger, seed: int) -> None:
+    def __init__(self, desk: Desk, means: Means, log: FilteringBoundLogger, seed: int) -> None:
         self._desk = desk
-        self._thinking = thinking
+        self._means = means
         self._seed = seed
         self._random: random.Random | None = None
         self._numbers = 0
@@ -182,7 +195,32 @@ class Context:
 
         Raises: BudgetExhausted, UnknownPrice, ModelError, UsageError (no model plays that role).
         """
-        return await self._thinking.ask(self._desk, role, prompt, options)
+        return await self._means.thinking.ask(self._desk, role, prompt, options)
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """The tools of this kind, as `model` takes them."""
+        return self._means.tools.specs()
+
+    @overload
+    async def tool(self, tool: Tool[A, V], arguments: A) -> V: ...
+    @overload
+    async def tool(self, tool: str, arguments: BaseModel | Mapping[str, Any]) -> Any: ...
+    async def tool(self, tool: Any, arguments: Any) -> Any:
+        """Call a tool of this kind, itself or by name. One call is reserved on the ledger first.
+
+        Before a tool changes anything, the intention is durable. When nobody knows whether an irreversible one had its
+        effect, or when this context is marked (see `taint`), the turn is held until a person has decided (`stigmergy
+        approve`). The result marks this context.
+
+        Raises: ToolRefused, ToolFailed, ToolTimeout, StepFailed (what the tool raised), BudgetExhausted.
+        """
+        name = tool.name if isinstance(tool, Tool) else str(tool)
+        result = await self._means.tools.call(self._desk, name, arguments, self._taint)
+        marks = self._means.tools.marks(name)
+        if marks:
+            self.mark(marks)
+        return result
 
     async def run(self, name: str, call: Callable[[], Any] | Callable[[], Awaitable[Any]]) -> Any:
         """Do something outside the swarm and record its plain result, so that a replay does not do it again.

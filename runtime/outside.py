@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from stigmergy.actors.board.cases import Case, Verdict
+
 from .client import Client
 from .views import Claims, Facts, Trail, read_topic
 
@@ -36,6 +38,20 @@ class Outside(ABC):
     async def request(self, name: str, payload: Any = None) -> Any:
         """A request to the board, for views and tools."""
         return await (await self._ready()).call(name, payload)
+
+    async def cases(self) -> list[Case]:
+        """Turns that wait for a person, the oldest first. The event ``case`` tells of each when it begins."""
+        return [Case(**{**case, "marks": tuple(case["marks"])}) for case in await self.request("cases")]
+
+    async def decide(self, case: str, verdict: Verdict, value: Any = None, *, by: str = "the driver") -> None:
+        """Decide a case by its id.
+
+        ``do`` the call (again); it ``happened``, with ``value`` as its result; ``refuse`` it, with ``value`` as the
+        reason; ``give-up`` the message, which becomes a dead letter.
+
+        Raises: UsageError when it is not open.
+        """
+        await self.request("decide", [case, verdict, value, by])
 
     async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Read from the blackboard."""

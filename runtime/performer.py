@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.desk import Desk, TurnHeld
 from stigmergy.protocols import codec
 from stigmergy.protocols.errors import (
     BudgetError,
@@ -32,6 +32,7 @@ from stigmergy.protocols.errors import (
     StepFailed,
     StigmergyError,
     SwarmStopped,
+    ToolRefused,
     UsageError,
     WireError,
     pack,
@@ -42,9 +43,10 @@ from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
 
 from .agent import Agent, Handler, State, handlers_of, state_class
-from .context import Context
+from .context import Context, Means
 from .logs import LogFile
 from .thinking import ModelSpec, Thinking
+from .tools import Toolbox
 
 FINAL: Final = (
     UsageError,
@@ -54,6 +56,7 @@ FINAL: Final = (
     ModelRefused,
     NonDeterministic,
     SwarmStopped,
+    ToolRefused,
     Fenced,
 )
 """Errors that another attempt would only meet again."""
@@ -70,6 +73,7 @@ class Troupe:
     handlers: dict[str, Handler]
     state: type[BaseModel]
     spec: KindSpec
+    tools: Toolbox
 
 
 @dataclass(slots=True)
@@ -119,6 +123,8 @@ class AgentPerformer:
                 live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
                 sends, writes = await self._handle(self._troupes[kind], live, desk)
             live.pending = live.saved if self._troupes[kind].state is State else _packed(live.agent)
+        except TurnHeld:
+            return base._replace(outcome="held")
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -131,6 +137,8 @@ class AgentPerformer:
             return self._failed(base, DeadlineExceeded(text), steady() - began)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its turn
             return self._failed(base, error, steady() - began)
+        if desk.held:
+            return base._replace(outcome="held")
         changed = live.pending != live.saved
         return base._replace(
             sends=sends,
@@ -169,7 +177,7 @@ class AgentPerformer:
         handler = troupe.handlers[envelope.type]
         message = self._types.decode(envelope.type, envelope.body)
         log = self._log.bind(agent=desk.delivery.agent, conversation=envelope.conversation, trace_id=envelope.trace_id)
-        ctx = Context(desk, self._thinking, log, self._seed)
+        ctx = Context(desk, Means(self._thinking, troupe.tools), log, self._seed)
         method = getattr(live.agent, handler.method)
         answer = method(message, ctx) if handler.takes_context else method(message)
         if inspect.isawaitable(answer):
@@ -223,4 +231,4 @@ def _troupe(spec: KindSpec) -> Troupe:
             f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
             'a script that starts a swarm must do so below `if __name__ == "__main__":`'
         ) from None
-    return Troupe(found, handlers_of(found), state_class(found), spec)
+    return Troupe(found, handlers_of(found), state_class(found), spec, Toolbox(spec.name, found.tools))

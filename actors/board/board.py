@@ -16,6 +16,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery, Step, Turn
 
 from ..journal.port import Journal
+from .cases import Cases
 from .clerk import Clerk
 from .digest import RunDigest
 from .machines import CLIENT, Machines
@@ -46,7 +47,8 @@ class Board:
         self.machines = m = Machines(self._record, config.limits, now)
         self._clerk = Clerk(m)
         self._pressure = Pressure(m)
-        self._turns = Turns(m, self._clerk, self._pressure)
+        self._cases = Cases(m, self._clerk)
+        self._turns = Turns(m, self._clerk, self._pressure, self._cases)
         self._sent_states: dict[str, str] = {}
         """By agent: the host that has its newest state."""
         self._measured_at = now
@@ -64,6 +66,8 @@ class Board:
             "lost": lambda _p, _t, a: self.host_lost(a[0], a[1]),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "epochs": lambda _p, _t, _a: m.registry.epochs,
+            "cases": lambda _p, _t, _a: self._cases.open(),
+            "decide": lambda _p, _t, a: self._cases.decide(*a),
             "counts": lambda _p, _t, _a: self.counts(),
         }
         self._replay()
@@ -209,7 +213,8 @@ class Board:
         letters = m.mail.lost(host)
         for agent in [a for a, h in self._sent_states.items() if h == host]:
             del self._sent_states[agent]
-        m.dispatcher.suspect([message for message in letters if not self._clerk.bury_if_deadly(message)])
+        again = self._cases.hold_doubtful(letters)
+        m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
         m.dispatcher.lost(host)
         m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
 
@@ -262,5 +267,6 @@ class Board:
             m.registry.leave(name, member.epoch)
         for host in dict.fromkeys(letter.host for letter in m.mail.letters.values() if letter.host):
             m.mail.lost(host)
-        m.dispatcher.suspect([message for message, letter in m.mail.letters.items() if letter.suspect])
+        suspects = [message for message, letter in m.mail.letters.items() if letter.suspect]
+        m.dispatcher.suspect(self._cases.hold_doubtful(suspects))
         self._clerk.recover()

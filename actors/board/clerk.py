@@ -240,7 +240,7 @@ class Clerk:
         error = Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")
         for message, letter in list(m.mail.letters.items()):
             if letter.envelope.conversation == verdict.conversation:
-                if not letter.host:
+                if letter.waits:
                     self.bury(message, "quarantined", error)
                 elif letter.envelope.mode == "ask":
                     self.answer_error(letter.envelope, error, letter.agent)
@@ -273,10 +273,10 @@ class Clerk:
             if letter is None:
                 continue
             late = DeadlineExceeded(f"{letter.agent or letter.pool} did not answer before the deadline")
-            if letter.host:
-                self.answer_error(letter.envelope, late, letter.agent)
-            else:
+            if letter.waits:
                 self.bury(message, "deadline", late)
+            else:
+                self.answer_error(letter.envelope, late, letter.agent)
 
 
 def account_of(envelope: Envelope) -> str:

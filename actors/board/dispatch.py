@@ -121,7 +121,7 @@ class Dispatcher:
 
     def _waits(self, message: str) -> bool:
         letter = self._mail.letters.get(message)
-        return letter is not None and not letter.host
+        return letter is not None and letter.waits and letter.suspect
 
     def _is_waited_for(self, message: str) -> bool:
         """Whether a suspect that runs alone now waits for this letter's turn, through any number of asks."""
@@ -139,6 +139,8 @@ class Dispatcher:
         return host in self._alone or host in self._suspects
 
     def _send_agent(self, agent: str, out: list[tuple[str, str, str]]) -> None:
+        if agent in self._mail.blocked:
+            return
         box = self._mail.boxes[agent]
         room = AHEAD - len(self._mail.flying.get(agent, ()))
         if room <= 0:
@@ -160,7 +162,8 @@ class Dispatcher:
             if homeless >= len(waiting):
                 return
             agent = f"{kind}/pool.{number}"
-            if agent in self._mail.flying or agent in self._mail.boxes or agent in taken:
+            busy = agent in self._mail.flying or agent in self._mail.boxes or agent in self._mail.blocked
+            if busy or agent in taken:
                 continue
             host = self._place(agent)
             if host is None:

@@ -3,43 +3,22 @@
 A letter is accepted, attempted (counted before its handler runs), and then done or dead. What its
 turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
 that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
-``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``.
+``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``,
+``mail.hold``, ``mail.decide``.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import Step
 
+from .letter import Letter
+
 Record = Callable[[str, dict[str, Any]], None]
-
-
-@dataclass(slots=True)
-class Letter:
-    """An accepted message and what its turn has done so far."""
-
-    envelope: Envelope
-    at: float
-    """Unix seconds of acceptance."""
-    agent: str
-    """Who handles it; empty while it waits in a pool."""
-    pool: str
-    """The kind whose pool it waits in, or came from; empty for one agent's mail."""
-    attempts: int = 0
-    round: int = 0
-    """How often the turn failed and was started over; part of the ids of its asks."""
-    host: str = ""
-    """The host that has it; empty while it waits."""
-    suspect: bool = False
-    """It was in flight when a host died: it is tried again alone."""
-    steps: dict[int, Step] = field(default_factory=dict)
-    asks: list[str] = field(default_factory=list)
-    """Ids of the asks of this turn, to be forgotten with it."""
 
 
 class Mail:
@@ -57,6 +36,10 @@ class Mail:
         self.asks: dict[str, tuple[str, int, str]] = {}
         """Unanswered asks: id to (id of the asking turn, step, key); an outside request has no turn."""
         self.states: dict[str, bytes] = {}
+        self.held: dict[str, None] = {}
+        """Ids that wait for a person."""
+        self.blocked: dict[str, str] = {}
+        """Agents that take no mail because their turn is held: to its id."""
         self._known: set[str] = set()
         """Ids of asks and outside requests that could be sent again."""
 
@@ -124,6 +107,17 @@ class Mail:
             # Only the first of each agent can have run; the others get their attempt back.
             self._write("mail.lost", {"host": host, "ids": ids, "ran": [box[0] for box in boxes if box]})
         return ids
+
+    def hold(self, message: str, at: float, *, blocks: bool) -> None:
+        """Keep a letter until a person decides; ``blocks`` says that its agent takes no other meanwhile."""
+        agent = self.letters[message].agent
+        # The letters behind it have gone to the host and cannot have run.
+        back = [other for other in self.flying.get(agent, ()) if other != message] if blocks else []
+        self._write("mail.hold", {"id": message, "at": at, "blocks": blocks, "back": back})
+
+    def decide(self, message: str, step: Step, by: str) -> None:
+        """Put a person's word in the place of a step in doubt; without another doubt the letter goes on."""
+        self._write("mail.decide", {"id": message, "step": step.to_plain(), "by": by})
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as an entry says."""
@@ -196,8 +190,9 @@ class Mail:
             self.states[letter.agent] = data["state"]
 
     def _dead(self, data: dict[str, Any]) -> None:
+        waited = self.letters[data["id"]].waits
         letter = self._close(data["id"])
-        if not letter.host:
+        if waited:
             self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
 
     def _lost(self, data: dict[str, Any]) -> None:
@@ -209,10 +204,45 @@ class Mail:
             self._land(letter.agent, message)
             self.boxes.setdefault(letter.agent, deque()).appendleft(message)
 
+    def _hold(self, data: dict[str, Any]) -> None:
+        message = data["id"]
+        letter = self.letters[message]
+        if letter.host:
+            self._land(letter.agent, message)
+        else:
+            self._remove(self.boxes, letter.agent, message)
+        letter.host, letter.suspect, letter.held_at = "", False, data["at"]
+        self.held[message] = None
+        for other in reversed(data["back"]):
+            behind = self.letters[other]
+            self._land(letter.agent, other)
+            behind.host = ""
+            behind.attempts -= 1
+            self.boxes.setdefault(letter.agent, deque()).appendleft(other)
+        if data["blocks"]:
+            self.blocked[letter.agent] = message
+            for other in self.boxes.get(letter.agent, ()):
+                self.letters[other].suspect = False
+
+    def _decide(self, data: dict[str, Any]) -> None:
+        letter = self.letters[data["id"]]
+        step = Step(*data["step"])
+        letter.steps[step.number] = step
+        if letter.doubt is None:
+            self._release(data["id"], letter)
+            self.boxes.setdefault(letter.agent, deque()).appendleft(data["id"])
+
+    def _release(self, message: str, letter: Letter) -> None:
+        letter.held_at = 0.0
+        self.held.pop(message, None)
+        if self.blocked.get(letter.agent) == message:
+            del self.blocked[letter.agent]
+
     def _close(self, message: str) -> Letter:
         letter = self.letters.pop(message)
         if letter.host:
             self._land(letter.agent, message)
+        self._release(message, letter)
         for ask in letter.asks:
             self.asks.pop(ask, None)
             self._known.discard(ask)

@@ -15,11 +15,12 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.turn import AGAIN, BURIED, Turn
+from stigmergy.protocols.turn import AGAIN, BURIED, HELD, Turn
 
+from .cases import Cases
 from .clerk import Clerk
+from .letter import Letter
 from .machines import CLIENT, Machines
-from .mail import Letter
 from .pressure import Pressure
 from .treasury import PARKED
 
@@ -31,16 +32,17 @@ RETRY_LONGEST_S: Final = 5.0
 class Turns:
     """Commits turns, starts failed ones over, and buries those that will not do."""
 
-    def __init__(self, machines: Machines, clerk: Clerk, pressure: Pressure) -> None:
+    def __init__(self, machines: Machines, clerk: Clerk, pressure: Pressure, cases: Cases) -> None:
         self._m = machines
         self._clerk = clerk
         self._pressure = pressure
+        self._cases = cases
 
     def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
         """End a turn.
 
-        Answers None when it committed, ``[AGAIN, after_s, attempt, round]`` to start it over, ``[BURIED]`` when its
-        message is dead.
+        Answers None when it committed, ``[AGAIN, after_s, attempt, round]`` to start it over, ``[HELD]`` when it waits
+        for a person, ``[BURIED]`` when its message is dead.
 
         Raises: Fenced when the turn is not this host's any more; SwarmStopped.
         """
@@ -48,7 +50,10 @@ class Turns:
         letter = m.mail.letters.get(turn.message)
         if letter is None or letter.host != turn.host:
             raise Fenced(f"turn {turn.message} is not {turn.host}'s any more")
-        if turn.outcome == "failed":
+        if turn.outcome != "done" and letter.doubt is not None:
+            self._cases.hold(turn.message)
+            return [HELD]
+        if turn.outcome != "done":
             return self._failed(turn, letter)
         try:
             self._check(turn)

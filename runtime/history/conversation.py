@@ -155,13 +155,15 @@ class Conversation:
             if envelope.conversation == self.id and envelope.id not in self.nodes:
                 self.nodes[envelope.id] = Node(envelope, entry.at, envelope.cause, refused=dead)
 
-    def _step(self, turn: str, number: int, key: str, result: Any, _outcome: str = "") -> None:
+    def _step(self, turn: str, number: int, key: str, result: Any, outcome: str = "") -> None:
         node = self.nodes.get(turn)
         if node is None:
             return
         what, _, rest = key.partition(":")
         if what == "run":
             node.steps.append(rest)
+        elif what == "tool" and not outcome:
+            node.steps.append(rest.rpartition(":")[0])
         elif what == "model":
             for call in self._owners.get((turn, number), ()):
                 call.role = rest.rpartition(":")[0]

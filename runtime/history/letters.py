@@ -95,6 +95,9 @@ class Letters:
                 return self._move(data["id"], lambda letter: _start_over(letter, data["error"], at))
             case "mail.lost":
                 return [x for one in data["ids"] for x in self._move(one, lambda letter: _take_back(letter, data, at))]
+            case "mail.hold":
+                held = self._move(data["id"], lambda letter: _hold(letter, at))
+                return held + [x for one in data["back"] for x in self._move(one, _untry)]
             case "mail.done":
                 return self._end(data["id"], at, "done", "", "")
             case "mail.dead":
@@ -139,6 +142,17 @@ def _take_back(letter: Letter, lost: dict[str, Any], at: float) -> None:
     """Its host was lost. If it waited there behind another letter, that was no attempt."""
     if letter.envelope.id in lost.get("ran", lost["ids"]):
         letter.finish(at, f"host {lost['host']} was lost", lost=True)
+        letter.outcome = "waiting"
     else:
-        letter.attempts.pop()
+        _untry(letter)
+
+
+def _hold(letter: Letter, at: float) -> None:
+    letter.finish(at, "held: a person has to decide")
+    letter.outcome = "waiting"
+
+
+def _untry(letter: Letter) -> None:
+    """It waited behind another letter at its host: that was no attempt."""
+    letter.attempts.pop()
     letter.outcome = "waiting"

@@ -75,13 +75,13 @@ class Town(Outside):
         await self._client.call("lost", [self._life, "killed by a test"])
         await self.settle_in()
 
-    async def ask(self, to: str, message: Message, reply: type[Any], timeout_s: float = 10.0) -> Any:
-        answer = await self._client.ask(to, message.message_type, encode(message), timeout_s, ())
+    async def ask(self, to: str, message: Message, reply: type[Any], marks: tuple[str, ...] = ()) -> Any:
+        answer = await self._client.ask(to, message.message_type, encode(message), 10.0, marks)
         return decode(reply, answer.body)
 
-    def begin(self, to: str, message: Message, reply: type[Any]) -> asyncio.Task[Any]:
+    def begin(self, to: str, message: Message, reply: type[Any], marks: tuple[str, ...] = ()) -> asyncio.Task[Any]:
         """Ask without waiting."""
-        return asyncio.get_running_loop().create_task(self.ask(to, message, reply))
+        return asyncio.get_running_loop().create_task(self.ask(to, message, reply, marks))
 
     async def heard(self, event: str) -> dict[str, Any]:
         """Wait for an event."""

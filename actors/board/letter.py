@@ -1,0 +1,43 @@
+"""A letter: an accepted message, where it is, and what its turn has recorded. Only `Mail` changes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.turn import Step
+
+
+@dataclass(slots=True)
+class Letter:
+    """An accepted message and what its turn has done so far."""
+
+    envelope: Envelope
+    at: float
+    """Unix seconds of acceptance."""
+    agent: str
+    """Who handles it; empty while it waits in a pool."""
+    pool: str
+    """The kind whose pool it waits in, or came from; empty for one agent's mail."""
+    attempts: int = 0
+    round: int = 0
+    """How often the turn failed and was started over; part of the ids of its asks."""
+    host: str = ""
+    """The host that has it; empty while it waits."""
+    suspect: bool = False
+    """It was in flight when a host died: it is tried again alone."""
+    steps: dict[int, Step] = field(default_factory=dict)
+    asks: list[str] = field(default_factory=list)
+    """Ids of the asks of this turn, to be forgotten with it."""
+    held_at: float = 0.0
+    """Unix seconds since when it waits for a person; 0 when it does not."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is in a box or a pool: neither at a host nor held for a person."""
+        return not self.host and not self.held_at
+
+    @property
+    def doubt(self) -> Step | None:
+        """The first step that only a person can decide, if there is one."""
+        return min((step for step in self.steps.values() if step.in_doubt), default=None, key=lambda s: s.number)
