@@ -31,7 +31,11 @@
     │   ├── Conflict
     │   └── ClaimLost
     ├── StepFailed                 something that a turn did outside the swarm raised
-    ├── ToolError                  and ToolRefused, ToolFailed, ToolTimeout, AmbiguousEffect
+    ├── ToolError
+    │   ├── ToolRefused
+    │   ├── ToolFailed
+    │   ├── ToolTimeout
+    │   └── AmbiguousEffect        nobody knows whether it happened; a person decides
     ├── NonDeterministic           a replayed turn took another road
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
@@ -230,11 +234,9 @@ class ClaimLost(BoardError):
 class StepFailed(StigmergyError):
     """What a turn did outside the swarm raised an error of its own: the same one on every replay of the turn."""
 
-    fields = ("message", "step", "error")
+    fields = ("message", "step")
 
     step: str
-    error: str
-    """Name of the class that was raised."""
 
 
 class ToolError(StigmergyError):

@@ -69,7 +69,7 @@ def test_a_turn_that_starts_over_keeps_its_answers_but_not_its_errors():
     assert (mail.letters["m1"].attempts, mail.letters["m1"].round) == (2, 1)
 
 
-VERBS = ["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply"]
+VERBS = ["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply", "hold", "decide"]
 ACTIONS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 5)), max_size=60)
 
 
@@ -88,7 +88,7 @@ def test_the_state_is_the_fold_of_the_entries(actions):
             mail.fan(letter(made, to="topic", mode="post"), [f"a/{n}", "a"], 0.0)
         elif action == "ask" and held:
             mail.accept(letter(made, to="b/1", mode="ask", cause=held[0]), "", 0.0, (n, "ask:b/1:T@1"))
-        elif action == "attempt" and chosen and not mail.letters[chosen].host:
+        elif action == "attempt" and chosen and mail.letters[chosen].waits:
             mail.attempts([(chosen, mail.letters[chosen].agent or f"a/pool.{n}", f"h.{n % 2}")])
         elif action == "done" and held:
             mail.done(held[n % len(held)], bytes([n]) if n else None)
@@ -102,10 +102,18 @@ def test_the_state_is_the_fold_of_the_entries(actions):
             mail.step(held[0], Step(n, "run:x", n))
         elif action == "reply" and mail.asks:
             mail.reply(letter(made, mode="reply", reply_to=next(iter(mail.asks))))
+        elif action == "hold" and held:
+            mail.step(held[0], Step(n, "tool:pay:0", {"effect": "irreversible"}, "intended"))
+            mail.hold(held[0], 1.0, blocks=n > 1)
+        elif action == "decide" and mail.held:
+            message = next(iter(mail.held))
+            doubt = mail.letters[message].doubt
+            mail.decide(message, Step(doubt.number, doubt.key, n), "somebody")
     replayed, _ = mail_and_entries()
     for kind, data in entries:
         replayed.apply(kind, data)
     assert state(replayed) == state(mail)
     waiting = [m for box in (*mail.boxes.values(), *mail.pools.values()) for m in box]
     flying = [m for box in mail.flying.values() for m in box]
-    assert sorted(waiting + flying) == sorted(mail.letters)
+    assert sorted([*waiting, *flying, *mail.held]) == sorted(mail.letters)
+    assert set(mail.blocked.values()) <= set(mail.held)
