@@ -110,7 +110,7 @@ async def _paid(desk: Desk, number: int, deed: Deed) -> AsyncIterator[None]:
     delivery = desk.delivery
     account = agent_account(AgentId.parse(delivery.agent), conversation=delivery.envelope.conversation)
     # Another attempt is another call for the ledger.
-    op = derive_id(desk.turn, number, desk.attempt, "tool")
+    op = derive_id(desk.turn, number, desk.attempt, desk.host, "tool")
     with desk.noted(number, deed.step):
         await desk.ledger("reserve", op, account, ONE_CALL.to_plain(), deed.timeout_s + LEASE_MARGIN_S)
     try:

@@ -57,10 +57,16 @@ class Desk:
     """One delivery at one agent, from the inside."""
 
     def __init__(
-        self, delivery: Delivery, board: Link, asks: dict[str, asyncio.Future[Envelope]], clock: Clock
+        self,
+        delivery: Delivery,
+        host: str,
+        board: Link,
+        asks: dict[str, asyncio.Future[Envelope]],
+        clock: Clock,
     ) -> None:
-        """``asks`` is the host's table of answers that are waited for."""
+        """``host`` is the life of the host that runs it; ``asks`` its table of answers that are waited for."""
         self.delivery = delivery
+        self.host = host
         self.clock = clock
         self._board = board
         self._asks = asks

@@ -146,7 +146,7 @@ class HostService:
         if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
             cell.state = delivery.state
             self._performer.passivate(delivery.agent)
-        desk = Desk(delivery, board, self._asks, self._clock)
+        desk = Desk(delivery, self._name, board, self._asks, self._clock)
         try:
             while True:
                 turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)

@@ -1,5 +1,6 @@
 """The client: the driver's own end of the swarm. Asks from outside begin conversations here.
 
+The id of a request says what is asked, so one that this driver repeats, or its next life, is known as a repeat.
 A board may be replaced while requests are on their way. They are kept, and go to its successor in their old order;
 whatever the predecessor did already is known there by its id.
 """
@@ -14,10 +15,20 @@ from typing import Any
 from stigmergy.actors.channel import Frame
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.link import Endpoint, Handle, Link, PeerGone
+from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, SwarmStopped, unpack
+from stigmergy.protocols.errors import (
+    BudgetExhausted,
+    DeadlineExceeded,
+    MailboxFull,
+    StigmergyError,
+    SwarmStopped,
+    unpack,
+)
 from stigmergy.protocols.ids import derive_id
+
+from .names import Name, Names
 
 EventHook = Callable[[str, dict[str, Any]], None]
 
@@ -45,7 +56,6 @@ class Client:
     def __init__(self, name: str, run: str, on_event: EventHook, clock: Clock) -> None:
         """``name`` is the client's address, ``client/<name>``; ``run`` makes its ids differ from other runs'."""
         self.name = name
-        self._run = run
         self._on_event = on_event
         self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
@@ -56,8 +66,9 @@ class Client:
         self._ended = ""
         """Why no other board will come; empty while one may."""
         self._asks: dict[str, Ask] = {}
-        self._sent = 0
-        self._acts = 0
+        self._names = Names(run, name)
+        self._early: dict[str, Envelope] | None = None
+        """After coming back: answers to what was asked in an earlier life and not yet again in this one."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.on_lost: Callable[[str], None] = self.give_up
@@ -149,13 +160,17 @@ class Client:
 
         Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, and what the answerer raised.
         """
-        envelope = self._envelope("ask", to, message_type, body, taint)._replace(
-            deadline=self._clock.wall() + timeout_s
-        )
+        name = self._names.take("ask", to, message_type, body)
+        envelope = self._envelope(name, "ask", to, message_type, body, taint)
+        envelope = envelope._replace(deadline=self._clock.wall() + timeout_s)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+        early = self._early.pop(envelope.id, None) if self._early else None
+        if early is not None:
+            answer.set_result(early)
         self._asks[envelope.id] = Ask(envelope, answer)
         try:
-            await self._send(envelope)
+            if early is None:
+                await self._send(envelope, name)
             reply = await asyncio.wait_for(answer, timeout_s + 2.0)
         except TimeoutError:
             raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
@@ -167,15 +182,20 @@ class Client:
 
     async def send(self, mode: Any, to: str, message_type: str, body: bytes, taint: tuple[str, ...]) -> str:
         """Begin a conversation without waiting; returns its id once the message is accepted."""
-        envelope = self._envelope(mode, to, message_type, body, taint)
-        await self._send(envelope)
+        name = self._names.take(mode, to, message_type, body)
+        envelope = self._envelope(name, mode, to, message_type, body, taint)
+        await self._send(envelope, name)
         return envelope.conversation
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard at once. Raises: Conflict, ClaimLost, UsageError."""
-        self._acts += 1
-        op = f"{derive_id(self._run, self.name, 'act', self._acts)}:0"
-        return await self.call("act", [operation, arguments, self.name, op, ""])
+        name = self._names.take("act", operation, "", pack_plain(arguments))
+        return await self.call("act", [operation, arguments, self.name, f"{name.id}:0", ""])
+
+    async def come_back(self) -> None:
+        """Go on with a run whose driver died: its stop is over, its verdicts and what agents told are heard again."""
+        self._early = {}
+        await self.call("resume")
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -194,22 +214,27 @@ class Client:
         else:
             request.answer.set_exception(error)
 
-    async def _send(self, envelope: Envelope) -> None:
+    async def _send(self, envelope: Envelope, name: Name) -> None:
         if self.stopped is not None:
+            self._names.give_back(name)
             raise SwarmStopped(self.stopped[1], self.stopped[0])
-        await self.call("send", [list(envelope), None, []])
+        try:
+            await self.call("send", [list(envelope), None, []])
+        except (MailboxFull, BudgetExhausted, SwarmStopped):
+            self._names.give_back(name)  # nothing of it was kept: the next one like it is the first
+            raise
 
-    def _envelope(self, mode: Any, to: str, message_type: str, body: bytes, taint: tuple[str, ...]) -> Envelope:
-        self._sent += 1
-        conversation = derive_id(self._run, self.name, self._sent)
+    def _envelope(
+        self, name: Name, mode: Any, to: str, message_type: str, body: bytes, taint: tuple[str, ...]
+    ) -> Envelope:
         return Envelope(
-            id=derive_id(conversation, "start"),
+            id=derive_id(name.id, "start"),
             mode=mode,
             type=message_type,
             sender=self.name,
             to=to,
             body=body,
-            conversation=conversation,
+            conversation=name.id,
             taint=taint,
         )
 
@@ -220,6 +245,8 @@ class Client:
                 asked = self._asks.get(ask)
                 if asked is not None and not asked.answer.done():
                     asked.answer.set_result(Envelope.from_wire(reply))
+                elif asked is None and self._early is not None:
+                    self._early[ask] = Envelope.from_wire(reply)
             elif name == "told":
                 envelope = Envelope.from_wire(payload)
                 self._on_event("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})

@@ -138,8 +138,8 @@ class Thinking:
     def _metered(self, spec: ModelSpec, desk: Desk, request: ModelRequest) -> Model:
         delivery = desk.delivery
         account = agent_account(AgentId.parse(delivery.agent), conversation=delivery.envelope.conversation)
-        # Another attempt may be billed again, so it is another operation for the ledger.
-        number = derive_id(desk.turn, desk.position, desk.attempt)
+        # Another attempt, or the same on another host, may be billed again: it is another operation for the ledger.
+        number = derive_id(desk.turn, desk.position, desk.attempt, desk.host)
         purse = Purse(_LedgerOf(desk, request.timeout_s + LEASE_MARGIN_S), account, self._prices, lambda: number)
         return MeteredModel(self._model(spec), purse, count=spec.count)
 

@@ -21,7 +21,9 @@ from .clerk import Clerk
 from .digest import RunDigest
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
+from .outsiders import Outsiders
 from .pressure import Pressure
+from .reopening import Reopening
 from .treasury import PARKED
 from .turns import Turns
 
@@ -49,6 +51,8 @@ class Board:
         self._pressure = Pressure(m)
         self._cases = Cases(m, self._clerk)
         self._turns = Turns(m, self._clerk, self._pressure, self._cases)
+        self._outsiders = Outsiders(m, self._clerk, journal)
+        self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
         self._sent_states: dict[str, str] = {}
         """By agent: the host that has its newest state."""
         self._measured_at = now
@@ -64,13 +68,15 @@ class Board:
             "join": self._join,
             "renew": self._renew,
             "lost": lambda _p, _t, a: self.host_lost(a[0], a[1]),
+            "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
+            "kinds": lambda _p, _t, _a: m.registry.kinds,
             "epochs": lambda _p, _t, _a: m.registry.epochs,
             "cases": lambda _p, _t, _a: self._cases.open(),
             "decide": lambda _p, _t, a: self._cases.decide(*a),
             "counts": lambda _p, _t, _a: self.counts(),
         }
-        self._replay()
+        self._past.replay(journal, self._digest, config.run)
         self._epoch = journal.take_epoch()
 
     # -- what comes in -----------------------------------------------------------------------
@@ -93,6 +99,8 @@ class Board:
         m = self.machines
         m.now = max(m.now, now)
         m.treasury.ledger.expire(m.now)
+        if self._past.asleep:
+            return
         for lapse in m.space.expire(m.now):
             self._clerk.lapsed(lapse)
         self._clerk.expire()
@@ -142,16 +150,19 @@ class Board:
     def _send(self, peer: str, ticket: int, payload: list[Any]) -> Any:
         fields, step, reads = payload
         m, envelope = self.machines, Envelope.from_wire(fields)
+        outside = envelope.sender.startswith(CLIENT + "/")
+        if outside and self._outsiders.is_repeat(envelope):
+            return None
         if m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
         for read in reads:
             m.mail.step(envelope.cause, Step(*read))
-        outside = envelope.sender.startswith(CLIENT + "/")
         if m.mail.is_known(envelope.id):
             return None
         if outside:
             self._clerk.check_room(envelope)
-        self._clerk.pay((envelope,))
+        if not (outside and self._clerk.dead_letters.has(envelope.id)):
+            self._clerk.pay((envelope,))  # one that was refused before has paid
         if envelope.mode == "post":
             self._clerk.post([envelope])
             return None
@@ -175,8 +186,12 @@ class Board:
         for step in steps:
             self.machines.mail.step(turn, Step(*step))
 
-    def _act(self, _peer: str, _ticket: int, payload: list[Any]) -> Any:
-        operation, arguments, who, op, conversation = payload
+    def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:
+        if peer.startswith(CLIENT + "/"):
+            return self._outsiders.act(payload[3], lambda: self._act_now(*payload))
+        return self._act_now(*payload)
+
+    def _act_now(self, operation: str, arguments: dict[str, Any], who: str, op: str, conversation: str) -> Any:
         m = self.machines
         result = m.space.act(operation, arguments, who, op, m.now)
         if m.space.is_news(operation, result):
@@ -194,6 +209,7 @@ class Board:
             self.host_lost(m.incarnations[host], "replaced")
         epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
         m.incarnations[host] = f"{host}.{epoch}"
+        self._past.wake()
         m.dispatcher.stir_all()
         return epoch
 
@@ -226,6 +242,7 @@ class Board:
             "waiting": len(m.mail.letters),
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "reserved": len(m.treasury.ledger.reservations()),
+            "forfeited": m.treasury.ledger.forfeited,
             "seq": self._journal.last_seq,
             "stopped": list(m.stopped) if m.stopped else None,
             "digest": self._digest.hex(),
@@ -255,18 +272,3 @@ class Board:
 
     def _record(self, kind: str, data: dict[str, Any]) -> None:
         self._batch.append((kind, data))
-
-    def _replay(self) -> None:
-        m = self.machines
-        for entry in self._journal.read():
-            m.apply(entry.kind, entry.data)
-            self._digest.add(entry.kind, entry.data)
-            m.now = max(m.now, entry.at)
-        m.treasury.alerts()
-        for name, member in list(m.registry.members.items()):
-            m.registry.leave(name, member.epoch)
-        for host in dict.fromkeys(letter.host for letter in m.mail.letters.values() if letter.host):
-            m.mail.lost(host)
-        suspects = [message for message, letter in m.mail.letters.items() if letter.suspect]
-        m.dispatcher.suspect(self._cases.hold_doubtful(suspects))
-        self._clerk.recover()

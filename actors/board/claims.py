@@ -19,7 +19,7 @@ from .workqueue import LazyHeap, Work, WorkQueue
 
 LEASE_S: Final = 30.0
 MAX_ATTEMPTS: Final = 3
-_VERBS: Final = ("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "restore")
+_VERBS: Final = ("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "extend", "restore")
 _KINDS: Final = frozenset(f"claims.{verb}" for verb in _VERBS)
 
 
@@ -172,6 +172,11 @@ class Claims:
         lapsed = [(queue, item, self._queues[queue].work[item]) for queue, item in over]
         return [Lapse(queue, item, work.worker, work.token, work.state == "dead") for queue, item, work in lapsed]
 
+    def extend(self, by: float) -> None:
+        """Let all leases last longer: for so long nobody could have worked."""
+        if by > 0 and self.next_expiry() is not None:
+            self._do("extend", by=by)
+
     def next_expiry(self) -> float | None:
         """When the first lease ends, or None when nothing is held."""
         return next((entry[0] for entry in self._leases.live()), None)
@@ -212,6 +217,11 @@ class Claims:
             case "claims.expire":
                 for queue, item in data["over"]:
                     self._queues[queue].give_back(item, "lapsed", "the lease ended")
+            case "claims.extend":
+                for _, token, queue, item in list(self._leases.live()):
+                    work = self._queues[queue].work[item]
+                    work.until += data["by"]
+                    self._leases.push((work.until, token, queue, item))
             case "claims.restore":
                 self._queues = {name: WorkQueue.restore(q) for name, q in data["queues"].items()}
                 every = [(name, item, work) for name, q in self._queues.items() for item, work in q.work.items()]

@@ -227,9 +227,7 @@ class Clerk:
         """Stop the swarm: nothing new is accepted or dispatched; what hosts have may still finish."""
         m = self._m
         if m.stopped is None:
-            m.stopped = (reason, text)
-            m.dispatcher.paused = True
-            m.record("swarm.stop", {"reason": reason, "text": text})
+            m.do("swarm.stop", {"reason": reason, "text": text})
             m.outbox.event("stopped", {"reason": reason, "text": text})
             for parked in m.treasury.give_up():
                 m.outbox.fail(parked.peer, parked.ticket, SwarmStopped(text, reason))
@@ -258,6 +256,12 @@ class Clerk:
 
     # -- time --------------------------------------------------------------------------------
 
+    def rearm(self, envelope: Envelope) -> None:
+        """A request that waits was repeated from outside: its caller waits until the new deadline."""
+        if envelope.deadline:
+            self._m.mail.rearm(envelope.id, envelope.deadline)
+            heappush(self._deadlines, (envelope.deadline, envelope.id))
+
     def recover(self) -> None:
         """After a replay: know the deadlines of what is still open."""
         for message, letter in self._m.mail.letters.items():
@@ -270,8 +274,8 @@ class Clerk:
         while self._deadlines and self._deadlines[0][0] <= m.now:
             _, message = heappop(self._deadlines)
             letter = m.mail.letters.get(message)
-            if letter is None:
-                continue
+            if letter is None or not 0 < letter.envelope.deadline <= m.now:
+                continue  # it has ended, or has another deadline by now
             late = DeadlineExceeded(f"{letter.agent or letter.pool} did not answer before the deadline")
             if letter.waits:
                 self.bury(message, "deadline", late)

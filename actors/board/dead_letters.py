@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from stigmergy.protocols.codec import pack
+from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
 
 from .topics import Topics
@@ -27,8 +27,7 @@ class DeadLetters:
         self.counts: dict[str, int] = {}
 
     def post(self, envelope: Envelope, reason: str, detail: str, attempts: int, accepted_at: float, now: float) -> None:
-        """Keep an envelope that will not be handled, and why."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
+        """Keep an envelope that will not be handled, and why. Once: a repeat is refused, but is no second one."""
         record: dict[str, Any] = {
             "envelope": envelope.to_wire(),
             "reason": reason,
@@ -36,10 +35,25 @@ class DeadLetters:
             "attempts": attempts,
             "accepted_at": accepted_at,
         }
-        self._topics.post(TOPIC, f"dead:{envelope.id}", pack(record), "board", now)
+        self._post(f"dead:{envelope.id}", record, now)
+
+    def has(self, message: str) -> bool:
+        """Whether a message ended here."""
+        return self._topics.has(TOPIC, f"dead:{message}")
 
     def item(self, queue: str, item: str, detail: str, now: float) -> None:
         """Keep a work item that nobody finished in time, and why."""
-        self.counts["work item died"] = self.counts.get("work item died", 0) + 1
         record = {"queue": queue, "item": item, "reason": "work item died", "detail": detail}
-        self._topics.post(TOPIC, f"dead:{queue}/{item}", pack(record), "board", now)
+        self._post(f"dead:{queue}/{item}", record, now)
+
+    def note(self, kind: str, data: dict[str, Any]) -> None:
+        """Count a dead letter of the past, if an entry is one."""
+        if kind == "topics.post" and data["topic"] == TOPIC and data["writer"] == "board":
+            self._count(unpack(data["body"])["reason"])
+
+    def _post(self, name: str, record: dict[str, Any], now: float) -> None:
+        if self._topics.post(TOPIC, name, pack(record), "board", now).news:
+            self._count(record["reason"])
+
+    def _count(self, reason: str) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + 1

@@ -7,7 +7,8 @@ out, and nothing else:
 * where it ran: the entries ``mail.attempt``, ``mail.attempts``, ``mail.lost``, ``registry.join``,
   ``registry.gone`` and ``registry.measured`` (hosts, their lives, how fast they were);
 * how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
-* a look at the clock that ended nothing: ``ledger.expire`` without operations;
+* that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
+* a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
   ``accepted_at`` in a dead letter; ``latency_s`` in a recorded answer of a model.
 
@@ -30,8 +31,20 @@ from stigmergy.protocols.envelope import Envelope
 from .dead_letters import TOPIC as DEAD_LETTERS
 
 _WHERE: Final = frozenset(
-    {"mail.attempt", "mail.attempts", "mail.lost", "registry.join", "registry.gone", "registry.measured"}
+    {
+        "mail.attempt",
+        "mail.attempts",
+        "mail.lost",
+        "mail.wake",
+        "mail.rearm",
+        "registry.join",
+        "registry.gone",
+        "registry.measured",
+        "claims.extend",
+        "swarm.resume",
+    }
 )
+_LOOKS: Final = frozenset({"ledger.expire", "ledger.reopen"})
 _CLOCKS: Final = frozenset({"at", "now", "until"})
 _CLOCK_SECONDS: Final = 1e9
 _DEADLINE: Final = Envelope._fields.index("deadline")
@@ -51,7 +64,7 @@ class RunDigest:
         if kind == "ledger.charge":
             for account, amounts in data["paid"]:
                 self._paid.setdefault(account, Counter()).update(amounts)
-        elif kind not in _WHERE and (kind != "ledger.expire" or data["ops"]):
+        elif kind not in _WHERE and (kind not in _LOOKS or data["ops"]):
             self._hash.update(self._pack((kind, _content(kind, data))))
 
     def hex(self) -> str:

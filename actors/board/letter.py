@@ -27,6 +27,8 @@ class Letter:
     suspect: bool = False
     """It was in flight when a host died: it is tried again alone."""
     steps: dict[int, Step] = field(default_factory=dict)
+    timeout_s: float = 0.0
+    """The time it was given when it was accepted; 0 for as long as it takes."""
     asks: list[str] = field(default_factory=list)
     """Ids of the asks of this turn, to be forgotten with it."""
     held_at: float = 0.0

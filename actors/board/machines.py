@@ -63,6 +63,15 @@ class Machines:
             self.warden.apply(kind, data)
         elif part in {"facts", "claims", "trails", "topics"}:
             self.space.apply(kind, data)
+        elif kind == "swarm.stop":
+            self.stopped, self.dispatcher.paused = (data["reason"], data["text"]), True
+        elif kind == "swarm.resume":
+            self.stopped, self.dispatcher.paused = None, False
+
+    def do(self, kind: str, data: dict[str, Any]) -> None:
+        """Record an entry of the swarm itself, and carry it out."""
+        self.record(kind, data)
+        self.apply(kind, data)
 
     def begin_turn(self, agent: str) -> None:
         """The first letter that a host has for an agent is the one it runs; a reentrant kind runs them all."""

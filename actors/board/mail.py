@@ -4,7 +4,7 @@ A letter is accepted, attempted (counted before its handler runs), and then done
 turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
 that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
 ``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``,
-``mail.hold``, ``mail.decide``.
+``mail.hold``, ``mail.decide``, ``mail.wake``, ``mail.rearm``.
 """
 
 from __future__ import annotations
@@ -99,13 +99,30 @@ class Mail:
         """End a letter that no attempt will finish."""
         self._write("mail.dead", {"id": message, "reason": reason, "detail": detail})
 
-    def lost(self, host: str) -> list[str]:
-        """Take back what a dead host had, in order, as suspects. Returns the ids."""
+    def wake(self, now: float) -> None:
+        """The swarm goes on after a time in which nobody could work: what an agent asked has its whole time again.
+
+        What was asked from outside has no deadline until whoever asked repeats it (`rearm`).
+        """
+        if any(letter.envelope.deadline for letter in self.letters.values()):
+            self._write("mail.wake", {"now": now})
+
+    def rearm(self, message: str, deadline: float) -> None:
+        """Whoever asked has asked again, and waits until then."""
+        self._write("mail.rearm", {"id": message, "deadline": deadline})
+
+    def lost(self, host: str, *, by_itself: bool = True) -> list[str]:
+        """Take back what a dead host had, in order. Returns the ids.
+
+        They are suspects, and what ran counts as an attempt; unless the host did not die ``by_itself`` but with
+        all others, which is no letter's fault.
+        """
         boxes = [[i for i in box if self.letters[i].host == host] for box in self.flying.values()]
         ids = [message for box in boxes for message in box]
         if ids:
             # Only the first of each agent can have run; the others get their attempt back.
-            self._write("mail.lost", {"host": host, "ids": ids, "ran": [box[0] for box in boxes if box]})
+            ran = [box[0] for box in boxes if box] if by_itself else []
+            self._write("mail.lost", {"host": host, "ids": ids, "ran": ran, "alone": by_itself})
         return ids
 
     def hold(self, message: str, at: float, *, blocks: bool) -> None:
@@ -130,7 +147,9 @@ class Mail:
     def _accept(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])
         pool = data["pool"]
-        self.letters[envelope.id] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
+        letter = self.letters[envelope.id] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
+        if envelope.deadline:
+            letter.timeout_s = envelope.deadline - data["at"]
         (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
         if envelope.mode == "ask" or not envelope.cause:
             self._known.add(envelope.id)
@@ -198,7 +217,7 @@ class Mail:
     def _lost(self, data: dict[str, Any]) -> None:
         for message in reversed(data["ids"]):
             letter = self.letters[message]
-            letter.host, letter.suspect = "", True
+            letter.host, letter.suspect = "", letter.suspect or data["alone"]
             if message not in data["ran"]:
                 letter.attempts -= 1
             self._land(letter.agent, message)
@@ -237,6 +256,16 @@ class Mail:
         self.held.pop(message, None)
         if self.blocked.get(letter.agent) == message:
             del self.blocked[letter.agent]
+
+    def _wake(self, data: dict[str, Any]) -> None:
+        for letter in self.letters.values():
+            if letter.envelope.deadline:
+                until = data["now"] + letter.timeout_s if letter.envelope.cause else 0.0
+                letter.envelope = letter.envelope._replace(deadline=until)
+
+    def _rearm(self, data: dict[str, Any]) -> None:
+        letter = self.letters[data["id"]]
+        letter.envelope = letter.envelope._replace(deadline=data["deadline"])
 
     def _close(self, message: str) -> Letter:
         letter = self.letters.pop(message)

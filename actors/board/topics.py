@@ -57,9 +57,8 @@ class Topics:
     def post(self, topic: str, post_id: str, body: bytes, writer: str, now: float) -> Posted:
         """Append to a topic; an id that it has already gets its first offset again. Raises: InvalidName."""
         self.check(topic, post_id)
-        known = self._log(topic).ids.get(post_id)
-        if known is not None:
-            return Posted(known, news=False)
+        if self.has(topic, post_id):
+            return Posted(self._logs[topic].ids[post_id], news=False)
         self._do("post", topic=topic, id=post_id, body=body, writer=writer, at=now)
         return Posted(self._logs[topic].last, news=True)
 
@@ -72,6 +71,10 @@ class Topics:
         if news:
             self._do("posts", topic=topic, posts=[[*post] for post in news.items()], writer=writer, at=now)
         return list(news)
+
+    def has(self, topic: str, post_id: str) -> bool:
+        """Whether a topic has a post of that id."""
+        return topic in self._logs and post_id in self._logs[topic].ids
 
     def check(self, topic: str, post_id: str) -> None:
         """Raise what `post` would raise, and change nothing. Raises: InvalidName."""

@@ -94,6 +94,7 @@ class Turns:
                 if envelope.reply_to:
                     clerk.reply(envelope)
                 elif envelope.to.startswith(CLIENT + "/"):
+                    m.do("swarm.told", {"e": envelope.to_wire()})
                     m.outbox.tell(envelope.to, "told", list(envelope))
                 else:
                     clerk.admit(envelope, None)

@@ -62,10 +62,14 @@ class Books:
         """The accounts with a ceiling in seconds: time passes there without any entry."""
         self.alerts: list[Alert] = []
         self.remember = remember
+        self.forfeited = 0
+        """Reservations that count at their worst case for want of an actual."""
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the books as one entry says. Raises: JournalError for an entry of another kind."""
-        if "now" in data:
+        if kind == "ledger.reopen":
+            self.clock.restart(data["now"])
+        elif "now" in data:
             self._look(data["now"])
         match kind:
             case "ledger.charge":
@@ -76,7 +80,7 @@ class Books:
                 self._end(data["op"], "settled", Spend.from_plain(data["actual"]))
             case "ledger.release":
                 self._end(data["op"], "released", NOTHING)
-            case "ledger.expire":
+            case "ledger.expire" | "ledger.reopen":
                 for op in data["ops"]:
                     self._end(op, "forfeited", self.held[op].reservation.worst)
             case "ledger.agents":
@@ -135,6 +139,7 @@ class Books:
         overrun = _excess(counted, NOTHING if earlier and earlier.outcome == "released" else worst)
         ended = Settlement(name, op.reservation.account, outcome, counted, overrun, worst, late)
         self.over[name] = op, ended
+        self.forfeited += (outcome == "forfeited") - bool(earlier and earlier.outcome == "forfeited")
         if len(self.over) > self.remember:
             del self.over[next(iter(self.over))]
 

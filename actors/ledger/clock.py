@@ -48,6 +48,11 @@ class LeaseClock:
         self.behind = max(0.0, self.behind - step) if abs(step) <= JUMP_S else 0.0
         self.seen = now
 
+    def restart(self, now: float) -> None:
+        """Go on from another reading: the time since the last one was nobody's."""
+        self.at(now)
+        self.seen, self.behind = now, 0.0
+
     def is_stale(self, now: float) -> bool:
         """Whether another look is due: the last one is long ago, or the clock stepped back."""
         return self.seen is None or not 0.0 <= now - self.seen < TICK_S

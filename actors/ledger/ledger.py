@@ -147,6 +147,16 @@ class Ledger:
             self._do("expire", ops=[reservation.op for reservation in due], now=now)
         return tuple(due)
 
+    def reopen(self, now: float) -> tuple[Reservation, ...]:
+        """Go on after a replay: the time in between costs nothing, and what was reserved is forfeited at once.
+
+        Whoever had reserved it is gone: nobody may ever tell whether the call was billed. If somebody does, the
+        late actual corrects it. Returns these reservations.
+        """
+        lost = self.reservations()
+        self._do("reopen", ops=[reservation.op for reservation in lost], now=now)
+        return lost
+
     def charge(self, account: str, spend: Spend, now: float) -> None:
         """Reserve and settle in one step what costs nothing but itself, such as a message. Raises: BudgetExhausted."""
         self.charge_many(((account, spend),), now)
@@ -210,6 +220,11 @@ class Ledger:
     def reservations(self) -> tuple[Reservation, ...]:
         """All reservations that have not ended, oldest first."""
         return tuple(op.reservation for op in self._books.held.values())
+
+    @property
+    def forfeited(self) -> int:
+        """How many calls are counted at their worst case because nobody told what they did cost."""
+        return self._books.forfeited
 
     def drain_alerts(self) -> list[Alert]:
         """The alerts since the last call. A replay tells those of the past again: drain once after it."""

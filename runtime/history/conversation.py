@@ -178,7 +178,7 @@ class Conversation:
                 self._end(data["op"], "settled", entry.at, Spend.from_plain(data["actual"]))
             case "ledger.release" if data["op"] in self._calls:
                 self._end(data["op"], "released", entry.at, Spend())
-            case "ledger.expire":
+            case "ledger.expire" | "ledger.reopen":
                 for op in data["ops"]:
                     if op in self._calls:
                         self._end(op, "forfeited", entry.at, self._calls[op].worst)
@@ -194,7 +194,8 @@ class Conversation:
         call = self._calls[entry.data["op"]] = Call(entry.at, Spend.from_plain(entry.data["worst"]))
         for node in running:
             attempt = len(node.letter.attempts) if node.letter else 0
-            step = _step_of(entry.data["op"], node.envelope.id, attempt)
+            host = node.letter.attempts[-1].host if node.letter and attempt else ""
+            step = _step_of(entry.data["op"], node.envelope.id, attempt, host)
             if step is not None:
                 call.step, call.attempt = step, attempt
                 self._owners.setdefault((node.envelope.id, step), []).append(call)
@@ -216,7 +217,7 @@ def _changes(entry: Entry) -> list[Change]:
     return [Change("trail", data["trail"], laid)]
 
 
-def _step_of(op: str, turn: str, attempt: int) -> int | None:
+def _step_of(op: str, turn: str, attempt: int, host: str) -> int | None:
     """The step that made a reservation, if that turn and attempt did. The desk counts on before it calls."""
-    names = (derive_id(turn, position, attempt) for position in range(1, MOST_STEPS + 1))
+    names = (derive_id(turn, position, attempt, host) for position in range(1, MOST_STEPS + 1))
     return next((step for step, name in enumerate(names) if name == op), None)

@@ -79,6 +79,8 @@ class Figures:
                 self.verdicts.append({"at": entry.at, **entry.data})
             case "swarm.stop":
                 self.stop = (entry.data["reason"], entry.data["text"])
+            case "swarm.resume":
+                self.stop = None
 
     def close(self) -> None:
         """Count what was still open at the end."""

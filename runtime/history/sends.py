@@ -72,7 +72,7 @@ def sent(entry: Entry, dead: DeadLetter | None) -> list[Envelope]:
     """The messages that an entry shows for the first time; ``dead`` is the dead letter of the same entry."""
     if dead is not None:
         return [] if dead.refused is None else [dead.refused]
-    if entry.kind in {"mail.accept", "mail.reply"}:
+    if entry.kind in {"mail.accept", "mail.reply", "swarm.told"}:
         envelope = Envelope.from_wire(entry.data["e"])
         # An answer that is an error comes from the board, and nobody pays for it.
         return [] if envelope.mode == "error" else [envelope]

@@ -93,7 +93,7 @@ async def test_the_same_seed_leaves_the_same_digest_and_another_seed_another():
 
 
 async def test_a_colony_finds_the_optimum():
-    result = await live(LOCAL, 8, ants(cycles=60), ignore)
+    result = await live(LOCAL, 3, ants(cycles=60), ignore)
     assert result.length == pytest.approx(OPTIMUM, abs=1e-6)
 
 

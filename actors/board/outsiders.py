@@ -1,0 +1,87 @@
+"""Outsiders: drivers, whose requests begin conversations, and who may ask again for what they asked before.
+
+A driver that was killed runs again from its beginning. Its requests then bear the ids that they had,
+so the board knows each as a repeat, and nothing is charged or handled twice: what was answered is
+answered from the journal, what is still open goes on waiting. Kept in memory are only the numbers of
+the entries that a replay found, each until it is asked for: while a board lives, its links deliver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import StigmergyError, pack, unpack
+
+from ..journal.port import Entry, Journal
+from .clerk import Clerk
+from .machines import CLIENT, Machines
+
+_TO: Final = Envelope._fields.index("to")
+_REPLY_TO: Final = Envelope._fields.index("reply_to")
+
+
+class Outsiders:
+    """What callers from outside are told when they repeat themselves."""
+
+    def __init__(self, machines: Machines, clerk: Clerk, journal: Journal) -> None:
+        self._m = machines
+        self._clerk = clerk
+        self._journal = journal
+        self._told: dict[str, int] = {}
+        """By ask or operation: the entry that holds its answer."""
+
+    def note(self, entry: Entry) -> None:
+        """Remember an answer of the past, if an entry is one."""
+        if entry.kind == "mail.reply" and entry.data["e"][_TO].startswith(CLIENT + "/"):
+            self._told[entry.data["e"][_REPLY_TO]] = entry.seq
+        elif entry.kind == "swarm.act":
+            self._told[entry.data["op"]] = entry.seq
+
+    def is_repeat(self, envelope: Envelope) -> bool:
+        """Whether a message was accepted before. If it was answered, it is answered again; if it waits, re-armed."""
+        m = self._m
+        told = self._recall(envelope.id)
+        if told is not None:
+            m.outbox.tell(envelope.sender, "reply", [envelope.sender, envelope.id, told["e"]])
+            return True
+        if envelope.id in m.mail.letters:
+            self._clerk.rearm(envelope)
+            return True
+        return m.mail.is_known(envelope.id) or (
+            envelope.mode == "post" and m.space.topics.has(envelope.to, envelope.id)
+        )
+
+    def act(self, op: str, act: Callable[[], Any]) -> Any:
+        """Do something to the blackboard, once: a repeat gets what it got. Raises: what ``act`` raises."""
+        told = self._recall(op)
+        if told is not None:
+            if told["error"]:
+                raise unpack(*told["error"])
+            return told["result"]
+        try:
+            result = act()
+        except StigmergyError as error:
+            self._m.record("swarm.act", {"op": op, "result": None, "error": list(pack(error))})
+            raise
+        self._m.record("swarm.act", {"op": op, "result": result, "error": None})
+        return result
+
+    def come_back(self, peer: str) -> None:
+        """A driver goes on with a run: it hears again what it can have missed, and a stop is over."""
+        m = self._m
+        if m.stopped is not None:
+            m.do("swarm.resume", {})
+        m.treasury.exhausted = None
+        m.dispatcher.stir_all()
+        for entry in self._journal.read(kinds=("watch.verdict", "swarm.told")):
+            if entry.kind == "watch.verdict":
+                m.outbox.tell(peer, "event", ["verdict", entry.data])
+            elif entry.data["e"][_TO] == peer:
+                m.outbox.tell(peer, "told", entry.data["e"])
+
+    def _recall(self, name: str) -> dict[str, Any] | None:
+        """The answer that a replay found, once."""
+        number = self._told.pop(name, None)
+        return None if number is None else next(iter(self._journal.read(after=number - 1))).data
