@@ -60,7 +60,7 @@ class Stage:
 
     budget: Budget = field(default_factory=Budget)
     journal: str | None = None
-    """Folder for run folders; None keeps nothing."""
+    """Folder for run folders, or the URL of a PostgreSQL server; None keeps nothing."""
     plant: Plant = field(default_factory=Plant)
     seed: int = 0
     progress: Progress = lambda _done, _total, _text: None

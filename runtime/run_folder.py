@@ -1,38 +1,49 @@
 """A run's folder: everything that is left of a swarm when it has ended.
 
 ``runs/<run id>/`` holds ``run.json`` (what was run: app, options, seed, versions, when), ``journal.db``
-(the truth: every message, turn, fact and payment), ``report.json`` (the figures at the end) and
-``logs/*.jsonl`` (one log per process).
+(the truth: every message, turn, fact and payment) or ``journal.url`` (on which server that lies, and
+under which name; no password), ``report.json`` (the figures at the end) and ``logs/*.jsonl`` (one log
+per process).
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
-from stigmergy.actors.journal.places import open_view
+from stigmergy.actors.journal.places import is_server, store_of
 from stigmergy.protocols.errors import UsageError
 
 _DATABASE: Final = "journal.db"
-_SIGNS: Final = ("run.json", _DATABASE, f"{_DATABASE}.mark")
+_POINTER: Final = "journal.url"
+_SIGNS: Final = ("run.json", _DATABASE, f"{_DATABASE}.mark", _POINTER)
+
+RUNS: Final = Path("runs")
+"""Where run folders are, unless somebody says otherwise."""
 
 
 class RunFolder:
     """Paths of one run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, address: str = "") -> None:
+        """``address`` is what `address` gives back; found out when it is needed, if it is empty."""
         self.path = path
         self.id = path.name
         self.logs = path / "logs"
+        self._address = address
 
     @property
     def place(self) -> str:
         """Where the journal is, as people may see it; see `stigmergy.actors.journal.places`."""
-        return str(self.path / _DATABASE)
+        try:
+            return (self.path / _POINTER).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return str(self.path / _DATABASE)
 
     @property
     def is_run(self) -> bool:
@@ -40,22 +51,44 @@ class RunFolder:
         return self.path.is_dir() and any((self.path / sign).is_file() for sign in _SIGNS)
 
     def address(self) -> str:
-        """Where the journal is, as a board opens it. Raises: UsageError."""
-        return self.place
+        """Where the journal is, as a board opens it: with the password in use, so never written down.
+
+        Raises: UsageError when its server lets nobody in.
+        """
+        self._address = self._address or store_of(self.place).settled(self.place)
+        return self._address
 
     def view(self, *, intact_prefix: bool = False) -> ReadOnlyJournal:
-        """The journal as it is now, for reading: `places.open_view`. Raises: UsageError, JournalError."""
-        return open_view(self.place, intact_prefix=intact_prefix)
+        """The journal as it is now, for reading: `Store.view`. Raises: UsageError, JournalError."""
+        return store_of(self.place).view(self._address or self.place, intact_prefix=intact_prefix)
+
+    def remove(self) -> None:
+        """Delete the folder, and its journal wherever that is. Raises: UsageError, JournalError, OSError."""
+        store_of(self.place).discard(self._address or self.place)
+        shutil.rmtree(self.path)
 
     @classmethod
-    def create(cls, parent: Path, now: float, run_id: str = "") -> RunFolder:
-        """Make a new folder below ``parent``, readable by its owner only. Raises: UsageError."""
+    def create(cls, home: str | Path, now: float, run_id: str = "") -> RunFolder:
+        """Make a new folder, readable by its owner only.
+
+        ``home`` is the folder that it lies in; or the URL of a PostgreSQL server that shall have the journal, and
+        then the folder lies in ``runs/``. The server is tried before anything is written.
+
+        Raises: UsageError.
+        """
+        server = str(home) if is_server(str(home)) else ""
+        parent = RUNS if server else Path(home)
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
         folder = cls(parent.absolute() / (run_id or f"{stamp}-{secrets.token_hex(2)}"))
+        if server:
+            # Many machines share a server, so a second and 16 bits are not enough for a name of its own.
+            folder._address = store_of(server).settled(f"{server}#{folder.id}.{secrets.token_hex(4)}")
         try:
             parent.mkdir(parents=True, exist_ok=True)
             folder.path.mkdir(mode=0o700)
             folder.logs.mkdir(mode=0o700)
+            if server:
+                (folder.path / _POINTER).write_text(f"{store_of(server).shown(folder._address)}\n", encoding="utf-8")
         except OSError as why:
             raise UsageError(
                 f"cannot make a run folder in {parent}: {why.strerror}; choose another place with --journal"
@@ -63,7 +96,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path, runs: Path = Path("runs")) -> RunFolder:
+    def open(cls, path: Path, runs: Path = RUNS) -> RunFolder:
         """An existing run, by its path or by its id below ``runs``. Raises: UsageError."""
         for candidate in (path, runs / path):
             if cls(candidate).is_run:

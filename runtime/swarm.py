@@ -57,11 +57,14 @@ class Swarm(Outside):
         plant: Plant | None = None,
         on_event: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
-        """``journal`` is the folder for run folders, or None to keep nothing. Raises: UsageError."""
+        """``journal`` is the folder for run folders, the URL of a PostgreSQL server, or None to keep nothing.
+
+        Raises: UsageError.
+        """
         if type(seed) is not int or not 0 <= seed < 2**63:
             raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
         self._budget = budget or Budget()
-        self._journal = None if journal is None else Path(journal)
+        self._journal = journal
         self._plant = plant or Plant(engine=engine)
         self._seed = seed
         self._models = dict(models or {})

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.postgres_server import PostgresServer, postgres_server, programs
 
 gc.set_threshold(20_000, 20, 20)  # 2,600 tests leave little rubbish in cycles, and much that is alive
 
@@ -43,3 +48,23 @@ def require() -> Callable[[object, str], None]:
             absent(reason, in_ci=IN_CI)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def postgres(require) -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, one for the whole session: STIGMERGY_TEST_POSTGRES, or one of our own."""
+    given = os.environ.get("STIGMERGY_TEST_POSTGRES")
+    if given:
+        with PostgresServer(given).with_database() as server:
+            yield server
+        return
+    found = programs()
+    require(found, "no PostgreSQL here: apt-get install postgresql, or set STIGMERGY_TEST_POSTGRES to a server's URL")
+    assert found is not None
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="stigmergy-pg-", dir=memory if os.access(memory, os.W_OK) else None))
+    try:
+        with postgres_server(folder, found) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

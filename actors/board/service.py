@@ -13,7 +13,7 @@ from stigmergy.protocols.errors import JournalError
 
 from ..channel import Frame
 from ..clock import Clock
-from ..journal.places import open_journal
+from ..journal.places import store_of
 from ..journal.port import Journal
 from ..link import ASK, Endpoint, Handle, Link
 from .board import Board, BoardConfig
@@ -29,7 +29,8 @@ def open_board(config: dict[str, Any]) -> BoardService:
 
     Raises: JournalError, UsageError.
     """
-    journal = open_journal(config.get("journal") or "", config.get("durability", "fsync"))
+    place = config.get("journal") or ""
+    journal = store_of(place).open(place, config.get("durability", "fsync"))
     clock = Clock()
     board = Board(journal, BoardConfig(config["run"], config.get("limits", {})), clock.wall())
     return BoardService(board, journal, clock)

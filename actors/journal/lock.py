@@ -72,6 +72,15 @@ def is_held_here(path: Path) -> bool:
     return False
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process of this machine holds the lock at ``path``, by what is written in it."""
+    try:
+        pid, _, host = path.read_text(encoding="utf-8").strip().partition(" ")
+    except (OSError, ValueError):
+        return False
+    return host == socket.gethostname() and pid.isdigit() and _is_alive(int(pid))
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -1,27 +1,96 @@
 """Where a journal is, in one string, and how that place is opened.
 
 The rule of this file: whoever opens a journal by its place asks here, so a board, a resumed run and
-``stigmergy inspect`` all find the same one. A place is the path of a SQLite file; empty text is memory.
+``stigmergy inspect`` all find the same one. A place is the path of a SQLite file, or
+``postgresql://USER@HOST:PORT/DATABASE#RUN``; empty text is memory. PostgreSQL's client is imported when
+such a place is there, so nobody else waits for it or needs it.
 """
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
+from stigmergy.protocols.errors import UsageError
+
+from .files import Files
+from .lock import is_held
 from .memory import MemoryJournal
 from .port import Journal
 from .sqlite import SqliteJournal
 from .view import ReadOnlyJournal
 
-
-def open_journal(place: str, durability: str = "fsync") -> Journal:
-    """Open the journal at ``place`` for writing, or start one there. Raises: UsageError, JournalError."""
-    return SqliteJournal.open(place, durability=durability) if place else MemoryJournal()
+_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
-def open_view(place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
-    """Look into the journal at ``place``, changing nothing.
+class Store(Protocol):
+    """What keeps journals. Raises UsageError for a place that cannot work, else JournalError."""
 
-    With ``intact_prefix`` a damaged one serves what stands before the damage, instead of raising.
+    def open(self, place: str, durability: str = "fsync") -> Journal:
+        """The journal at ``place``, for writing; a new one where there is none."""
+        ...
 
-    Raises: UsageError (there is none), JournalCorrupt, JournalError.
-    """
-    return SqliteJournal.open_readonly(place, intact_prefix=intact_prefix)
+    def view(self, place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
+        """The journal at ``place`` as it is now, for reading.
+
+        With ``intact_prefix`` a damaged one serves what stands before the damage, instead of raising.
+        """
+        ...
+
+    def is_open(self, place: str) -> bool:
+        """Whether somebody writes the journal at ``place`` just now."""
+        ...
+
+    def discard(self, place: str) -> None:
+        """Delete the journal at ``place``, unless it goes with its run's folder."""
+        ...
+
+    def shown(self, place: str) -> str:
+        """The place as people and files may see it: without secrets."""
+        ...
+
+    def settled(self, place: str) -> str:
+        """The place with all that another process needs to get in, secrets too; it was tried."""
+        ...
+
+
+class Disk:
+    """The `Store` of this machine's files, and of memory for the empty place."""
+
+    def open(self, place: str, durability: str = "fsync") -> Journal:
+        """See `Store.open`."""
+        return SqliteJournal.open(place, durability=durability) if place else MemoryJournal()
+
+    def view(self, place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
+        """See `Store.view`."""
+        return SqliteJournal.open_readonly(place, intact_prefix=intact_prefix)
+
+    def is_open(self, place: str) -> bool:
+        """See `Store.is_open`."""
+        return is_held(Files.at(place).lock)
+
+    def discard(self, place: str) -> None:
+        """See `Store.discard`."""
+
+    def shown(self, place: str) -> str:
+        """See `Store.shown`."""
+        return place
+
+    def settled(self, place: str) -> str:
+        """See `Store.settled`."""
+        return place
+
+
+def is_server(place: str) -> bool:
+    """Whether a place is on a PostgreSQL server, whether it names a run or not."""
+    return place.startswith(_SCHEMES)
+
+
+def store_of(place: str) -> Store:
+    """What keeps the journal at ``place``. Raises: UsageError when its client is not installed."""
+    if not is_server(place):
+        return Disk()
+    try:
+        from .postgres_store import PostgresStore
+    except ModuleNotFoundError as missing:
+        raise UsageError("a journal in PostgreSQL needs a client: pip install 'stigmergy[postgres]'") from missing
+    return PostgresStore()

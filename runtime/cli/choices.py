@@ -11,18 +11,17 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
+from stigmergy.actors.journal.places import is_server, store_of
 from stigmergy.protocols.budget import DIMENSIONS, Budget
 from stigmergy.protocols.errors import UsageError
 
 from ..app import App
 from ..plant import Plant
+from ..run_folder import RUNS
 from .arguments import Parser, meant, positive, whole
 from .options import add_options, read_options
 
 PROG: Final = "stigmergy run"
-RUNS: Final = "runs"
-"""Where runs are kept by default."""
-
 AN_APP: Final = "a folder with an app.py, a .py file or a module"
 HELP: Final = ("-h", "--help")
 
@@ -47,12 +46,17 @@ class Choices(NamedTuple):
     """The app as it was typed."""
     options: BaseModel
     budget: Budget
-    journal: Path | None
-    """Folder for run folders; None keeps nothing."""
+    journal: str | None
+    """Folder for run folders, or the URL of a server that keeps journals; None keeps nothing."""
     plant: Plant
     seed: int
     json: bool
     quiet: bool
+
+    @property
+    def home(self) -> Path | None:
+        """The folder for run folders."""
+        return None if self.journal is None else RUNS if is_server(self.journal) else Path(self.journal)
 
 
 def bare_parser(description: str) -> Parser:
@@ -76,7 +80,10 @@ def add_general(parser: Parser) -> Parser:
     group.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of all random numbers (default: 0)")
     keep = group.add_mutually_exclusive_group()
     keep.add_argument(
-        "--journal", metavar="DIR", type=Path, default=Path(RUNS), help=f"folder to keep it in (default: {RUNS}/)"
+        "--journal",
+        metavar="DIR|URL",
+        default=str(RUNS),
+        help=f"folder to keep it in (default: {RUNS}/); or postgresql://USER@HOST/DATABASE for the journal itself",
     )
     keep.add_argument("--no-journal", action="store_true", help="keep nothing")
     group.add_argument(
@@ -126,7 +133,7 @@ def read_choices(app: App[Any], argv: Sequence[str]) -> Choices:
         raise UsageError(f"{app.name} reads no input file, so it has no --input; {parser.advice}")
     given = parser.parse_all(argv)
     _check_address(given.address, given.engine)
-    journal = None if given.no_journal else _writable(given.journal)
+    journal = None if given.no_journal else _usable(given.journal)
     return Choices(
         app=app,
         source=given.app,
@@ -168,11 +175,17 @@ def _check_address(address: str, engine: str) -> None:
         raise UsageError(f"--address {address:.80} does not answer ({text}): is the cluster up?") from None
 
 
-def _writable(folder: Path) -> Path:
+def _usable(journal: str) -> str:
     """Refuse a place for runs that cannot work before anything long begins. Raises: UsageError."""
+    if is_server(journal):
+        store_of(journal).settled(f"{journal}#try")
+    _check_writable(RUNS if is_server(journal) else Path(journal))
+    return journal
+
+
+def _check_writable(folder: Path) -> None:
     there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path("/"))
     if not there.is_dir():
         raise UsageError(f"--journal {folder}: {there} is not a folder; choose another place")
     if not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(f"--journal {folder}: {there} cannot be written by this user; choose another place")
-    return folder

@@ -15,6 +15,7 @@ from stigmergy.protocols.errors import JournalError
 
 from ..settings import Settings
 from .exits import Exit, code_of, reason_of, telling
+from .secrets import HIDDEN, without_passwords
 from .text import clean, first_line
 
 
@@ -61,9 +62,9 @@ def write_details(error: BaseException, logs: Path | None) -> Path:
 
 
 def without_secrets(text: str) -> str:
-    """The text without the keys that this process knows."""
+    """The text without the keys that this process knows, and without passwords in URLs."""
     key = Settings.from_env().anthropic_api_key
-    return text.replace(key, "***") if key else text
+    return without_passwords(text.replace(key, HIDDEN) if key else text)
 
 
 def _place(error: BaseException) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
+from stigmergy.actors.journal.places import store_of
 from stigmergy.protocols.errors import JournalError, UsageError
 
-from ..run_folder import RunFolder
+from ..run_folder import RUNS, RunFolder
 from .arguments import Parser, meant
 from .failures import say
 
-RUNS: Final = Path("runs")
 LAST: Final = "last"
 
 
@@ -76,18 +75,12 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
         journal.close()
 
 
-def is_running(run: RunFolder) -> bool:
-    """Whether a process of this machine has the journal open, by what its lock file says."""
+def is_running(run: RunFolder) -> bool | None:
+    """Whether somebody has the journal open just now; None when its server does not say."""
     try:
-        pid, _, host = (run.path / "journal.db.lock").read_text(encoding="utf-8").strip().partition(" ")
-        if host != os.uname().nodename or not pid.isdigit():
-            return False
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return True
+        return store_of(run.place).is_open(run.place)
+    except (UsageError, JournalError):
+        return None
 
 
 def _age(path: Path) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.budget import FIELDS, Spend, dimension_of, in_units
 
 from ..history.activity import Party
@@ -82,12 +83,13 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
         versions = ", ".join(f"{name} {version}" for name, version in known["versions"].items() if name != "platform")
         made_with = f"engine {known['engine']}, seed {known['seed']}; {versions}"
     yield Text(f"{clean(str(known.get('app', 'a run')))}  {run.id}", style="bold")
+    place = run.place if is_server(run.place) else relative(Path(run.place))
     facts = (
         state,
         f"began {when(figures.began)}, {duration(figures.ended - figures.began)} from first to last entry",
         f"{counted(totals.messages, 'message')} in {talks}, {figures.open:,} still open",
         f"{counted(totals.model_calls, 'model call')}, {counted(totals.tokens, 'token')}, {usd(totals.nano_usd)} USD",
-        f"journal {relative(Path(run.place))}: {counted(figures.entries, 'entry', 'entries')}, {sound}",
+        f"journal {place}: {counted(figures.entries, 'entry', 'entries')}, {sound}",
         made_with,
     )
     for fact in facts:

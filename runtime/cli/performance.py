@@ -55,7 +55,7 @@ async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
 
     stage = Stage(
         budget=choices.budget,
-        journal=None if choices.journal is None else str(choices.journal),
+        journal=choices.journal,
         plant=choices.plant,
         seed=choices.seed,
         progress=screen.progress,

@@ -7,7 +7,6 @@ is known too; and it names no secret.
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
 from ..figures import SwarmReport
@@ -42,7 +42,7 @@ class Records:
             "budget": choices.budget.to_plain(),
             "versions": versions(),
         }
-        self._fresh_parent = choices.journal is not None and not choices.journal.exists()
+        self._fresh_parent = choices.home is not None and not choices.home.exists()
         self._swarms: list[tuple[Swarm, dict[str, Any]]] = []
         """Each with what differs between them."""
         self._begun: set[str] = set()
@@ -67,7 +67,7 @@ class Records:
             folder = swarm.folder
             if folder is not None and folder.id not in self._begun and folder.path.is_dir():
                 self._begun.add(folder.id)
-                folder.write("run.json", {**self._known, **own})
+                folder.write("run.json", {**self._known, **own, "journal": _kept_in(folder)})
 
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
@@ -75,7 +75,12 @@ class Records:
             folder = swarm.folder
             if folder is not None and folder.path.is_dir():
                 figures = reports.get(folder.id)
-                own |= {"ended": _iso(time.time()), "stop_reason": reason, "exit_code": code}
+                own |= {
+                    "journal": _kept_in(folder),
+                    "ended": _iso(time.time()),
+                    "stop_reason": reason,
+                    "exit_code": code,
+                }
                 folder.write("run.json", {**self._known, **own, "figures": figures and asdict(figures)})
                 if report:
                     folder.write("report.json", plain(report))
@@ -84,8 +89,8 @@ class Records:
         """Remove the folders of swarms in which nothing ever happened: bad input leaves nothing behind."""
         for folder in self.folders:
             if not _was_used(folder):
-                shutil.rmtree(folder.path)  # made by this process, under a name of its own
-        parent = self._choices.journal
+                folder.remove()  # made by this process, under a name of its own
+        parent = self._choices.home
         if self._fresh_parent and parent is not None and parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
 
@@ -115,6 +120,11 @@ def _was_used(folder: RunFolder) -> bool:
         return next(journal.read(kinds="mail."), None) is not None
     finally:
         journal.close()
+
+
+def _kept_in(folder: RunFolder) -> str:
+    """Where its journal is: a server and a name there, or a file in the folder itself."""
+    return folder.place if is_server(folder.place) else Path(folder.place).name
 
 
 def _iso(unix_s: float) -> str:

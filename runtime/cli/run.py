@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
 from stigmergy.protocols.errors import SwarmStopped
 
 from ..app import Outcome
-from .choices import RUNS, Choices, named_app, read_choices
+from ..run_folder import RUNS
+from .choices import Choices, named_app, read_choices
 from .events import stopper
 from .exits import Exit, code_of, telling
 from .failures import explain, say, tell
@@ -73,7 +73,7 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
         console.print(clean(note), soft_wrap=True)
     for folder in records.folders[-1:]:
         more = f" (and {len(records.folders) - 1:,} more)" if len(records.folders) > 1 else ""
-        home = choices.journal is not None and choices.journal.absolute() == Path(RUNS).absolute()
+        home = choices.home is not None and choices.home.absolute() == RUNS.absolute()
         name = folder.id if home else relative(folder.path)
         console.print(f"journal: {relative(folder.path)}{more}; look inside: stigmergy inspect {name}", soft_wrap=True)
 

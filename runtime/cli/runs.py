@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..run_folder import RunFolder
+from ..run_folder import RUNS, RunFolder
 from .arguments import Parser
-from .finding import RUNS, is_running, runs_in
+from .finding import is_running, runs_in
 from .text import cut, duration, when
 
 _COLUMNS: Final = ("run", "app", "began", "took", "messages", "usd", "ended by")
@@ -44,7 +44,8 @@ def summary(run: RunFolder) -> dict[str, Any]:
     reason = figures.get("stop_reason") or known.get("stop_reason")
     if not ended:
         # A swarm that a script started has no run.json; whether it ended well, only the script knows.
-        reason = "running" if is_running(run) else "killed" if known else None
+        states = {True: "running", False: "killed" if known else None, None: "unknown"}
+        reason = states[is_running(run)]
     return {
         "run": run.id,
         "app": known.get("app"),

@@ -114,6 +114,9 @@ def content(journal: Journal, **only: Any) -> list[tuple[int, str, dict[str, Any
 class JournalContract:
     """The promises of `Journal`, one test each."""
 
+    HISTORIES = 0.25
+    """Of a profile's examples, so many are whole histories; a store where each step is a call away takes fewer."""
+
     @pytest.fixture
     def new_store(self) -> NewStore:
         raise NotImplementedError("override the fixture new_store")
@@ -352,7 +355,7 @@ class JournalContract:
         run_state_machine_as_test(
             lambda: JournalHistory(new_store()),  # type: ignore[arg-type]  # a factory will do, says its docstring
             settings=settings(
-                max_examples=settings().max_examples // 4,
+                max_examples=int(settings().max_examples * self.HISTORIES),
                 stateful_step_count=25,
                 suppress_health_check=list(HealthCheck),
             ),

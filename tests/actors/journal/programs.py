@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stigmergy.actors.journal import Room, SqliteJournal, sqlite
+from stigmergy.actors.journal import Journal, Room, SqliteJournal, sqlite
+from stigmergy.actors.journal.places import store_of
 from stigmergy.protocols.errors import JournalError, StorageFull
 
 NO_RESERVE = Room(min_bytes=0, min_ratio=0.0)
@@ -43,7 +44,15 @@ def say(*words: object) -> None:
 def write_for_ever(path: str) -> None:
     """Say each acknowledged number; move the log often, so that kills fall into that too."""
     sqlite._CHECKPOINT_BYTES = 256 * 2**10  # type: ignore[misc]
-    journal = SqliteJournal.open(path, room=NO_RESERVE)
+    keep_writing(SqliteJournal.open(path, room=NO_RESERVE))
+
+
+def write_to_a_server_for_ever(place: str) -> None:
+    """The same, in PostgreSQL."""
+    keep_writing(store_of(place).open(place))
+
+
+def keep_writing(journal: Journal) -> None:
     epoch = journal.take_epoch()
     say("epoch", epoch)
     rng = random.Random(epoch)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,36 +11,17 @@ import pytest
 
 from stigmergy.actors.journal import SqliteJournal, sqlite
 from stigmergy.protocols.errors import JournalError
-from tests.actors.journal import programs
-from tests.actors.journal.programs import batch, entry
+from tests.actors.journal.killing import check, kill_after
+from tests.actors.journal.programs import batch
 
 ROUNDS = 9
-
-
-def kill_after(path: Path, acks: int) -> tuple[int, int]:
-    """Run a writer, kill -9 it after some acknowledgements. The last number it acknowledged, and its epoch."""
-    command = [sys.executable, programs.__file__, "write_for_ever", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        heard = [writer.stdout.readline() for _ in range(acks + 1)]
-        writer.kill()
-        heard += writer.stdout.read().splitlines()
-    said = [line.split() for line in heard]
-    acked = [int(number) for word, number in said if word == "acked"]
-    epoch = next(int(number) for word, number in said if word == "epoch")
-    return max(acked, default=0), epoch
-
-
-def check(journal: SqliteJournal, acked: int) -> None:
-    assert journal.last_seq >= acked
-    assert [(each.kind, each.data) for each in journal.read()] == [entry(n + 1) for n in range(journal.last_seq)]
 
 
 def test_every_acknowledged_entry_survives_kill_9_at_any_moment(disk: Path):
     rng = random.Random(1)
     path = disk / "journal.db"
     for round_ in range(1, ROUNDS + 1):
-        acked, epoch = kill_after(path, rng.choice((0, 1, 5, 40, 150)))
+        acked, epoch = kill_after("write_for_ever", str(path), rng.choice((0, 1, 5, 40, 150)))
         assert epoch == round_
         if round_ % 3 == 0:
             journal = SqliteJournal.open(path)
