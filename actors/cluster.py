@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +20,12 @@ from stigmergy.protocols.errors import UsageError
 QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": "worker processes have been started|A worker died|node with node id",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "worker processes have been started|A worker died|node with node id"
+    r"|Raylet is terminated|\(raylet\)|\[state-dump\]|^\s*$",
 }
+
+REACH_S: Final = 3.0
+"""How long a head node may take to say a word."""
 
 OBJECT_STORE_BYTES: Final = 100 * 2**20
 """Ray takes 30 % of memory by default; our messages are small."""
@@ -38,6 +43,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start or join. Blocks for 3 to 6 s. Raises: UsageError when there is no cluster at the address."""
+        if self._address not in {"local", "auto"}:
+            check_head(self._address)
         fresh = "ray" not in sys.modules
         os.environ.update(QUIET)
         if fresh and self._address == "local":
@@ -50,11 +57,12 @@ class Cluster:
             return
         try:
             ray.init(**(self._local() if self._address == "local" else {"address": self._address}), **_COMMON)
-        except (ConnectionError, ValueError, OSError) as why:
-            text = str(why).strip().splitlines()[0][:200]
+        except (ConnectionError, ValueError, OSError, RuntimeError) as why:
+            text = str(why).strip().splitlines()[0][:200].rstrip(".")
             self._clean()
             raise UsageError(
-                f"cannot reach a Ray cluster at {self._address!r}: {text}; check --address, or leave it out to run here"
+                f"cannot join a Ray cluster at {self._address!r}: {text}; check --address and, if the cluster wants a "
+                "token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; or leave --address out to run here"
             ) from None
 
     def stop(self) -> None:
@@ -91,6 +99,31 @@ _COMMON: Final[dict[str, Any]] = {
 }
 
 _PREFIX: Final = "stig-"
+
+
+def check_head(address: str) -> None:
+    """Refuse a cluster that is not there; Ray itself tries for 204 s and then ends the process (measured).
+
+    A head node speaks gRPC, so it answers HTTP/2's preface with a settings frame (RFC 9113, 3.4). Raises: UsageError.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise UsageError(f"--address {address:.80} is no address: give auto, or host:port of the cluster's head node")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), REACH_S) as head:
+            head.sendall(_PREFACE)
+            heard = head.recv(len(_SETTINGS))
+    except (OSError, OverflowError) as why:
+        text = getattr(why, "strerror", None) or str(why)
+        raise UsageError(f"--address {address:.80} does not answer ({text}): is the cluster up?") from None
+    if heard[3:4] != _SETTINGS[3:4]:
+        raise UsageError(f"--address {address:.80} is no head node of Ray: give the address that `ray start` printed")
+
+
+_SETTINGS: Final = b"\0\0\0\4\0\0\0\0\0"
+"""An empty frame of type 4."""
+
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS
 
 
 def _sweep() -> None:

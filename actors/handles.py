@@ -201,9 +201,13 @@ class _RayHandle:
 class RayProcess(_RayHandle):
     """A service in a Ray actor of its own."""
 
-    def __init__(self, name: str, resources: dict[str, Any] | None = None) -> None:
-        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them; nothing by default."""
+    def __init__(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> None:
+        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them; nothing by default.
+
+        ``here`` pins it to the caller's node, whose disk it needs; otherwise processes spread over the nodes.
+        """
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         wanted = resources or {}
         options: dict[str, Any] = {
@@ -212,6 +216,7 @@ class RayProcess(_RayHandle):
             "max_restarts": 0,
             "max_task_retries": 0,
             "concurrency_groups": {"ctl": 1},
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(_this_node(), soft=False) if here else "SPREAD",
         }
         if wanted.get("runtime_env"):
             options["runtime_env"] = wanted["runtime_env"]
@@ -268,6 +273,13 @@ class RayProcess(_RayHandle):
             except PeerGone as gone:
                 driver.lost(self.name, str(gone))
                 return
+
+
+def _this_node() -> str:
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
 
 
 async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:

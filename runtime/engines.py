@@ -15,12 +15,15 @@ EngineName = Literal["ray", "local"]
 class Engine(Protocol):
     """Makes processes."""
 
+    shares_disk: bool
+    """Whether every process sees the files of the driver."""
+
     async def start(self) -> None:
         """Get ready. Raises: UsageError."""
         ...
 
-    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:
-        """A new process; its service is opened by the caller."""
+    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
+        """A new process; its service is opened by the caller. ``here``: on the driver's node, whose disk it needs."""
         ...
 
     def hosts(self) -> int:
@@ -35,10 +38,12 @@ class Engine(Protocol):
 class LocalEngine:
     """Everything in this process, without Ray: tests and small simulations."""
 
+    shares_disk = True
+
     async def start(self) -> None:
         """See `Engine.start`."""
 
-    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:  # noqa: ARG002 - one process
+    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:  # noqa: ARG002 - one process
         """See `Engine.process`."""
         return LocalProcess(name)
 
@@ -57,14 +62,15 @@ class RayEngine:
         from stigmergy.actors.cluster import Cluster
 
         self._cluster = Cluster(address, os.cpu_count() or 2)
+        self.shares_disk = address == "local"
 
     async def start(self) -> None:
         """See `Engine.start`."""
         self._cluster.start()
 
-    def process(self, name: str, resources: dict[str, Any] | None = None) -> Process:
+    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
         """See `Engine.process`."""
-        return RayProcess(name, resources)
+        return RayProcess(name, resources, here=here)
 
     def hosts(self) -> int:
         """One for each core, at most 4: agents are packed."""

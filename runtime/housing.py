@@ -17,6 +17,7 @@ from stigmergy.actors.link import PeerGone
 from .client import Client
 from .engines import Engine
 from .keeper import BOARD, Household, Keeper
+from .luggage import packed
 from .roster import Roster
 from .shepherd import Shepherd, Yard
 
@@ -124,6 +125,7 @@ class Housing:
             "performer": "stigmergy.runtime.performer:open_performer",
             "kinds": [spec.to_plain() for spec in roster.kinds.values()],
             "paths": roster.paths,
+            "luggage": [] if self._plan.engine.shares_disk else packed(roster.paths),
             **self._plan.host,
         }
         plan, board = self._plan, self._keeper.process

@@ -87,7 +87,7 @@ class Keeper:
                 process.kill()
 
     async def _open(self, epoch: int) -> None:
-        process = self._with.engine.process(BOARD)
+        process = self._with.engine.process(BOARD, here=True)
         try:
             await self._open_unlocked(process)
             await process.attach_driver(self._with.client.name, self._with.client)

@@ -45,6 +45,7 @@ from stigmergy.protocols.turn import Turn
 from .agent import Agent, Handler, State, handlers_of, state_class
 from .context import Context, Means
 from .logs import LogFile
+from .luggage import Luggage
 from .thinking import ModelSpec, Thinking
 from .tools import Toolbox
 
@@ -87,23 +88,32 @@ class Live:
 
 def open_performer(config: dict[str, Any]) -> AgentPerformer:
     """Build from a host's configuration: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``."""
-    for path in reversed(config["paths"]):
+    luggage = Luggage(config.get("luggage", ()))
+    for path in reversed(luggage.folders or config["paths"]):
         if path not in sys.path:
             sys.path.insert(0, path)
     logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
     log = logs.logger(host=config["name"])
     models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
     troupes = {spec.name: _troupe(spec) for spec in map(KindSpec.from_plain, config["kinds"])}
-    return AgentPerformer(troupes, Thinking(models, time.time(), log), logs, config)
+    return AgentPerformer(troupes, Thinking(models, time.time(), log), logs, luggage, config)
 
 
 class AgentPerformer:
     """Runs the handlers of agents. See `stigmergy.actors.host.Performer`."""
 
-    def __init__(self, troupes: dict[str, Troupe], thinking: Thinking, logs: LogFile, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        troupes: dict[str, Troupe],
+        thinking: Thinking,
+        logs: LogFile,
+        luggage: Luggage,
+        config: dict[str, Any],
+    ) -> None:
         self._troupes = troupes
         self._thinking = thinking
         self._logs = logs
+        self._luggage = luggage
         self._log = logs.logger(host=config["name"])
         self._seed = config["seed"]
         self._live: dict[str, Live] = {}
@@ -171,6 +181,7 @@ class AgentPerformer:
                 self._log.exception("on_stop_failed", agent=name)
         await self._thinking.close()
         self._logs.close()
+        self._luggage.close()
 
     async def _handle(self, troupe: Troupe, live: Live, desk: Desk) -> Any:
         envelope = desk.delivery.envelope

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
+from stigmergy.actors.cluster import check_head
 from stigmergy.actors.journal.places import is_server, store_of
 from stigmergy.protocols.budget import DIMENSIONS, Budget
 from stigmergy.protocols.errors import UsageError
@@ -24,9 +24,6 @@ from .options import add_options, read_options
 PROG: Final = "stigmergy run"
 AN_APP: Final = "a folder with an app.py, a .py file or a module"
 HELP: Final = ("-h", "--help")
-
-REACH_S: Final = 3.0
-"""How long a cluster may take to take a connection."""
 
 _BUDGETS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
     "usd": ("X", str, "stop before more than X USD are spent"),
@@ -158,21 +155,13 @@ def _budget(given: argparse.Namespace) -> Budget:
 
 
 def _check_address(address: str, engine: str) -> None:
-    """Refuse a cluster that is not there; Ray itself would try for two minutes. Raises: UsageError."""
+    """Refuse a cluster that is not there before anything is written. Raises: UsageError."""
     if address == "local":
         return
     if engine == "local":
         raise UsageError("--address is for Ray: leave out --engine local, or --address")
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdigit():
-        raise UsageError(f"--address {address:.80} is no address: give auto, or host:port of the cluster's head node")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
-    except (OSError, OverflowError) as why:
-        text = getattr(why, "strerror", None) or str(why)
-        raise UsageError(f"--address {address:.80} does not answer ({text}): is the cluster up?") from None
+    if address != "auto":
+        check_head(address)
 
 
 def _usable(journal: str) -> str:

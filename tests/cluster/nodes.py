@@ -1,0 +1,101 @@
+"""A cluster of several nodes on this machine: real raylets, each with its own workers, and a way to pull a plug."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stigmergy.actors.cluster import OBJECT_STORE_BYTES, QUIET
+
+
+class Nodes:
+    """A head and more nodes. What runs where is asked of Ray itself."""
+
+    def __init__(self, count: int) -> None:
+        from ray.cluster_utils import Cluster  # noqa: PLC0415 - after the settings of `nodes`
+
+        common: dict[str, Any] = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args={**common, "resources": {"head": 1}})
+        self._common = common
+        self._others = [self.add() for _ in range(count - 1)]
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def add(self) -> Any:
+        return self._cluster.add_node(**self._common, resources={"other": 1})
+
+    def pull_the_plug(self, node_id: str) -> None:
+        """Kill a node and all that runs there, without a word to it."""
+        node = next(node for node in self._others if node.node_id == node_id)
+        raylet = node.all_processes["raylet"][0].process
+        workers = children(raylet.pid)
+        raylet.kill()
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        raylet.wait()  # a zombie would count as alive with its workers
+        self._others.remove(node)
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def grow(self) -> None:
+        self._others.append(self.add())
+
+    @property
+    def others(self) -> set[str]:
+        """The ids of the nodes that are not the head."""
+        return {str(node.node_id) for node in self._others}
+
+    def shutdown(self) -> None:
+        self._cluster.shutdown()
+
+
+@contextmanager
+def nodes(count: int) -> Iterator[Nodes]:
+    """So many nodes with token auth, in a temporary folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="r-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # socket paths are short
+        before = dict(os.environ)
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": before.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)}
+        # RAY_TMPDIR: without it, whoever starts a driver on this machine would be sent to this cluster.
+        os.environ.update(QUIET, **token, RAY_TMPDIR=folder, RAY_worker_niceness="0")
+        try:
+            cluster = Nodes(count)
+            try:
+                yield cluster
+            finally:
+                cluster.shutdown()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and not yet reaped."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]
+
+
+def node_of(process: Any) -> str:
+    """The node on which a process of a swarm runs, as Ray sees it."""
+    import ray  # noqa: PLC0415 - only where it runs
+
+    found: str = ray._private.state.actors(process.actor._actor_id.hex())["Address"]["NodeID"]
+    return found
+
+
+def holders(file: Path) -> set[int]:
+    """The processes of this machine that have a file open."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) == str(file):
+                found.add(int(link.parts[2]))
+        except OSError:
+            continue
+    return found
