@@ -19,7 +19,7 @@ CHECK    := .venv/.check-$(DECLARED)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench format
+.PHONY: help demo test nightly check bench format
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 test: $(TEST) $(LINKED) ## run the tests: first those without Ray, then those with it
 	@$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile
 	@$(BIN)/python -m pytest -q -m ray
+
+nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services
+	@$(BIN)/python -m pytest -q -m nightly
 
 check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing
 	@$(call quietly,$(BIN)/ruff check)

@@ -201,11 +201,8 @@ class _RayHandle:
 class RayProcess(_RayHandle):
     """A service in a Ray actor of its own."""
 
-    def __init__(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> None:
-        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them; nothing by default.
-
-        ``here`` pins it to the caller's node, whose disk it needs; otherwise processes spread over the nodes.
-        """
+    def __init__(self, name: str, resources: dict[str, Any] | None = None, node: str = "") -> None:
+        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them. ``node``: its id; else Ray chooses."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -216,7 +213,7 @@ class RayProcess(_RayHandle):
             "max_restarts": 0,
             "max_task_retries": 0,
             "concurrency_groups": {"ctl": 1},
-            "scheduling_strategy": NodeAffinitySchedulingStrategy(_this_node(), soft=False) if here else "SPREAD",
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD",
         }
         if wanted.get("runtime_env"):
             options["runtime_env"] = wanted["runtime_env"]
@@ -273,13 +270,6 @@ class RayProcess(_RayHandle):
             except PeerGone as gone:
                 driver.lost(self.name, str(gone))
                 return
-
-
-def _this_node() -> str:
-    import ray
-
-    node: str = ray.get_runtime_context().get_node_id()
-    return node
 
 
 async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:

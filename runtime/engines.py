@@ -70,7 +70,10 @@ class RayEngine:
 
     def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
         """See `Engine.process`."""
-        return RayProcess(name, resources, here=here)
+        if here:
+            return RayProcess(name, resources, self._cluster.here())
+        # Whoever asks for CPUs, GPUs or an environment goes where Ray finds them.
+        return RayProcess(name, resources, "" if any((resources or {}).values()) else self._cluster.next_node())
 
     def hosts(self) -> int:
         """One for each core, at most 4: agents are packed."""

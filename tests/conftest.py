@@ -26,6 +26,14 @@ hypothesis.settings.register_profile("deep", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long, or needs root, runs only when it is asked for: ``make nightly``."""
+    if "nightly" not in config.getoption("markexpr"):
+        kept = [item for item in items if item.get_closest_marker("nightly") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
 def pytest_collection_finish():
     """Put what is imported out of the collector's sight: walking through it was a tenth of the suite's time."""
     gc.collect()

@@ -59,7 +59,7 @@ class Nodes:
 @contextmanager
 def nodes(count: int) -> Iterator[Nodes]:
     """So many nodes with token auth, in a temporary folder of their own."""
-    with tempfile.TemporaryDirectory(prefix="r-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # socket paths are short
+    with tempfile.TemporaryDirectory(prefix="r-", ignore_cleanup_errors=True) as folder:  # socket paths are short
         before = dict(os.environ)
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": before.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)}
         # RAY_TMPDIR: without it, whoever starts a driver on this machine would be sent to this cluster.
@@ -94,7 +94,7 @@ def holders(file: Path) -> set[int]:
     found = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            if os.readlink(link) == str(file):
+            if link.readlink() == file:
                 found.add(int(link.parts[2]))
         except OSError:
             continue

@@ -1,4 +1,4 @@
-"""A swarm on several nodes: it joins by address, spreads out, and outlives one of them. One cluster for all tests here."""
+"""A swarm on several nodes: it joins by address, spreads out, and outlives one of them. One cluster for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,16 +38,26 @@ async def joined(cluster: Nodes, folder: Any, *kinds: Any, hosts: int = 3, **mor
         yield swarm
 
 
+def processes(swarm: Swarm) -> dict[str, Any]:
+    assert swarm._shepherd is not None
+    return dict(swarm._shepherd._up)
+
+
+def journal_of(swarm: Swarm) -> Path:
+    assert swarm.folder is not None
+    return swarm.folder.path / "journal.db"
+
+
 async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes(cluster, tmp_path):
     import ray  # noqa: PLC0415 - after the cluster's settings
 
     async with joined(cluster, tmp_path, Killer, hosts=6) as swarm:
-        homes = [node_of(process) for process in swarm._shepherd._up.values()]
+        homes = [node_of(process) for process in processes(swarm).values()]
         assert node_of(swarm._board) == ray.get_runtime_context().get_node_id()
-        assert len(set(homes)) > 1
+        assert sorted(map(homes.count, set(homes))) == [2, 2, 2]
         users = {(await swarm.ask(f"killer/{n}", Say(text="live"), reply=Heard)).n for n in range(12)}
         assert len(users) > 1
-        writers = holders(swarm.folder.path / "journal.db")
+        writers = holders(journal_of(swarm))
         assert len(writers) == 1
         assert not users & writers, "user code shares a process with the journal"
         assert os.getpid() not in writers
@@ -54,11 +65,11 @@ async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes
 
 async def test_a_node_that_is_lost_costs_nothing_and_nothing_is_handled_twice(cluster, tmp_path, capfd):
     events: list[tuple[str, dict[str, Any]]] = []
-    async with joined(cluster, tmp_path, Diary, hosts=4, on_event=lambda n, d: events.append((n, d))) as swarm:
+    async with joined(cluster, tmp_path, Diary, on_event=lambda n, d: events.append((n, d))) as swarm:
         names = [f"diary/{n}" for n in range(24)]
         for number in range(10):
             await asyncio.gather(*(swarm.tell(name, Say(text=str(number))) for name in names))
-        homes = {peer: node_of(process) for peer, process in swarm._shepherd._up.items()}
+        homes = {peer: node_of(process) for peer, process in processes(swarm).items()}
         goes = next(home for home in homes.values() if home in cluster.others)
         there = {peer for peer, home in homes.items() if home == goes}
         telling = asyncio.gather(
@@ -73,7 +84,7 @@ async def test_a_node_that_is_lost_costs_nothing_and_nothing_is_handled_twice(cl
         assert {diary.text for diary in heard} == {",".join(map(str, range(30)))}
         assert {data["host"] for name, data in events if name == "host_lost"} == there
         assert (await swarm.report()).dead_letters == {}
-        journal = swarm.folder.path / "journal.db"
+        journal = journal_of(swarm)
     reopened = SqliteJournal.open_readonly(journal)
     finished = [entry.data["id"] for entry in reopened.read() if entry.kind == "mail.done"]
     reopened.close()
