@@ -38,9 +38,11 @@ async def joined(cluster: Nodes, folder: Any, *kinds: Any, hosts: int = 3, **mor
         yield swarm
 
 
-def processes(swarm: Swarm) -> dict[str, Any]:
-    assert swarm._shepherd is not None
-    return dict(swarm._shepherd._up)
+def hosts_of(swarm: Swarm) -> dict[str, Any]:
+    """The hosts of this moment."""
+    assert swarm._housing is not None
+    assert swarm._housing._shepherd is not None
+    return dict(swarm._housing._shepherd._up)
 
 
 def journal_of(swarm: Swarm) -> Path:
@@ -52,8 +54,9 @@ async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes
     import ray  # noqa: PLC0415 - after the cluster's settings
 
     async with joined(cluster, tmp_path, Killer, hosts=6) as swarm:
-        homes = [node_of(process) for process in processes(swarm).values()]
-        assert node_of(swarm._board) == ray.get_runtime_context().get_node_id()
+        homes = [node_of(process) for process in hosts_of(swarm).values()]
+        assert swarm._housing is not None
+        assert node_of(swarm._housing._keeper.process) == ray.get_runtime_context().get_node_id()
         assert sorted(map(homes.count, set(homes))) == [2, 2, 2]
         users = {(await swarm.ask(f"killer/{n}", Say(text="live"), reply=Heard)).n for n in range(12)}
         assert len(users) > 1
@@ -69,7 +72,7 @@ async def test_a_node_that_is_lost_costs_nothing_and_nothing_is_handled_twice(cl
         names = [f"diary/{n}" for n in range(24)]
         for number in range(10):
             await asyncio.gather(*(swarm.tell(name, Say(text=str(number))) for name in names))
-        homes = {peer: node_of(process) for peer, process in processes(swarm).items()}
+        homes = {peer: node_of(process) for peer, process in hosts_of(swarm).items()}
         goes = next(home for home in homes.values() if home in cluster.others)
         there = {peer for peer, home in homes.items() if home == goes}
         telling = asyncio.gather(
