@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.handles import Process
+from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.link import PeerGone, PeerUnavailable
 from stigmergy.actors.supervisor import Supervisor
 from stigmergy.protocols.errors import JournalLocked, StigmergyError
@@ -87,7 +88,7 @@ class Keeper:
                 process.kill()
 
     async def _open(self, epoch: int) -> None:
-        process = self._with.engine.process(BOARD, here=True)
+        process = self._with.engine.process(BOARD, here=not is_server(self._with.config["journal"]))
         try:
             await self._open_unlocked(process)
             await process.attach_driver(self._with.client.name, self._with.client)
