@@ -89,7 +89,8 @@ class Cluster:
         import ray
 
         here = self.here()
-        living = sorted((n["NodeID"] for n in ray.nodes() if n["Alive"]), key=lambda node: (node != here, node))
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call] # it publishes none
+        living = sorted((n["NodeID"] for n in nodes if n["Alive"]), key=lambda node: (node != here, node))
         self._placed += 1
         return str(living[(self._placed - 1) % len(living)])
 
