@@ -281,22 +281,18 @@ async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:
     except TimeoutError:
         raise PeerUnavailable(f"{name} did not answer within {timeout_s:g} s") from None
     except ray.exceptions.ActorUnavailableError as why:
-        raise PeerUnavailable(f"{name}: {_first_line(why)}") from None
+        raise PeerUnavailable(f"{name}: {_line(why, 0)}") from None
     except ray.exceptions.RayTaskError as why:
         if isinstance(why.cause, StigmergyError):
             raise why.cause from None
-        raise PeerGone(f"{name} failed: {_last_line(why)}") from None
+        raise PeerGone(f"{name} failed: {_line(why, -1)}") from None
     except ray.exceptions.RayError as why:
-        raise PeerGone(f"{name}: {_first_line(why)}") from None
+        raise PeerGone(f"{name}: {_line(why, 0)}") from None
 
 
 async def _as_future(call: Awaitable[Any]) -> Any:
     return await call
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
+def _line(error: BaseException, number: int) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[number][:300]
