@@ -455,9 +455,9 @@ def refusals(server: PostgresServer, stranger: str) -> dict[str, tuple[str, str]
 
 @pytest.mark.parametrize("why", refusals(PostgresServer("postgresql:///"), "postgresql://x@/"))
 def test_whoever_cannot_come_in_is_told_in_one_line_without_a_secret(
-    postgres: PostgresServer, stranger: str, monkeypatch, why: str
+    postgres: PostgresServer, stranger: str, monkeypatch, tmp_path: Path, why: str
 ):
-    monkeypatch.setenv("PGPASSFILE", os.devnull)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "nothing"))
     PostgresJournal.open(f"{postgres.url}#{uuid4().hex}").close()
     place, said = refusals(postgres, stranger)[why]
     for look in (PostgresJournal.open, PostgresJournal.open_readonly):
