@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 
-from bench.load import POSTS_A_TURN, TEXT, TOPIC
+from bench.load import HOPS, POSTS_A_TURN, PRESSES, RUNNERS, TEXT, TOPIC
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Context, handles
 
@@ -50,6 +50,14 @@ class Report(Message):
 
 class Where(Message):
     """Which process are you in?"""
+
+
+class Baton(Message):
+    text: str
+    left: int
+    """Turns that it still makes."""
+    n: int
+    """Tells batons apart."""
 
 
 class Follow(Message):
@@ -149,6 +157,13 @@ class Worker(Agent):
             for number in range(1, order.count):
                 ctx.post(TOPIC, Question(text=TEXT, n=number))
             ctx.post(TOPIC, Question(text=TEXT, n=-1))
+        elif order.shape == "press":
+            for number in range(order.count):
+                ctx.tell(f"press/{number % PRESSES}", Order(shape="post", count=1, first=order.first + number * 1_000))
+        elif order.shape == "turns":
+            for number in range(order.count):
+                baton = Baton(text=TEXT, left=HOPS, n=order.first + number)
+                ctx.tell(f"runner/{number % RUNNERS}", baton)
         else:
             for number in range(POSTS_A_TURN):
                 ctx.post("bench.posts", Question(text=TEXT, n=order.first + number))

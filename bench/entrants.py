@@ -22,6 +22,7 @@ from bench.rows import (
     MEMORY,
     MESA,
     MESA_IN_ORDER,
+    ONE_HOST,
     RAW_SQLITE,
     RAY,
     RAY_MEMORY,
@@ -32,7 +33,7 @@ from bench.rows import (
 )
 from stigmergy.actors.cluster import Cluster
 
-NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_MEMORY, RAY_SQLITE})
+NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_MEMORY, RAY_SQLITE, ONE_HOST})
 
 
 class Entrants:
@@ -52,6 +53,7 @@ class Entrants:
             SQLITE: lambda: fleet("local", self._folder),
             RAY_MEMORY: lambda: fleet("ray", None),
             RAY_SQLITE: lambda: fleet("ray", self._folder),
+            ONE_HOST: lambda: fleet("ray", self._folder, hosts=1),
             AUTOGEN: lambda: peer_process("bench.peers.autogen_local", self.versions),
             GRPC: lambda: peer_process("bench.peers.autogen_grpc", self.versions),
             XOSCAR: lambda: peer_process("bench.peers.xoscar_pool", self.versions),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
-Shape = Literal["tell", "ask", "fan_out", "spawn", "post", "step"]
+Shape = Literal["tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit"]
 
 BODY_BYTES: Final = 200
 """Size of a message as it crosses a wire: a sentence and a number."""
@@ -27,13 +27,28 @@ TOPIC: Final = "bench.fan-out"
 POSTS_A_TURN: Final = 100
 """Durable posts that are committed together."""
 
+PRESSES: Final = 32
+"""Agents that post at once."""
+
+LONG_TEXT: Final = "x" * 285
+"""With a number and the names of both fields, 300 bytes of msgpack."""
+
+RUNNERS: Final = 64
+"""Agents that pass batons round."""
+
+HOPS: Final = 200
+"""Turns of one baton."""
+
+PROBE_S: Final = 1.0
+"""How long commits are timed."""
+
 
 class Load(NamedTuple):
     """What one measurement does."""
 
     shape: Shape
     operations: int
-    """Tells, asks, deliveries, new agents, posts, agent-steps. Asked for; a measurement may round it up."""
+    """Tells, asks, deliveries, new agents, posts, agent-steps, turns. Asked for; a measurement may round it up."""
     width: int = 1
     """Operations in flight at once, where the shape has a choice; of steps, how many agents there are."""
 
@@ -48,6 +63,11 @@ class Taken(NamedTuple):
     def rate(self) -> float:
         """Operations per second."""
         return self.operations / self.seconds
+
+
+def slowest(seconds: list[float]) -> Taken:
+    """The 99th percentile of what single operations took, as if it had been all that was done."""
+    return Taken(1, sorted(seconds)[len(seconds) * 99 // 100])
 
 
 Measure = Callable[[Load], Awaitable[Taken]]

@@ -17,12 +17,25 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from bench.agents import Answerer, Await, Counter, Follow, Follower, Order, Report, Sink, Where, Worker
-from bench.load import ANSWERERS, FOLLOWERS, POSTS_A_TURN, TOPIC, Load, Measure, Shape, Taken
+from bench.durable import COUNTER, Latencies, Press, Probe, Prober, Runner
+from bench.load import (
+    ANSWERERS,
+    FOLLOWERS,
+    HOPS,
+    POSTS_A_TURN,
+    PROBE_S,
+    TOPIC,
+    Load,
+    Measure,
+    Shape,
+    Taken,
+    slowest,
+)
 from stigmergy.runtime import Plant, Swarm
 from stigmergy.runtime.engines import EngineName
 
 LIMITS: Final = {"pair_messages": math.inf}
-KINDS: Final = (Answerer, Counter, Follower, Sink, Worker)
+KINDS: Final = (Answerer, Counter, Follower, Press, Prober, Runner, Sink, Worker)
 TIMEOUT_S: Final = 120.0
 WORKER: Final = "worker/bench"
 
@@ -48,6 +61,9 @@ class Fleet:
             "tell": self._tell,
             "fan_out": self._fan_out,
             "post": self._post,
+            "press": self._relay,
+            "turns": self._relay,
+            "commit": self._commit,
         }
 
     async def measure(self, load: Load) -> Taken:
@@ -95,6 +111,25 @@ class Fleet:
         self._first += turns * POSTS_A_TURN
         return Taken(turns * POSTS_A_TURN, seconds)
 
+    async def _relay(self, load: Load) -> Taken:
+        """Start everything at once, and wait for the last."""
+        each = POSTS_A_TURN if load.shape == "press" else HOPS
+        count = -(-load.operations // each)
+        began = time.perf_counter()
+        order = Order(shape=load.shape, count=count, first=self._first)
+        self._first += count * each
+        await self._swarm.ask(WORKER, order, reply=Report, timeout_s=TIMEOUT_S)
+        await self._expect(COUNTER, count * each)
+        return Taken(count * each, time.perf_counter() - began)
+
+    async def _commit(self, load: Load) -> Taken:
+        """The 99th percentile of commits while turns are made."""
+        probe = self._swarm.ask("prober/bench", Probe(seconds=PROBE_S), reply=Latencies, timeout_s=TIMEOUT_S)
+        probing = asyncio.ensure_future(probe)
+        while not probing.done():
+            await self._relay(load._replace(shape="turns"))
+        return slowest([ms / 1_000 for ms in (await probing).ms])
+
     async def _expect(self, agent: str, count: int) -> None:
         """Wait until an agent has had so many notes."""
         total = await self._swarm.ask(agent, Await(count=count), reply=Report, timeout_s=TIMEOUT_S)
@@ -120,12 +155,12 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(engine: EngineName, journal: Path | None) -> AsyncIterator[Measure]:
-    """A swarm on one host of the local engine, or on two of Ray.
+async def fleet(engine: EngineName, journal: Path | None, hosts: int = 0) -> AsyncIterator[Measure]:
+    """A swarm on one host of the local engine, or on two of Ray, or on so many ``hosts``.
 
     ``journal`` is where a folder for the run is made, which goes with it; None keeps everything in memory.
     """
-    plant = Plant(engine=engine, hosts=1 if engine == "local" else 2, limits=LIMITS)
+    plant = Plant(engine=engine, hosts=hosts or (1 if engine == "local" else 2), limits=LIMITS)
     with TemporaryDirectory(dir=journal) as folder:
         async with Swarm(plant=plant, journal=folder if journal else None) as swarm:
             for kind in KINDS:

@@ -14,7 +14,8 @@ MEMORY: Final = "local, memory"
 SQLITE: Final = "local, SQLite"
 RAY_MEMORY: Final = "Ray, memory"
 RAY_SQLITE: Final = "Ray, SQLite"
-DURABLE: Final = frozenset({SQLITE, RAY_SQLITE})
+ONE_HOST: Final = "Ray, SQLite, 1 host"
+DURABLE: Final = frozenset({SQLITE, RAY_SQLITE, ONE_HOST})
 
 AUTOGEN: Final = "autogen-core"
 GRPC: Final = "autogen-core gRPC"
@@ -95,6 +96,11 @@ COMPARISONS: Final = (
     Comparison("new agent + first message on Ray", "agents/s", Load("spawn", 100, 100), ON_RAY, (GRPC,)),
     Comparison("new agent on Ray, against a new Ray actor", "agents/s", Load("spawn", 2, 2), (RAY_MEMORY,), (RAY,)),
     Comparison("durable posts on Ray", "posts/s", Load("post", 200), (RAY_SQLITE,), (RAW_SQLITE,)),
+    Comparison("durable posts of 300 bytes, 32 agents", "posts/s", Load("press", 20_000), (ONE_HOST,), (RAW_SQLITE,)),
+    Comparison("durable turns, 64 agents", "turns/s", Load("turns", 12_800), (ONE_HOST,), (RAW_SQLITE,)),
+    Comparison(
+        "99th percentile of a commit, during such turns", "ms", Load("commit", 12_800), (ONE_HOST,), (RAW_SQLITE,)
+    ),
 )
 
 

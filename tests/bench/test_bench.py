@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.__main__ import main
 from bench.agents import Question
 from bench.entrants import in_turn, rows_of
-from bench.load import BODY_BYTES, FOLLOWERS, POSTS_A_TURN, TEXT, Load, Taken
+from bench.load import BODY_BYTES, FOLLOWERS, HOPS, POSTS_A_TURN, TEXT, Load, Taken
 from bench.ours import fleet
 from bench.pace import Pace, Series, alternate, fitting
 from bench.peers.raw_sqlite import raw_sqlite
@@ -236,6 +236,8 @@ def test_a_message_has_the_size_that_the_raw_peers_send():
         (Load("spawn", 20, 10), 20),
         (Load("fan_out", 150), 2 * FOLLOWERS),
         (Load("post", 150), 2 * POSTS_A_TURN),
+        (Load("press", 150), 2 * POSTS_A_TURN),
+        (Load("turns", 300), 2 * HOPS),
     ],
 )
 async def test_a_swarm_carries_out_every_shape_of_load_again_and_again(load, done, tmp_path):
