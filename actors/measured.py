@@ -21,10 +21,10 @@ class Measured:
 
     def add(self, *, ok: bool, latency_s: float, usd: float | None = None) -> Measured:
         """One call more. Raises: UsageError for what is negative or not finite."""
-        for name, value in (("latency_s", latency_s), ("usd", usd or 0.0)):
-            if not (math.isfinite(value) and value >= 0):
-                raise UsageError(f"{name} of an outcome is {value!r}; give a finite number, 0 or more")
         known = usd is not None
+        for name, value in (("latency_s", latency_s), ("usd", usd)) if known else (("latency_s", latency_s),):
+            if not 0 <= (value or 0.0) < math.inf:
+                raise UsageError(f"{name} of an outcome is {value!r}; give a finite number, 0 or more")
         return Measured(
             self.calls + 1, self.ok + ok, self.latency_s + latency_s, self.priced + known, self.usd + (usd or 0.0)
         )

@@ -104,12 +104,10 @@ class Turn(NamedTuple):
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Turn:
         """Rebuild from an unpacked array."""
-        turn = cls(*fields)
-        return turn._replace(
-            sends=tuple(Envelope.from_wire(e) for e in turn.sends),
-            writes=tuple(Write(*w) for w in turn.writes),
-            error=None if turn.error is None else (turn.error[0], list(turn.error[1])),
-        )
+        message, agent, host, epoch, outcome, sends, writes, state, error, *rest = fields
+        packed = None if error is None else (error[0], list(error[1]))
+        sent = tuple(map(Envelope.from_wire, sends))
+        return cls(message, agent, host, epoch, outcome, sent, tuple(Write(*w) for w in writes), state, packed, *rest)
 
 
 class Delivery(NamedTuple):
@@ -132,7 +130,5 @@ class Delivery(NamedTuple):
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Delivery:
         """Rebuild from an unpacked array."""
-        delivery = cls(*fields)
-        return delivery._replace(
-            envelope=Envelope.from_wire(delivery.envelope), steps=tuple(Step(*s) for s in delivery.steps)
-        )
+        agent, envelope, accepted_at, attempt, steps, *rest = fields
+        return cls(agent, Envelope.from_wire(envelope), accepted_at, attempt, tuple(Step(*s) for s in steps), *rest)

@@ -6,7 +6,6 @@ silently.
 
 from __future__ import annotations
 
-from collections import Counter
 from heapq import heappop, heappush
 
 from stigmergy.protocols.codec import pack as pack_plain
@@ -51,7 +50,7 @@ class Clerk:
         if not envelopes:
             return
         try:
-            m.treasury.charge(Counter(map(account_of, envelopes)), m.now)
+            m.treasury.charge(_counted(envelopes), m.now)
         except BudgetExhausted:
             if m.treasury.exhausted is not None:
                 raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
@@ -286,3 +285,12 @@ class Clerk:
 def account_of(envelope: Envelope) -> str:
     """Who pays for a message: the account it names, else its sender's kind."""
     return envelope.account or f"{ROOT}/kind:{envelope.sender.partition('/')[0]}"
+
+
+def _counted(envelopes: tuple[Envelope, ...]) -> dict[str, int]:
+    """How many messages each account pays for."""
+    counts: dict[str, int] = {}
+    for envelope in envelopes:
+        account = account_of(envelope)
+        counts[account] = counts.get(account, 0) + 1
+    return counts

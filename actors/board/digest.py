@@ -76,16 +76,18 @@ class RunDigest:
 
 def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """An entry without what a clock put there."""
-    content = {name: value for name, value in data.items() if name not in _CLOCKS}
+    content = data
+    if not _CLOCKS.isdisjoint(data):
+        content = {name: value for name, value in data.items() if name not in _CLOCKS}
     part = kind.partition(".")[0]
     if part == "trails" and data.get("now", _CLOCK_SECONDS) < _CLOCK_SECONDS:
         content["now"] = data["now"]
     elif part == "mail" and "e" in data:
-        content["e"] = _timeless(data["e"])
+        content = {**content, "e": _timeless(data["e"])}
     elif kind == "mail.step":
         number, key, result, *outcome = data["step"]
         if key.startswith("model:") and not outcome:
-            content["step"] = [number, key, _without(result, "latency_s")]
+            content = {**content, "step": [number, key, _without(result, "latency_s")]}
     elif kind == "topics.post" and (data["topic"], data["writer"]) == (DEAD_LETTERS, "board"):
         letter = _without(unpack(data["body"]), "accepted_at")
         if "envelope" in letter:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from stigmergy.protocols.errors import NoSuchAgent, UnknownMessage
-from stigmergy.protocols.ids import AgentId, is_agent, skill_of
+from stigmergy.protocols.ids import AgentId, skill_of
 from stigmergy.protocols.kind import KindSpec
 
 from ..ledger.ledger import Ledger
@@ -115,20 +115,20 @@ class Machines:
 
         Raises: NoSuchAgent, UnknownMessage when the kind does not accept the type.
         """
+        name, agent, _ = address.partition("/")
+        kind = self.kinds.get(name)
+        if kind is not None and message_type in kind.accepts:
+            return (address, "") if agent else ("", name)
         skill = skill_of(address)
         if skill is not None:
-            kinds = [m.kind for m in self.registry.find(skill=skill, healthy=False)]
-            name = next((k for k in kinds if message_type in self.kinds[k].accepts), None)
-            if name is None:
-                known = "; it is offered, but for other messages" if kinds else ""
-                raise NoSuchAgent(f"nobody has the skill {skill!r} and accepts {message_type}{known}")
-        else:
-            name = address.partition("/")[0]
-        kind = self.kinds.get(name)
+            offering = [m.kind for m in self.registry.find(skill=skill, healthy=False)]
+            able = next((k for k in offering if message_type in self.kinds[k].accepts), None)
+            if able is not None:
+                return "", able
+            known = "; it is offered, but for other messages" if offering else ""
+            raise NoSuchAgent(f"nobody has the skill {skill!r} and accepts {message_type}{known}")
         if kind is None:
             known = ", ".join(sorted(self.kinds)) or "none"
             raise NoSuchAgent(f"no kind {name!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()")
-        if message_type not in kind.accepts:
-            accepted = ", ".join(kind.accepts) or "nothing"
-            raise UnknownMessage(f"{name} does not accept {message_type}; it accepts {accepted:.200}")
-        return (address, "") if is_agent(address) else ("", name)
+        accepted = ", ".join(kind.accepts) or "nothing"
+        raise UnknownMessage(f"{name} does not accept {message_type}; it accepts {accepted:.200}")

@@ -34,7 +34,12 @@ class Pressure:
 
     def full(self, envelopes: tuple[Envelope, ...]) -> str:
         """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
+        topics: set[str] = set()
         for envelope in envelopes:
+            if envelope.mode == "post":
+                if envelope.to in topics:
+                    continue
+                topics.add(envelope.to)
             for address in self._recipients(envelope):
                 if address != envelope.sender and self._is_full(address):
                     return address

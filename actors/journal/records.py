@@ -67,6 +67,8 @@ class Encoder:
 
     def __init__(self) -> None:
         self._pack = msgpack.Packer(strict_types=True).pack
+        self._heads: dict[str, bytes] = {}
+        """By kind, of which there are few."""
 
     def rows(self, batch: Batch, tail: Tail, at: float, epoch: int) -> list[Row]:
         """The rows of a batch that follows ``tail``. Raises: UsageError, before anything is written."""
@@ -76,7 +78,9 @@ class Encoder:
         rows: list[Row] = []
         try:
             for kind, data in batch:
-                head = _head(kind, data)
+                head = self._heads.get(kind)
+                if head is None or type(kind) is not str or type(data) is not dict:
+                    head = self._heads[kind] = _head(kind, data)
                 body = pack(data)
                 seq += 1
                 chain = blake2b(chain + head + body, digest_size=16).digest()
