@@ -12,7 +12,6 @@ own (concurrency group ``ctl``), so a blocked service still answers.
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import os
 from collections.abc import Awaitable
@@ -22,24 +21,18 @@ from typing import Any, Final, Protocol
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import StigmergyError
 
+from .garbage import look_less_often
 from .link import Handle, PeerGone, PeerUnavailable
 from .slot import Slot
 
 CALL_TIMEOUT_S: Final = 30.0
 """A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
 
-OPEN_TIMEOUT_S: Final = 60.0
-"""Starting a service may read a long journal first."""
-
+OPEN_TIMEOUT_S: Final = 60.0  # starting a service may read a long journal first
 POLL_S: Final = 20.0
 """How long a poll of a driver waits for news before it returns empty-handed."""
 
-
 RETRY_POLL_S: Final = 0.2
-
-GC_THRESHOLD: Final = (20_000, 20, 50)
-"""For processes of our own: letters live for a commit or two, so a look at every 700th new object, as by default,
-finds nothing to free, and took an eighth of a board's time."""
 
 
 class Service(Protocol):
@@ -165,8 +158,7 @@ class _Shell:
 
     async def open(self, factory: str, config: bytes) -> None:
         self._service = build(factory, unpack(config))
-        gc.freeze()  # what is there now stays
-        gc.set_threshold(*GC_THRESHOLD)
+        look_less_often()
 
     async def receive(self, data: bytes) -> bytes:
         return b"" if self._service is None else await self._service.receive(data)

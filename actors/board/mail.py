@@ -42,18 +42,6 @@ class Mail:
         """Agents that take no mail because their turn is held: to its id."""
         self._known: set[str] = set()
         """Ids of asks and outside requests that could be sent again."""
-        self._changes: dict[str, Callable[[dict[str, Any]], None]] = {
-            "mail.accept": self._accept,
-            "mail.fan": self._fan,
-            "mail.attempt": self._attempt,
-            "mail.attempts": self._attempts,
-            "mail.step": self._step,
-            "mail.reply": self._reply,
-            "mail.again": self._again,
-            "mail.done": self._done,
-            "mail.dead": self._dead,
-            "mail.lost": self._lost,
-        }
 
     def waiting(self, address: str) -> int:
         """How many letters wait for an agent or in a pool, or are at its host."""
@@ -150,7 +138,7 @@ class Mail:
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as an entry says."""
-        self._changes[kind](data)
+        getattr(self, "_" + kind.removeprefix("mail."))(data)
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         self._record(kind, data)
