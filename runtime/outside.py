@@ -53,6 +53,15 @@ class Outside(ABC):
         """
         await self.request("decide", [case, verdict, value, by])
 
+    async def put_back(self, *letters: str) -> dict[str, str]:
+        """Have dead letters handled after all, by id; without one, all but those that a person has to judge.
+
+        Each is put back once, however often this is called, and nobody gets an answer. Returns for each why it was not
+        put back; empty text when it was. Raises: UsageError.
+        """
+        found: dict[str, str] = await self.request("put back", list(letters) or ["all"])
+        return found
+
     async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Read from the blackboard."""
         return await self.request("look", [operation, arguments])

@@ -23,6 +23,7 @@ from .machines import CLIENT, Machines
 from .outbox import Event, Out
 from .outsiders import Outsiders
 from .pressure import Pressure
+from .put_back import PutBack
 from .reopening import Reopening
 from .treasury import PARKED
 from .turns import Turns
@@ -74,6 +75,7 @@ class Board:
             "epochs": lambda _p, _t, _a: m.registry.epochs,
             "cases": lambda _p, _t, _a: self._cases.open(),
             "decide": lambda _p, _t, a: self._cases.decide(*a),
+            "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
         }
         self._past.replay(journal, self._digest, config.run)

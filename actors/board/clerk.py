@@ -25,7 +25,7 @@ from stigmergy.protocols.ids import derive_id
 from ..ledger.paths import ROOT
 from ..watchdog.sightings import Action, Verdict
 from .claims import Lapse
-from .dead_letters import DeadLetters
+from .dead_letters import DeadLetters, Death
 from .machines import CLIENT, Machines
 
 
@@ -134,7 +134,7 @@ class Clerk:
             self.carry_out(verdict)
         turn = m.mail.reply(envelope)
         if turn is None:
-            self.dead_letters.post(envelope, "late answer", "nobody waits for it any more", 1, m.now, m.now)
+            self.dead_letters.post(envelope, Death("late answer", "nobody waits for it any more", m.now, 1), m.now)
             return
         self.accepted += 1
         if turn:
@@ -163,7 +163,8 @@ class Clerk:
         m.mail.dead(message, reason, str(error))
         m.space.forget(message)
         detail = f"{error}\n{trace}" if trace else str(error)
-        self.dead_letters.post(letter.envelope, reason, detail, letter.attempts, letter.at, m.now)
+        death = Death(reason, detail, letter.at, letter.attempts, letter.agent or letter.pool)
+        self.dead_letters.post(letter.envelope, death, m.now)
         m.end_turn(message, letter.agent)
         m.dispatcher.finished(message, host, letter.agent, letter.pool)
         m.outbox.event(
@@ -243,7 +244,7 @@ class Clerk:
                     self.answer_error(letter.envelope, error, letter.agent)
 
     def _refuse(self, envelope: Envelope, reason: str, error: StigmergyError) -> StigmergyError:
-        self.dead_letters.post(envelope, reason, str(error), 0, self._m.now, self._m.now)
+        self.dead_letters.post(envelope, Death(reason, str(error), self._m.now), self._m.now)
         self._m.outbox.event(
             "dead_letter", {"to": envelope.to, "type": envelope.type, "reason": reason, "detail": str(error)}
         )

@@ -6,7 +6,7 @@ dropped silently.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
@@ -19,6 +19,18 @@ MAX_DETAIL: Final = 8_192
 """Characters of error text that are kept with a dead letter."""
 
 
+class Death(NamedTuple):
+    """How a message ended."""
+
+    reason: str
+    detail: str
+    accepted_at: float
+    """Unix seconds."""
+    attempts: int = 0
+    to: str = ""
+    """The agent or the pool that had it; empty when it was refused."""
+
+
 class DeadLetters:
     """Writes dead letters and counts them by reason."""
 
@@ -26,14 +38,15 @@ class DeadLetters:
         self._topics = topics
         self.counts: dict[str, int] = {}
 
-    def post(self, envelope: Envelope, reason: str, detail: str, attempts: int, accepted_at: float, now: float) -> None:
+    def post(self, envelope: Envelope, death: Death, now: float) -> None:
         """Keep an envelope that will not be handled, and why. Once: a repeat is refused, but is no second one."""
         record: dict[str, Any] = {
             "envelope": envelope.to_wire(),
-            "reason": reason,
-            "detail": detail[:MAX_DETAIL],
-            "attempts": attempts,
-            "accepted_at": accepted_at,
+            "reason": death.reason,
+            "detail": death.detail[:MAX_DETAIL],
+            "attempts": death.attempts,
+            "accepted_at": death.accepted_at,
+            "to": death.to,
         }
         self._post(f"dead:{envelope.id}", record, now)
 

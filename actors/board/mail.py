@@ -52,13 +52,20 @@ class Mail:
         """Whether a message was accepted before."""
         return message in self._known or message in self.letters
 
-    def accept(self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None) -> bool:
-        """Take a message in; ``step`` places an ask in its turn. False when it was accepted before."""
+    def accept(
+        self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None, *, once: bool = False
+    ) -> bool:
+        """Take a message in; ``step`` places an ask in its turn. False when it was accepted before.
+
+        ``once`` remembers it for ever; asks and requests from outside are remembered anyway.
+        """
         if self.is_known(envelope.id):
             return False
         data: dict[str, Any] = {"e": envelope.to_wire(), "pool": pool, "at": at}
         if step is not None:
             data["step"] = list(step)
+        if once:
+            data["once"] = True
         self._write("mail.accept", data)
         return True
 
@@ -151,7 +158,7 @@ class Mail:
         if envelope.deadline:
             letter.timeout_s = envelope.deadline - data["at"]
         (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
-        if envelope.mode == "ask" or not envelope.cause:
+        if envelope.mode == "ask" or not envelope.cause or "once" in data:
             self._known.add(envelope.id)
         if envelope.mode == "ask":
             index, key = data.get("step") or (0, "")

@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_all(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse, and refuse what is left over with a suggestion. Raises: UsageError."""
-        known, rest = self.parse_known_args(list(argv))
+        known, rest = self.parse_known_intermixed_args(list(argv))
         if rest:
             unknown = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
             what = "option" if unknown.startswith("-") else "argument"

@@ -16,7 +16,8 @@ COMMANDS: Final = {
     "runs": "list the runs in a folder",
     "inspect": "the figures of a run: who did how much, at what cost, and what went wrong",
     "trace": "one conversation as a tree: who said what to whom, why, at what cost",
-    "dead-letters": "what could not be delivered or handled, and why",
+    "dead-letters": "what could not be delivered or handled, and why; puts it back",
+    "approve": "what waits for a person: effects in doubt, calls to agree to",
 }
 
 HELP: Final = """\
@@ -71,6 +72,8 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
             from .trace import trace as found
         case "dead-letters":
             from .dead_letters import dead_letters as found
+        case "approve":
+            from .approve import approve as found
         case _:
             from .arguments import meant, refuse
 

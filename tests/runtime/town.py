@@ -21,7 +21,10 @@ from stigmergy.runtime.roster import Roster
 class Town(Outside):
     """Opens the journal that it is given, so the same path again is a run that goes on."""
 
-    def __init__(self, *kinds: type[Agent], journal: Path | None = None, budget: Budget | None = None) -> None:
+    def __init__(
+        self, *kinds: type[Agent], journal: Path | None = None, budget: Budget | None = None, driver: str = "main"
+    ) -> None:
+        """``driver`` tells the ids of this opening from those of another one of the same journal."""
         self.roster = Roster()
         for kind in kinds:
             self.roster.add(kind, {}, None, {})
@@ -31,7 +34,7 @@ class Town(Outside):
         self._stirred = asyncio.Event()
         self._host = LocalProcess("none")
         self._board = LocalProcess("board")
-        self._client = Client("client/main", "town", self._hear, Clock())
+        self._client = Client(f"client/{driver}", "town", self._hear, Clock())
 
     async def __aenter__(self) -> Self:
         config = {"journal": self._journal, "durability": "process", "run": "town"}

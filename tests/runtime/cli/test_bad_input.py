@@ -82,6 +82,10 @@ CASES = {
     "trace last": ["say which conversation"],
     "trace nowhere --largest": ["there is no run 'nowhere'"],
     "dead-letters nowhere": ["there is no run 'nowhere'"],
+    "dead-letters nowhere --put-back": ["--put-back: expected at least one argument"],
+    "approve nowhere": ["there is no run 'nowhere'"],
+    "approve last x --happened {": ["--happened: '{' is not JSON", "for no result give null"],
+    "approve last x --do --give-up": ["not allowed with argument"],
 }
 
 

@@ -190,6 +190,19 @@ def test_dead_letters_are_listed_with_where_to_look(look):
     assert out.startswith("2 dead letters in ")
     assert "1 earlier ones; --most N shows more" in out
     assert first["conversation"][:12] in out
+    assert first["causes"] == ["client/main", "front/pool.1"]
+    assert "client/main" in out
+
+
+def test_dead_letters_are_put_back_once(look, stigmergy):
+    (first, second) = read(look, "dead-letters", "last")["dead_letters"]
+    assert look("dead-letters", "last", "--put-back", first["id"][:8]).startswith("1 dead letter of ")
+    found = read(look, "dead-letters", "last", "--put-back", "all")
+    assert (found["put_back"], found["not_put_back"]) == (1, {first["id"]: "it was put back before"})
+    assert [dead["put_back"] for dead in read(look, "dead-letters", "last")["dead_letters"]] == [True, True]
+    assert second["put_back"] is False
+    ran = stigmergy("dead-letters", "last", "--put-back", "nonsense")
+    assert (ran.code, ran.complaint.startswith("stigmergy: 0 dead letters begin with 'nonsense'")) == (2, True)
 
 
 # -- runs, and which run is meant ---------------------------------------------------------------
