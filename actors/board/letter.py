@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from stigmergy.protocols.envelope import Envelope
@@ -43,3 +44,16 @@ class Letter:
     def doubt(self) -> Step | None:
         """The first step that only a person can decide, if there is one."""
         return min((step for step in self.steps.values() if step.in_doubt), default=None, key=lambda s: s.number)
+
+
+def take_out(boxes: dict[str, deque[str]], name: str, message: str) -> None:
+    """Take a message out of the box of that name; an empty box is removed."""
+    box = boxes.get(name)
+    if box is None:
+        return
+    if box[0] == message:
+        box.popleft()
+    else:
+        box.remove(message)
+    if not box:
+        del boxes[name]

@@ -16,7 +16,7 @@ from typing import Any
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import Step
 
-from .letter import Letter
+from .letter import Letter, take_out
 
 Record = Callable[[str, dict[str, Any]], None]
 
@@ -184,7 +184,7 @@ class Mail:
 
     def _hand_over(self, message: str, agent: str, host: str) -> None:
         letter = self.letters[message]
-        self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, message)
+        take_out(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, message)
         letter.agent, letter.host = agent, host
         letter.attempts += 1
         self.flying.setdefault(agent, {})[message] = None
@@ -219,7 +219,7 @@ class Mail:
         waited = self.letters[data["id"]].waits
         letter = self._close(data["id"])
         if waited:
-            self._remove(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
+            take_out(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
 
     def _lost(self, data: dict[str, Any]) -> None:
         for message in reversed(data["ids"]):
@@ -236,7 +236,7 @@ class Mail:
         if letter.host:
             self._land(letter.agent, message)
         else:
-            self._remove(self.boxes, letter.agent, message)
+            take_out(self.boxes, letter.agent, message)
         letter.host, letter.suspect, letter.held_at = "", False, data["at"]
         self.held[message] = None
         for other in reversed(data["back"]):
@@ -290,15 +290,3 @@ class Mail:
             box.pop(message, None)
             if not box:
                 del self.flying[agent]
-
-    @staticmethod
-    def _remove(boxes: dict[str, deque[str]], name: str, message: str) -> None:
-        box = boxes.get(name)
-        if box is None:
-            return
-        if box[0] == message:
-            box.popleft()
-        else:
-            box.remove(message)
-        if not box:
-            del boxes[name]
