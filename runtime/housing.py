@@ -50,7 +50,8 @@ class Housing:
         self._keeper = Keeper(household, plan.clock, plan.draw)
         self._shepherd: Shepherd | None = None
         self._housed: asyncio.Future[None] | None = None
-        self._first: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        """Starts the hosts of the newest board."""
         self._unhoused: dict[str, dict[str, Any]] = {}
         """Agents that wanted hosts of their own while nobody could start them."""
         client.on_lost = self._keeper.lost
@@ -67,9 +68,8 @@ class Housing:
     async def start(self) -> None:
         """Start the hosts, once. Raises: UsageError, InvalidCard."""
         if self._housed is None:
-            loop = asyncio.get_running_loop()
-            self._housed = loop.create_future()
-            self._first = loop.create_task(self._house(self._housed))
+            self._housed = asyncio.get_running_loop().create_future()
+            _ = self._move_in(self._housed)
         await asyncio.shield(self._housed)
 
     def lost(self, host: str, reason: str) -> None:
@@ -96,11 +96,19 @@ class Housing:
 
     async def close(self) -> None:
         """Stop the hosts, then the board."""
-        if self._first is not None:
-            self._first.cancel()
+        self._stop_moving()
         if self._shepherd is not None:
             await self._shepherd.close()
         await self._keeper.close()
+
+    def _move_in(self, housed: asyncio.Future[None]) -> asyncio.Task[None]:
+        self._moving = asyncio.get_running_loop().create_task(self._house(housed))
+        return self._moving
+
+    def _stop_moving(self) -> None:
+        """One shepherd at a time: two would give their hosts the same names."""
+        if self._moving is not None:
+            self._moving.cancel()
 
     async def _house(self, housed: asyncio.Future[None]) -> None:
         """Start the hosts of this moment's board; when it goes meanwhile, `_rehouse` does so for the next."""
@@ -137,6 +145,7 @@ class Housing:
             shepherd.host_for(agent, resources)
 
     def _abandon(self) -> None:
+        self._stop_moving()
         shepherd, self._shepherd = self._shepherd, None
         if shepherd is not None:
             shepherd.abandon()
@@ -145,4 +154,4 @@ class Housing:
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
         if self._housed is not None:
-            await self._house(self._housed)
+            await asyncio.wait([self._move_in(self._housed)])

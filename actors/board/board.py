@@ -81,6 +81,11 @@ class Board:
         self._past.replay(journal, self._digest, config.run)
         self._epoch = journal.take_epoch()
 
+    @property
+    def now(self) -> float:
+        """Unix seconds of the newest thing that it knows."""
+        return self.machines.now
+
     # -- what comes in -----------------------------------------------------------------------
 
     def handle(self, peer: str, ticket: int, name: str, payload: Any, now: float) -> None:

@@ -91,17 +91,19 @@ class Dispatcher:
     def _send_suspects(self, now: float, out: list[tuple[str, str, str]]) -> None:
         for waiting_for in list(self._suspects):
             line = deque(m for m in self._suspects[waiting_for] if self._waits(m))
-            for message in [m for m in line if self._is_waited_for(m)]:
+            for message in [m for m in line if self._is_next(m) and self._is_waited_for(m)]:
                 if self._send_suspect(message, out):
                     line.remove(message)
             self._suspects[waiting_for] = line
             if not line:
                 del self._suspects[waiting_for]
                 continue
-            host = self._home(self._mail.letters[line[0]].agent)
-            if host is not None and host not in self._alone:
-                self._alone[host] = (line[0], now)
-                self._send_suspect(line.popleft(), out)
+            first = next((m for m in line if self._is_next(m)), line[0])
+            host = self._home(self._mail.letters[first].agent)
+            if host is not None and host not in self._alone and self._is_next(first):
+                self._alone[host] = (first, now)
+                self._send_suspect(first, out)
+                line.remove(first)
 
     def _send_suspect(self, message: str, out: list[tuple[str, str, str]]) -> bool:
         agent = self._mail.letters[message].agent
@@ -122,6 +124,10 @@ class Dispatcher:
     def _waits(self, message: str) -> bool:
         letter = self._mail.letters.get(message)
         return letter is not None and letter.waits and letter.suspect
+
+    def _is_next(self, message: str) -> bool:
+        """Whether a suspect comes before everything else that its agent has waiting."""
+        return self._mail.boxes[self._mail.letters[message].agent][0] == message
 
     def _is_waited_for(self, message: str) -> bool:
         """Whether a suspect that runs alone now waits for this letter's turn, through any number of asks."""

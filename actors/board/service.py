@@ -42,7 +42,9 @@ class BoardService:
     def __init__(self, board: Board, journal: Journal, clock: Clock) -> None:
         self._board = board
         self._journal = journal
-        self._clock = clock
+        self._steady = clock.steady
+        self._began = max(clock.wall(), board.now) - clock.steady()
+        """The board's time is the wall's as of its start, and goes on steadily: no jump ends leases and deadlines."""
         self._endpoint = Endpoint("board", self._on_frames)
         self._work: list[tuple[str, Frame]] = []
         self._pumping = False
@@ -54,14 +56,14 @@ class BoardService:
 
     async def receive(self, data: bytes) -> bytes:
         """See `Service.receive`. Returns when what the batch asked for is durable."""
-        link = self._endpoint.arrive(data)
-        if link is None or self._failure is not None:
+        link = None if self._failure is not None else self._endpoint.arrive(data)
+        if link is None:
             return b""
         if self._pumping:
             committed = asyncio.get_running_loop().create_future()
             self._waiting.append(committed)
             await committed
-        return link.take()
+        return link.take() if self._failure is None else b""
 
     def attach(self, peer: str, handle: Handle) -> None:
         """See `Service.attach`."""
@@ -81,6 +83,9 @@ class BoardService:
             self._endpoint.disconnect(peer)
         self._journal.close()
 
+    def _now(self) -> float:
+        return self._began + self._steady()
+
     def _on_frames(self, link: Link, frames: list[Frame]) -> None:
         self._work += [(link.peer, frame) for frame in frames]
         self._pump_soon()
@@ -94,19 +99,25 @@ class BoardService:
         self._pumping = False
         waiting, self._waiting = self._waiting, []
         work, self._work = self._work, []
-        now = self._clock.wall()
-        try:
-            for peer, (verb, ticket, name, payload) in work:
-                self._board.handle(peer, ticket if verb == ASK else 0, name, payload, now)
-            frames, events = self._board.commit(self._clock.wall())
-        except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
-            self._fail(failure)
-            frames, events = [], []
+        frames, events = self._carry_out(work)
         # Woken before anything is queued, so that answers ride back in the calls that brought the questions.
         for committed in waiting:
             if not committed.done():
                 committed.set_result(None)
         self._send(frames, events)
+
+    def _carry_out(self, work: list[tuple[str, Frame]]) -> tuple[list[Out], list[Event]]:
+        """Handle and commit. After a failure neither: a later commit would tell of what the failed one has dropped."""
+        if self._failure is not None:
+            return [], []
+        now = self._now()
+        try:
+            for peer, (verb, ticket, name, payload) in work:
+                self._board.handle(peer, ticket if verb == ASK else 0, name, payload, now)
+            return self._board.commit(self._now())
+        except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
+            self._fail(failure)
+            return [], []
 
     def _send(self, frames: list[Out], events: list[Event]) -> None:
         links = self._endpoint.links
@@ -144,7 +155,7 @@ class BoardService:
         while self._failure is None:
             await asyncio.sleep(TICK_S)
             self._beats += 1
-            self._board.tick(self._clock.wall())
+            self._board.tick(self._now())
             self._pump_soon()
             for link in list(self._endpoint.links.values()):
-                link.resend_if_silent(self._clock.steady())
+                link.resend_if_silent(self._steady())

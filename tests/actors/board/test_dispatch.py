@@ -131,3 +131,18 @@ def test_an_agent_moves_to_another_host_only_when_nothing_of_it_is_in_flight(des
     finish(mail, dispatcher, "m1")
     assert send(mail, dispatcher) == [("m2", "a/1")]
     assert mail.letters["m2"].host == "h.2"
+
+
+def test_a_letter_that_killed_its_host_again_still_goes_before_the_later_ones(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1", "m2")
+    send(mail, dispatcher)
+    hosts["here"] = None
+    dispatcher.suspect(mail.lost("h.1"))
+    dispatcher.lost("h.1")
+    hosts["here"] = "h.2"
+    assert send(mail, dispatcher) == [("m1", "a/1")]
+    hosts["here"] = "h.3"
+    dispatcher.suspect(mail.lost("h.2"))
+    dispatcher.lost("h.2")
+    assert send(mail, dispatcher) == [("m1", "a/1")]

@@ -1,0 +1,54 @@
+"""A board on an event loop: what its peers are told, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.board.service import BoardService
+from stigmergy.actors.clock import Clock
+from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
+from stigmergy.protocols.errors import StigmergyError
+from stigmergy.runtime.client import Client
+
+
+def put(client: Client, key: str):
+    return client.act("facts.put", {"key": key, "value": 1})
+
+
+async def test_a_board_that_could_not_commit_takes_nothing_in_even_when_there_is_room_again():
+    disk = MemoryDisk()
+    journal = MemoryJournal(disk)
+    service = BoardService(Board(journal, BoardConfig("run", {}), 0.0), journal, Clock())
+    clients = [Client(f"client/{name}", "run", lambda *_: None, Clock()) for name in "ab"]
+    for client in clients:
+        service.attach(client.name, client)
+        client.attach("board", service)
+    await put(clients[0], "before")
+    disk.capacity_bytes = disk.used_bytes()
+    with pytest.raises(StigmergyError):
+        await put(clients[0], "while it was full")
+    disk.capacity_bytes = None
+    last = journal.last_seq
+    with pytest.raises(StigmergyError):
+        await put(clients[1], "afterwards")
+    assert journal.last_seq == last
+    await service.close()
+
+
+async def test_a_wall_clock_that_jumps_ends_no_lease():
+    wall, lease_s = [1_000.0], 30.0
+    journal = MemoryJournal()
+    clock = Clock(lambda: wall[0], lambda: 5.0)
+    service = BoardService(Board(journal, BoardConfig("run", {}), wall[0]), journal, clock)
+    client = Client("client/a", "run", lambda *_: None, clock)
+    service.attach(client.name, client)
+    client.attach("board", service)
+    await client.act("claims.offer", {"queue": "q", "item": "i", "payload": b""})
+    wall[0] += 3_600.0
+    claim = await client.act("claims.take", {"queue": "q", "epoch": 0, "lease_s": lease_s})
+    assert claim[-1] == 1_000.0 + lease_s
+    await asyncio.sleep(0)
+    await service.close()
