@@ -82,6 +82,11 @@ def test_an_irreversible_tool_in_doubt_is_never_repeated_before_a_person_has_dec
 
     asyncio.run(wait_for_nothing())
     assert effects(str(place / "effects")) == had
+    assert main(["approve", str(place)]) == 0
+    out = capsys.readouterr().out
+    assert all(
+        part in out for part in ("1 case of", "ambiguous effect", "teller/1", "credit", '"usd": 1.0', "--happened")
+    )
     (case,) = decide(capsys, place)["cases"]
     assert decide(capsys, place, case["id"][:10], *decision, "--by", "a test")["decided"] in {"do", "happened"}
     assert decide(capsys, place)["count"] == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -48,6 +50,8 @@ def have_effect(call: Pay, key: str) -> Receipt:
         raise ToolFailed("no such customer")
     with open(call.witness, "a", encoding="utf-8") as file:
         file.write(f"{key.partition(':')[2]} {call.usd:g}\n")
+    if call.how == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
     if call.how == "breaks":
         raise ConnectionError("the line went dead")
     return Receipt(number=len(effects(call.witness)))
