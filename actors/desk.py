@@ -32,6 +32,7 @@ from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
 from .clock import Clock
 from .link import Link, PeerGone
+from .replica import Replica
 
 NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""
@@ -61,6 +62,7 @@ class Desk:
         delivery: Delivery,
         host: str,
         board: Link,
+        replica: Replica,
         asks: dict[str, asyncio.Future[Envelope]],
         clock: Clock,
     ) -> None:
@@ -69,6 +71,7 @@ class Desk:
         self.host = host
         self.clock = clock
         self._board = board
+        self._replica = replica
         self._asks = asks
         self.round = delivery.round
         self.attempt = delivery.attempt
@@ -131,13 +134,13 @@ class Desk:
             raise unpack(reply.type, unpack_plain(reply.body))
         return reply
 
-    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Read from the blackboard."""
-        return await self._read(operation, "look", [operation, arguments])
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:
+        """Read from the blackboard, or from the host's copy of it if that may be so old."""
+        return await self._read(operation, lambda: self._replica.look(operation, arguments, max_age_s))
 
     async def find(self, query: dict[str, Any]) -> Any:
         """Search the registry."""
-        return await self._read("find", "find", query)
+        return await self._read("find", lambda: self._board.ask("find", query))
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard at once; the same act of the same turn changes it once."""
@@ -193,11 +196,11 @@ class Desk:
         finally:
             self._asks.pop(envelope.id, None)
 
-    async def _read(self, key: str, request: str, payload: Any) -> Any:
+    async def _read(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
         index, known = self.take(key)
         if known is not None:
             return known.result
-        result = await self._board.ask(request, payload)
+        result = await call()
         self._reads.append(Step(index, key, result))
         return result
 

@@ -21,6 +21,7 @@ from .channel import Frame
 from .clock import Clock
 from .desk import Desk
 from .link import Endpoint, Handle, Link, PeerGone
+from .replica import Replica
 
 BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
@@ -75,6 +76,7 @@ class HostService:
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
+        self._replica: Replica | None = None
         self._turns: dict[asyncio.Task[None], None] = {}
         self._beating: asyncio.Task[None] | None = None
         self._beat_at = self._clock.steady()
@@ -88,6 +90,7 @@ class HostService:
     def attach(self, peer: str, handle: Handle) -> None:
         """See `Service.attach`; the peer is the board."""
         self._board = self._endpoint.connect(peer, handle, self._on_lost)
+        self._replica = Replica(self._board, self._clock)
         self._beating = asyncio.get_running_loop().create_task(self._beat())
 
     def health(self) -> dict[str, Any]:
@@ -108,6 +111,8 @@ class HostService:
         for _, _, name, payload in frames:
             if name == "deliver":
                 self._deliver(Delivery.from_wire(payload))
+            elif name == "replica" and self._replica is not None:
+                self._replica.change(payload)
             elif name == "reply":
                 _, ask, reply = payload
                 answer = self._asks.get(ask)
@@ -140,13 +145,13 @@ class HostService:
 
     async def _turn(self, cell: Cell, delivery: Delivery) -> None:
         """Run a turn until it commits, is buried, or is no longer this host's."""
-        board = self._board
-        if board is None:
+        board, replica = self._board, self._replica
+        if board is None or replica is None:
             return
         if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
             cell.state = delivery.state
             self._performer.passivate(delivery.agent)
-        desk = Desk(delivery, self._name, board, self._asks, self._clock)
+        desk = Desk(delivery, self._name, board, replica, self._asks, self._clock)
         try:
             while True:
                 turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
@@ -183,6 +188,8 @@ class HostService:
             if self._board is not None:
                 self._board.tell("renew", [self._name])
                 self._board.resend_if_silent(self._clock.steady())
+            if self._replica is not None:
+                self._replica.let_go()
             await asyncio.sleep(BEAT_S)
 
     def _on_lost(self, _peer: str, reason: str) -> None:

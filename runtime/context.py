@@ -22,7 +22,7 @@ from stigmergy.protocols.message import Done, Message, decode, encode
 from stigmergy.protocols.turn import Write
 
 from .tools import Tool
-from .views import Claims, Facts, Trail
+from .views import Claims, Facts, Trail, read_topic
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -167,6 +167,10 @@ class Context:
     def trail(self, name: str) -> Trail:
         """A trail, to read it or to change it at once."""
         return Trail(self._desk, name)
+
+    async def read_topic(self, topic: str, after: int = 0, limit: int = 100, *, max_age_s: float = 0.0) -> list[bytes]:
+        """The bodies behind an offset, oldest first, at most 100; the newest ``max_age_s`` may be missing."""
+        return await read_topic(self._desk, check_name(topic, "topic"), after, limit, max_age_s=max_age_s)
 
     def claims(self, queue: str) -> Claims:
         """A queue of work items."""

@@ -62,8 +62,8 @@ class Outside(ABC):
         found: dict[str, str] = await self.request("put back", list(letters) or ["all"])
         return found
 
-    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Read from the blackboard."""
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:  # noqa: ARG002
+        """Read from the blackboard; a driver holds no copies, so it always gets what is true now."""
         return await self.request("look", [operation, arguments])
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:

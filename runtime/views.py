@@ -1,7 +1,8 @@
 """Views of the blackboard: facts, trails, claims and topics, as agents and drivers use them.
 
 A view knows the operations; the `Reach` behind it knows the way. Inside a turn, what needs no answer
-waits for the commit; what may be refused happens at once and is told.
+waits for the commit; what may be refused happens at once and is told. Readings that may be a little
+old (``max_age_s``) come from a copy on the agent's own host, without a way to the board.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 class Reach(Protocol):
     """A way to the blackboard."""
 
-    async def look(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Read."""
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:
+        """Read what was true at most so long ago; 0: what is true now."""
         ...
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -36,9 +37,9 @@ class Facts:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    async def get(self, key: str) -> Fact | None:
-        """What a key holds, or None."""
-        found = await self._reach.look("facts.get", {"key": key})
+    async def get(self, key: str, *, max_age_s: float = 0.0) -> Fact | None:
+        """What a key holds, or None; or what it held at most ``max_age_s`` ago."""
+        found = await self._reach.look("facts.get", {"key": key}, max_age_s)
         return None if found is None else Fact(*found)
 
     async def put(self, key: str, value: Any, *, expect: int | None = None) -> int:
@@ -88,17 +89,25 @@ class Trail:
         await self._reach.act("trails.define", {"trail": self.name, "rule": rule, "now": now})
 
     async def read(
-        self, keys: Iterable[str] | None = None, *, prefix: str = "", now: float | None = None
+        self,
+        keys: Iterable[str] | None = None,
+        *,
+        prefix: str = "",
+        now: float | None = None,
+        max_age_s: float = 0.0,
     ) -> dict[str, float]:
-        """Intensities of some keys, or of all that were touched and begin so."""
+        """Intensities of some keys, or of all that were touched and begin so.
+
+        With ``max_age_s`` deposits of the last so many seconds may be missing; evaporation is never late.
+        """
         wanted = None if keys is None else list(keys)
         arguments = {"trail": self.name, "keys": wanted, "prefix": prefix, "now": now}
-        found: dict[str, float] = await self._reach.look("trails.read", arguments)
+        found: dict[str, float] = await self._reach.look("trails.read", arguments, max_age_s)
         return found
 
-    async def strongest(self, n: int, *, now: float | None = None) -> list[tuple[str, float]]:
-        """The n most intense keys, strongest first."""
-        found = await self._reach.look("trails.strongest", {"trail": self.name, "n": n, "now": now})
+    async def strongest(self, n: int, *, now: float | None = None, max_age_s: float = 0.0) -> list[tuple[str, float]]:
+        """The n most intense keys, strongest first; ``max_age_s`` as in `read`."""
+        found = await self._reach.look("trails.strongest", {"trail": self.name, "n": n, "now": now}, max_age_s)
         return [(key, value) for key, value in found]
 
     async def deposit(self, amounts: Mapping[str, float], *, now: float | None = None) -> None:
@@ -159,7 +168,12 @@ class Claims:
         return int(depth[0])
 
 
-async def read_topic(reach: Reach, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
-    """The bodies behind an offset, oldest first. Posts of agents are packed envelopes."""
-    found = await reach.look("topics.read", {"topic": topic, "after": after, "limit": limit})
+async def read_topic(
+    reach: Reach, topic: str, after: int = 0, limit: int = 100, *, max_age_s: float = 0.0
+) -> list[bytes]:
+    """The bodies behind an offset, oldest first; the newest ``max_age_s`` may be missing.
+
+    Posts of agents are packed envelopes.
+    """
+    found = await reach.look("topics.read", {"topic": topic, "after": after, "limit": limit}, max_age_s)
     return [body for _, _, _, _, body in found]

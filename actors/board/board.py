@@ -27,6 +27,7 @@ from .put_back import PutBack
 from .reopening import Reopening
 from .treasury import PARKED
 from .turns import Turns
+from .watchers import Watchers
 
 MEASURED_EVERY_S: Final = 60.0
 """How often the registry's measurements go to the journal: hints for choosing, not truth."""
@@ -57,12 +58,16 @@ class Board:
         self._sent_states: dict[str, str] = {}
         """By agent: the host that has its newest state."""
         self._measured_at = now
+        self._watchers = Watchers(m.space)
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
             "step": self._step,
             "act": self._act,
             "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.now),
+            "watch": self._watch,
+            "unwatch": lambda peer, _t, a: self._watchers.unwatch(peer, [(part, name) for part, name in a]),
+            "now": lambda _p, _t, _a: m.now,
             "ledger": self._ledger,
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
             "kind": self._kind,
@@ -139,6 +144,8 @@ class Board:
             self._journal.append(batch, m.now, self._epoch)
             for kind, data in batch:
                 self._digest.add(kind, data)
+            for host, changes in self._watchers.committed(batch).items() if self._watchers else ():
+                m.outbox.tell(host, "replica", changes)
         return m.outbox.take()
 
     def _check_lives(self, peer: str) -> None:
@@ -205,6 +212,11 @@ class Board:
             m.warden.progress(conversation, m.now, op.partition(":")[0])
         return result
 
+    def _watch(self, peer: str, _ticket: int, payload: list[str]) -> float:
+        part, name = payload
+        self.machines.outbox.tell(peer, "replica", [self._watchers.watch(peer, (part, name), len(self._batch))])
+        return self.machines.now
+
     def _kind(self, _peer: str, _ticket: int, payload: dict[str, Any]) -> None:
         self.machines.add_kind(KindSpec.from_plain(payload))
         self.machines.dispatcher.stir_all()
@@ -233,6 +245,7 @@ class Board:
         del m.incarnations[name]
         m.registry.leave(name, int(epoch))
         m.treasury.forget(host)
+        self._watchers.forget(host)
         letters = m.mail.lost(host)
         for agent in [a for a, h in self._sent_states.items() if h == host]:
             del self._sent_states[agent]

@@ -133,6 +133,11 @@ class Facts:
         slots = {k: [s.packed, s.version, s.writer, list(s.recent)] for k, s in self._slots.items()}
         return {"slots": slots, "done": self._done.snapshot()}
 
+    def copy(self, key: str) -> dict[str, Any]:
+        """One key as the data of a ``facts.copy`` entry, also one that holds nothing. Raises: InvalidName."""
+        slot = self._slots.get(_check_key(key), _EMPTY)
+        return {"key": key, "slot": [slot.packed, slot.version, slot.writer, list(slot.recent)]}
+
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
         match kind:
@@ -141,8 +146,10 @@ class Facts:
                 self._done.add(data["op"], versions)
             case "facts.forget":
                 self._done.forget(data["turns"])
+            case "facts.copy":
+                self._slots[data["key"]] = _slot(data["slot"])
             case "facts.restore":
-                self._slots = {k: _Slot(p, v, w, tuple(recent)) for k, (p, v, w, recent) in data["slots"].items()}
+                self._slots = {key: _slot(slot) for key, slot in data["slots"].items()}
                 self._done = Done(data["done"])
                 self._keys = _SortedKeys(key for key, slot in self._slots.items() if slot.packed is not None)
             case _:
@@ -215,6 +222,11 @@ def _next(slot: _Slot, packed: bytes | None, writer: str) -> _Slot:
         digest = _digest(packed)
         recent = (*(other for other in recent if other != digest), digest)[-RECALL:]
     return _Slot(packed, slot.version + 1, writer, recent)
+
+
+def _slot(fields: list[Any]) -> _Slot:
+    packed, version, writer, recent = fields
+    return _Slot(packed, version, writer, tuple(recent))
 
 
 def _digest(packed: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.turn import Write
 
+from .areas import Area
 from .claims import Claims, Lapse
 from .facts import Delete, Facts, Put
 from .topics import Topics
@@ -117,6 +118,12 @@ class Space:
         if operation == "facts.put":
             return bool(result[1])
         return operation == "claims.complete" and result is True
+
+    def copy(self, area: Area) -> tuple[str, dict[str, Any]]:
+        """One area as an entry that makes it anew elsewhere. Raises: UsageError for a trail that is not defined."""
+        part, name = area
+        copy = {"facts": self.facts.copy, "trails": self.trails.copy, "topics": self.topics.copy}[part]
+        return f"{part}.copy", copy(name)
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Replay one journal entry."""

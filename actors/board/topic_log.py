@@ -6,7 +6,10 @@ The rule it keeps: offsets count 1, 2, 3, ... without a gap; what is over the bo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+COPIED: Final = (1_000, 1024 * 1024)
+"""What a copy of a topic begins with: the newest posts, so many or so many bytes of them; older ones are asked for."""
 
 
 class Post(NamedTuple):
@@ -44,3 +47,24 @@ class TopicLog:
             self.bytes += len(body)
         while len(self.posts) > retain[0] or (self.bytes > retain[1] and len(self.posts) > 1):
             self.bytes -= len(self.posts.pop(self.first).body)
+
+    def newest(self) -> list[list[Any]]:
+        """The newest posts, oldest first, that a copy begins with."""
+        most, room = COPIED
+        taken: list[list[Any]] = []
+        for offset in range(self.last, max(self.first, self.last - most + 1) - 1, -1):
+            room -= len(self.posts[offset].body)
+            if room < 0:
+                break
+            taken.append([*self.posts[offset]])
+        return taken[::-1]
+
+    @classmethod
+    def copied(cls, last: int, posts: Iterable[Sequence[Any]]) -> TopicLog:
+        """The inverse of `newest`, for a topic that has come to an offset."""
+        log = cls()
+        log.last = last
+        log.posts = {post.offset: post for post in (Post(*fields) for fields in posts)}
+        log.ids = {post.id: post.offset for post in log.posts.values()}
+        log.bytes = sum(len(post.body) for post in log.posts.values())
+        return log

@@ -181,6 +181,11 @@ class Topics:
         readers = {name: [r.group, list(r.patterns), dict(r.cursors)] for name, r in self._readers.items()}
         return {"logs": logs, "readers": readers}
 
+    def copy(self, topic: str) -> dict[str, Any]:
+        """The newest posts of one topic as the data of a ``topics.copy`` entry."""
+        log = self._log(topic)
+        return {"topic": topic, "last": log.last, "posts": log.newest()}
+
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
         match kind:
@@ -203,6 +208,8 @@ class Topics:
             case "topics.forget":
                 log = self._logs[data["topic"]]
                 log.ids = {post_id: offset for post_id, offset in log.ids.items() if offset >= data["before"]}
+            case "topics.copy":
+                self._logs[data["topic"]] = TopicLog.copied(data["last"], data["posts"])
             case "topics.restore":
                 self._restore(data)
             case _:

@@ -136,6 +136,10 @@ class Trails:
         """The whole state as plain data; ``apply("trails.restore", it)`` brings it back."""
         return {"trails": {name: t.snapshot() for name, t in self._trails.items()}, "done": self._done.snapshot()}
 
+    def copy(self, trail: str) -> dict[str, Any]:
+        """One trail as the data of a ``trails.copy`` entry. Raises: UsageError."""
+        return {"trail": trail, "field": self._find(trail).snapshot()}
+
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
         self._done.add(data.get("op", ""), None)
@@ -158,6 +162,8 @@ class Trails:
                 self._trails[data["trail"]].clear(data["now"])
             case "trails.forget":
                 self._done.forget(data["turns"])
+            case "trails.copy":
+                self._trails[data["trail"]] = Field.restore(data["field"])
             case "trails.restore":
                 self._done = Done(data["done"])
                 self._trails = {name: Field.restore(t) for name, t in data["trails"].items()}
