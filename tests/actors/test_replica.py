@@ -38,7 +38,7 @@ class ShardWithALink:
         try:
             if name == "watch":
                 self.replica.change([self.watchers.watch(HOST, (payload[0], payload[1]), len(self.batch))])
-            found = self.space.look(*payload, self.now) if name == "look" else self.now
+            found = self.space.look(payload[0], payload[1], self.now) if name == "look" else self.now
         except UsageError as error:
             answer.set_exception(error)
         else:
@@ -61,7 +61,7 @@ class ShardWithALink:
 
     async def read(self, max_age_s: float) -> float:
         found = await self.replica.look("trails.read", {"trail": "t", "keys": ["k"]}, max_age_s)
-        return found["k"]
+        return float(found["k"])
 
 
 async def test_a_second_reading_within_the_age_asks_nobody():
