@@ -19,7 +19,7 @@ CHECK    := .venv/.check-$(DECLARED)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test nightly check bench format
+.PHONY: help demo test nightly check bench chaos format
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
@@ -44,6 +44,10 @@ check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; chang
 
 bench: $(DEMO) $(LINKED) ## measure beside our peers, some minutes; PROFILE=1 draws flame graphs instead
 	@$(BIN)/python -m bench $(if $(PROFILE),--profile)
+
+chaos: $(DEMO) $(TEST) $(LINKED) ## kill, hang and starve real processes, and check what is left; SEED=1 MINUTES=10 JSON=1
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) $(if $(JSON),--json) \
+		$(if $(MUTATION),--mutation $(MUTATION))
 
 format: $(CHECK) $(LINKED) ## format the code and apply the safe fixes
 	@$(BIN)/ruff format

@@ -1,0 +1,103 @@
+"""The checker of one round: three witnesses, the journal, the clients and the model server, must tell one story."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stigmergy.actors.journal import SqliteJournal
+from stigmergy.protocols import StigmergyError
+
+from .checks_letters import (
+    check_acks,
+    check_dead_letters,
+    check_letters,
+    check_lives,
+    check_order,
+    check_pids,
+    check_topics,
+)
+from .checks_money import check_calls, check_ledger
+from .checks_work import check_bank, check_colony, check_counter, check_desk
+from .entries import Event, events_of, rows_of
+from .history import Line, load, of_kind
+from .recovery import recoveries
+from .violations import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one round came to."""
+
+    name: str
+    workload: str
+    faults: Counter[str]
+    violations: list[Violation]
+    recovery: dict[str, list[float]] = field(default_factory=dict)
+    acks: int = 0
+    turns: int = 0
+
+
+def check_round(folder: Path, calls: list[Line], colony: Line) -> Verdict:
+    """Judge a round by its folder, the server's log, and what a colony finds when nothing goes wrong."""
+    history = load(folder / "history.jsonl")
+    plan = of_kind(history, "plan")[0]
+    faults = Counter(line["fault"] for line in of_kind(history, "fault"))
+    found = [Violation("failed", f"{line['kind']}: {_text(line)}") for line in history if line["kind"] in _BAD]
+    verdict = Verdict(plan["name"], plan["workload"], faults, found, acks=len(of_kind(history, "ok")))
+    journals = [*folder.glob("*/journal.db")]
+    if len(journals) != 1:
+        found.append(Violation("failed", f"{len(journals)} journals in {folder}"))
+        return verdict
+    damage = _damage(journals[0])
+    if damage:
+        found.append(Violation("lost", f"the journal is damaged: {damage}"))
+        return verdict
+    rows = rows_of(journals[0])
+    events = list(events_of(rows))
+    for check in (
+        check_lives(rows),
+        check_letters(rows, events, history),
+        check_pids(rows, events, history),
+        check_order(events),
+        check_topics(rows),
+        check_acks(events, history),
+        check_dead_letters(rows, events),
+        check_ledger(rows),
+        check_calls(rows, calls),
+    ):
+        found.extend(check)
+    for audit in of_kind(history, "audit"):
+        found.extend(_of_workload(plan["workload"], events, history, audit, colony))
+    verdict.recovery.update(recoveries(rows, events, history))
+    turns = sum(event.what == "done" for event in events)
+    return Verdict(verdict.name, verdict.workload, faults, found, verdict.recovery, verdict.acks, turns)
+
+
+_BAD = frozenset({"crashed", "stuck", "stopped"})
+
+
+def _text(line: Line) -> Any:
+    return line.get("error") or line.get("reason") or line.get("counts")
+
+
+def _damage(journal: Path) -> str:
+    try:
+        SqliteJournal.open_readonly(journal).close()
+    except StigmergyError as error:
+        return str(error)
+    return ""
+
+
+def _of_workload(workload: str, events: list[Event], history: list[Line], audit: Line, colony: Line) -> list[Violation]:
+    match workload:
+        case "bank":
+            return list(check_bank(events, audit))
+        case "counter":
+            return list(check_counter(history, audit))
+        case "colony":
+            return list(check_colony(audit, colony))
+        case _:
+            return list(check_desk(audit))

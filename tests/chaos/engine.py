@@ -1,0 +1,55 @@
+"""Ray, with two additions: kills that do not reach a host which hangs, as behind a partition; and mutated services."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Final
+
+from stigmergy.actors.handles import RayProcess
+from stigmergy.runtime.engines import RayEngine
+
+from .history import History
+from .openers import MUTATION
+
+
+class ChaosEngine(RayEngine):
+    """The engine of one round."""
+
+    def __init__(self, history: History) -> None:
+        super().__init__("local")
+        self._history = history
+        self.held: set[str] = set()
+        """Names of the processes that no kill reaches."""
+
+    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> RayProcess:
+        """See `Engine.process`."""
+        return ChaosProcess(name, resources, self.held, self._history)
+
+
+class ChaosProcess(RayProcess):
+    """A process that notes how long it took to start."""
+
+    def __init__(self, name: str, resources: dict[str, Any] | None, held: set[str], history: History) -> None:
+        self._began = time.monotonic()
+        self._held = held
+        self._history = history
+        super().__init__(name, resources)
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """See `Process.open`."""
+        await super().open(_MUTATED[factory] if os.environ.get(MUTATION) else factory, config)
+        self._history.write("start", name=self.name, seconds=time.monotonic() - self._began)
+
+    def kill(self) -> None:
+        """See `Process.kill`."""
+        if self.name in self._held:
+            self._hang_up()
+        else:
+            super().kill()
+
+
+_MUTATED: Final = {
+    "stigmergy.actors.board.service:open_board": "tests.chaos.openers:open_board",
+    "stigmergy.actors.host:open_host": "tests.chaos.openers:open_host",
+}

@@ -1,0 +1,43 @@
+"""How long a fault held up the work that it hit: until the first turn of it is committed by somebody else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import ceil
+
+from .entries import Event, Row
+from .history import Line, of_kind
+
+KINDS = {"host.kill": "killed", "host.stop": "hung", "board.kill": "board"}
+
+
+def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dict[str, list[float]]:
+    """Seconds, by ``killed``, ``hung``, ``board``, ``process_start``. A host without work in flight does not count."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    found["process_start"] = [line["seconds"] for line in of_kind(history, "start")]
+    for fault in of_kind(history, "fault"):
+        kind, at = fault["fault"], fault["at"]
+        if kind == "board.kill":
+            end = _first_under_next_epoch(rows, events, at)
+        elif kind in KINDS:
+            end = _first_of_lost(events, fault["target"], at)
+        else:
+            continue
+        if end is not None:
+            found[KINDS[kind]].append(end - at)
+    return dict(found)
+
+
+def _first_of_lost(events: list[Event], host: str, at: float) -> float | None:
+    lost = {event.letter for event in events if event.what == "lost" and event.host == host and event.at >= at - 1}
+    return next((e.at for e in events if e.what in {"done", "dead"} and e.letter in lost and e.at >= at), None)
+
+
+def _first_under_next_epoch(rows: list[Row], events: list[Event], at: float) -> float | None:
+    before = max((row.epoch for row in rows if row.at <= at), default=0)
+    return next((e.at for e in events if e.what == "done" and e.epoch > before and e.at >= at), None)
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The nearest-rank percentile; None of nothing."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)] if values else None

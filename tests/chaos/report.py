@@ -1,0 +1,91 @@
+"""What a campaign says: one table for people, one object for programs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from .checker import Verdict
+from .recovery import KINDS, percentile
+
+HEADS = ("times", "lost", "dup.", "over", "order", "fence")
+ALIKE = ("lost", "duplicated", "overspent", "order", "fencing", "failed")
+
+
+class Report:
+    """Gathers the verdicts of a campaign."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.faults: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self.kinds: Counter[str] = Counter()
+        self.rounds = 0
+        self.acks = 0
+        self.turns = 0
+        self._by_fault: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+
+    def add(self, verdict: Verdict) -> None:
+        """Take a verdict in."""
+        self.rounds += 1
+        self.acks += verdict.acks
+        self.turns += verdict.turns
+        self.faults.update(verdict.faults)
+        bad = Counter(violation.kind for violation in verdict.violations)
+        self.kinds.update(bad)
+        for fault in verdict.faults:
+            self._by_fault[fault].update(bad)
+        for kind, seconds in verdict.recovery.items():
+            self._seconds[kind] += seconds
+        for violation in verdict.violations:
+            self.violations.append(f"round {verdict.name} ({verdict.workload}): {violation.kind}: {violation.text}")
+
+    def model_faults(self, calls: list[dict[str, Any]]) -> None:
+        """Count what went wrong at the model server."""
+        self.faults.update(f"model.{call['fault']}" for call in calls if call["fault"])
+
+    def to_plain(self) -> dict[str, Any]:
+        """As one JSON object."""
+        kinds = self.kinds
+        return {
+            "seed": self._seed,
+            "rounds": self.rounds,
+            "acknowledged": self.acks,
+            "turns": self.turns,
+            "faults": dict(sorted(self.faults.items())),
+            "lost": kinds["lost"],
+            "duplicated": kinds["duplicated"],
+            "overspent": kinds["overspent"],
+            "order_violations": kinds["order"],
+            "fencing_violations": kinds["fencing"],
+            "failed_rounds": kinds["failed"],
+            "recovery_s": {kind: _spread(self._seconds[kind]) for kind in (*KINDS.values(), "process_start")},
+            "violations": self.violations[:100],
+        }
+
+    def table(self) -> str:
+        """For people. Violations stand in the line of each fault of their round."""
+        lines = [f"{'fault':<22}" + "".join(f"{head:>6}" for head in HEADS) + f"{'p50 s':>8}{'p95 s':>8}"]
+        for fault, times in sorted(self.faults.items()):
+            bad, seconds = self._by_fault[fault], self._seconds.get(KINDS.get(fault, ""), [])
+            counts = "".join(f"{bad[kind]:>6}" for kind in ALIKE[:5])
+            lines.append(f"{fault:<22}{times:>6}{counts}{_shown(seconds, 0.5):>8}{_shown(seconds, 0.95):>8}")
+        start = self._seconds["process_start"]
+        lines.append(
+            f"{'(a process starts)':<22}{len(start):>6}{'':>30}{_shown(start, 0.5):>8}{_shown(start, 0.95):>8}"
+        )
+        return "\n".join(lines)
+
+
+def _spread(seconds: list[float]) -> dict[str, float | int | None]:
+    return {"p50": _rounded(percentile(seconds, 0.5)), "p95": _rounded(percentile(seconds, 0.95)), "n": len(seconds)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _shown(seconds: list[float], share: float) -> str:
+    value = percentile(seconds, share)
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,20 @@
+"""A short campaign: two swarms at once, their hosts and their board killed and paused, and nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from .campaign import Campaign, run
+
+pytestmark = pytest.mark.ray
+
+
+def test_a_seeded_campaign_of_faults_breaks_no_promise(tmp_path):
+    said: list[str] = []
+    report = run(
+        Campaign(seed=11, seconds=30, folder=tmp_path / "runs", workloads=("counter", "bank"), rounds=1), said.append
+    )
+    assert report.violations == [], said
+    assert report.rounds == 2
+    assert report.faults.total() >= 12
+    assert report.acks > 50
