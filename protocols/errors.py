@@ -22,6 +22,7 @@
     ├── JournalError
     │   ├── JournalCorrupt
     │   ├── JournalLocked
+    │   ├── JournalLost
     │   └── StorageFull
     ├── ModelError
     │   ├── ModelUnavailable
@@ -175,6 +176,10 @@ class JournalCorrupt(JournalError):
 
 class JournalLocked(JournalError):
     """Another process has this journal open."""
+
+
+class JournalLost(JournalError):
+    """The server that has the journal went away. Nothing is acknowledged; open it again to learn what was kept."""
 
 
 class StorageFull(JournalError):

@@ -1,8 +1,8 @@
 """The keeper: starts the board, listens for its heartbeats, and opens it again from its journal when it has died.
 
 The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); this file carries them out. The rule
-of this file: a journal has one writer. A successor waits until the lock of its predecessor is free, and takes the
-journal's next epoch. Hosts belong to the board that they joined, so they go with it.
+of this file: a journal has one writer. A successor waits until the lock of its predecessor is free and the journal's
+server answers, if it has one, and takes the journal's next epoch. Hosts belong to the board that they joined, so they go with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stigmergy.actors.handles import Process
 from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.link import PeerGone, PeerUnavailable
 from stigmergy.actors.supervisor import Supervisor
-from stigmergy.protocols.errors import JournalLocked, StigmergyError
+from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Supervision
 
 from .client import Client
@@ -104,7 +104,7 @@ class Keeper:
         while True:
             try:
                 return await process.open("stigmergy.actors.board.service:open_board", self._with.config)
-            except JournalLocked:
+            except (JournalLocked, UsageError):  # UsageError: the journal's server lets nobody in, just now
                 if not self._epoch or self._now() > until:
                     raise
                 await asyncio.sleep(LOCKED_S)
@@ -161,6 +161,9 @@ class Keeper:
                 except PeerGone as gone:
                     if process is self._process:
                         self._gone(str(gone), Exit.CRASHED)
+                    continue
+                if health.get("lost") and process is self._process:
+                    self._gone(health["failed"], Exit.CRASHED)
                     continue
                 if health.get("beats") != beats and process is self._process:
                     beats = health.get("beats", -1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from stigmergy.protocols.errors import JournalError
+from stigmergy.protocols.errors import JournalError, JournalLost
 
 from ..channel import Frame
 from ..clock import Clock
@@ -73,7 +73,12 @@ class BoardService:
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""
-        return {"beats": self._beats, "failed": "" if self._failure is None else str(self._failure)}
+        failure = self._failure
+        return {
+            "beats": self._beats,
+            "failed": "" if failure is None else str(failure),
+            "lost": isinstance(failure, JournalLost),
+        }
 
     async def close(self) -> None:
         """See `Service.close`."""
@@ -145,7 +150,11 @@ class BoardService:
             self._pump_soon()
 
     def _fail(self, failure: Exception) -> None:
+        if self._failure is not None:
+            return  # what follows the first one is its consequence
         self._failure = failure
+        if isinstance(failure, JournalLost):
+            return  # whoever asks for its health opens another board, once the journal's server is back
         text = str(failure) if isinstance(failure, JournalError) else f"{type(failure).__name__}: {failure}"
         for peer, link in list(self._endpoint.links.items()):
             if peer.startswith(CLIENT + "/"):

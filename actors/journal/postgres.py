@@ -23,6 +23,7 @@ from stigmergy.protocols.errors import (
     JournalCorrupt,
     JournalError,
     JournalLocked,
+    JournalLost,
     StigmergyError,
     StorageFull,
     UsageError,
@@ -129,7 +130,7 @@ class PostgresJournal:
         return self._epoch
 
     def append(self, batch: Batch, at: float, epoch: int) -> int:
-        """As `Journal.append`; one statement, one commit."""
+        """As `Journal.append`; one statement, one commit. Raises: JournalLost too."""
         self._check_writable()
         check_epoch(epoch, self._epoch)
         batch_rows: list[Row] = self._encoder.rows(batch, self._tail, at, epoch)
@@ -157,7 +158,8 @@ class PostgresJournal:
             failure = translate(error, self._place.shown)
             if isinstance(failure, StorageFull):
                 raise failure from error
-            raise self._break(str(failure)) from error
+            broken = self._break(str(failure))
+            raise (JournalLost(str(broken)) if self._session.closed else broken) from error
         except StigmergyError as error:
             self._break(str(error))
             raise

@@ -17,7 +17,7 @@ from stigmergy.actors.journal.places import store_of
 from stigmergy.actors.journal.postgres import PostgresJournal
 from stigmergy.actors.journal.postgres_place import Place, options, shown
 from stigmergy.actors.journal.postgres_store import PostgresStore
-from stigmergy.protocols.errors import Fenced, JournalCorrupt, JournalError, JournalLocked, UsageError
+from stigmergy.protocols.errors import Fenced, JournalCorrupt, JournalError, JournalLocked, JournalLost, UsageError
 from tests.actors.journal.killing import check, kill_after
 from tests.actors.journal.programs import batch
 from tests.contracts.journal_contract import BIG, ONE, THREE, JournalContract, JournalStore, content, fill_with
@@ -234,7 +234,7 @@ def test_a_journal_outlives_a_crash_of_its_server(store: Store):
     epoch = fill_with(journal, THREE)
     before = content(journal)
     control.stop("immediate")
-    with pytest.raises(JournalError, match="read-only now"):
+    with pytest.raises(JournalLost, match="read-only now"):
         journal.append(ONE, 1.0, epoch)
     with pytest.raises(JournalError, match="is the server up, and are host and port right"):
         content(journal)
