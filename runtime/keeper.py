@@ -2,7 +2,8 @@
 
 The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); this file carries them out. The rule
 of this file: a journal has one writer. A successor waits until the lock of its predecessor is free and the journal's
-server answers, if it has one, and takes the journal's next epoch. Hosts belong to the board that they joined, so they go with it.
+server answers, if it has one, and takes the journal's next epoch. Hosts belong to the board that they joined, so they
+go with it.
 """
 
 from __future__ import annotations
