@@ -41,10 +41,9 @@
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
 
-The rule of this file: fields are positional and all of them are handed to ``super().__init__``,
-because an exception with keyword-only fields cannot cross a Ray call (it arrives as
-``UnserializableException``). `pack` and `unpack` turn any of them into plain data and back, so
-errors travel like every other value.
+The rule of this file: fields are positional and all of them are handed to ``super().__init__``, because an exception
+with keyword-only fields cannot cross a Ray call (it arrives as ``UnserializableException``). `pack` and `unpack` turn
+any of them into plain data and back, so errors travel like every other value.
 """
 
 from __future__ import annotations
@@ -281,10 +280,7 @@ class Fenced(StigmergyError):
 
 
 def _leaves(root: type[StigmergyError]) -> dict[str, type[StigmergyError]]:
-    found = {root.__name__: root}
-    for child in root.__subclasses__():
-        found.update(_leaves(child))
-    return found
+    return {root.__name__: root} | {name: kind for sub in root.__subclasses__() for name, kind in _leaves(sub).items()}
 
 
 KINDS: Final = _leaves(StigmergyError)
