@@ -252,7 +252,7 @@ def _lasting(key: str, error: Exception) -> StigmergyError:
     """An error as it comes back from a journal: the project's own as they are, others by name and text."""
     if isinstance(error, StigmergyError):
         return error if KINDS.get(type(error).__name__) is type(error) else unpack(*pack(error))
-    return StepFailed(f"step {key!r} failed: {type(error).__name__}: {error}", key)
+    return StepFailed(f"step {key!r} failed: {type(error).__name__}: {error}")
 
 
 async def recalled(step: Step) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from stigmergy.protocols.card import AgentCard, DeclaredTypes, MessageType
 from stigmergy.protocols.errors import InvalidCard
-from stigmergy.protocols.evolution import breaking_changes, check_successor
+from stigmergy.protocols.evolution import breaking_changes, check_state, check_successor
 from stigmergy.protocols.kind import KindSpec
 
 
@@ -48,9 +48,8 @@ class Listing:
     @property
     def keys(self) -> set[tuple[str, str]]:
         """Under what the kind is found."""
-        names = {("accepts", one.name) for one in self.types.accepts} | {
-            ("accepts", one.id) for one in self.types.accepts
-        }
+        ids = {one.id for one in self.types.accepts} | set(self.spec.reads)
+        names = {("accepts", one.name) for one in self.types.accepts} | {("accepts", one) for one in ids}
         tags = {("tag", tag) for skill in self.card.skills for tag in skill.tags}
         return names | tags | {("skill", skill.id) for skill in self.card.skills}
 
@@ -85,11 +84,15 @@ class Directory:
             self._stages[one.id].setdefault(_canonical(one), set()).add(name)
 
     def check(self, listing: Listing) -> None:
-        """Whether a kind may be entered. Raises: InvalidCard when it contradicts itself of before, or another kind."""
+        """Whether a kind may be entered.
+
+        Raises: InvalidCard when it contradicts itself of before, or another kind; UsageError when its state does.
+        """
         name = listing.spec.name
         known = self.listings.get(name)
         if known is not None:
-            check_successor(known.card, listing.card)
+            check_successor(known.card, listing.card, listing.spec.reads)
+            check_state(name, known.spec.state, listing.spec.state)
         for one in listing.declared:
             for schema, kinds in self._stages.get(one.id, {}).items():
                 others = kinds - {name}

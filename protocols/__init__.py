@@ -29,6 +29,7 @@ from .ids import AgentId
 from .ids import skill_address as skill
 from .kind import KindSpec, Resources
 from .message import Done, Message, Text
+from .versions import upcasts
 
 __all__ = [
     "AgentCard",
@@ -63,4 +64,5 @@ __all__ = [
     "UnknownPrice",
     "UsageError",
     "skill",
+    "upcasts",
 ]

@@ -8,7 +8,8 @@
     │   └── IllegalMove
     ├── WireError                  bytes that do not follow the protocol
     │   ├── Malformed
-    │   └── Oversized
+    │   ├── Oversized
+    │   └── UnknownVersion
     ├── DeliveryError              a message did not reach a handler that finished
     │   ├── NoSuchAgent
     │   ├── MailboxFull
@@ -108,6 +109,10 @@ class Malformed(WireError):
 
 class Oversized(WireError):
     """Larger than the limit: 256 KiB a frame, 10,000 items, depth 32."""
+
+
+class UnknownVersion(WireError):
+    """A message or a state that newer code wrote, or older code whose data nothing brings forward."""
 
 
 class DeliveryError(StigmergyError):
@@ -237,10 +242,6 @@ class ClaimLost(BoardError):
 
 class StepFailed(StigmergyError):
     """What a turn did outside the swarm raised an error of its own: the same one on every replay of the turn."""
-
-    fields = ("message", "step")
-
-    step: str
 
 
 class ToolError(StigmergyError):

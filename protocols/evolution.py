@@ -12,10 +12,11 @@ resolution (avro.apache.org/docs/1.12.0/specification), with JSON schema's keywo
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from .card import AgentCard
-from .errors import InvalidCard
+from .errors import InvalidCard, UsageError
 
 Schema = dict[str, Any]
 Problem = tuple[str, str]
@@ -35,22 +36,48 @@ _MAX_STEPS: Final = 10_000
 _MAX_REFS: Final = 32
 
 
-def breaking_changes(old: Schema, new: Schema) -> list[str]:
+def breaking_changes(old: Schema, new: Schema, *, readers: bool = True) -> list[str]:
     """What in ``new`` breaks users of ``old``, each with the path of its field; empty when nothing does.
+
+    Without ``readers`` only what was valid has to stay valid: nobody but the new code reads it.
 
     Adding an optional field, allowing more values and rewording are fine. Removing a required field or making it
     optional, requiring a new one, and allowing less are not. Raises: InvalidCard for a schema that is none.
     """
-    return [f"{path.lstrip('.')[:120] or 'the message'}: {text}" for path, text in _Comparison(old, new).problems()]
+    problems = _Comparison(old, new, readers=readers).problems()
+    return [f"{path.lstrip('.')[:120] or 'the message'}: {text}" for path, text in problems]
 
 
-def check_successor(old: AgentCard, new: AgentCard) -> None:
+def check_state(kind: str, old: Schema, new: Schema) -> None:
+    """Let a kind's state of description ``new`` take the place of ``old`` (`KindSpec.state`).
+
+    Raises: UsageError that names the field.
+    """
+    if not old or not new:
+        return  # a journal of before says nothing of states
+    then, now = old["version"], new["version"]
+    if then > now:
+        raise UsageError(f"states of kind {kind} have version {then} in this journal, its class {now}: use newer code")
+    if then < now and then not in new["reads"]:
+        raise UsageError(
+            f"states of kind {kind} have version {then} in this journal, and the class of version {now} does not read "
+            f"them: give it functions from @upcasts({then}) on"
+        )
+    changes = breaking_changes(old["schema"], new["schema"], readers=False) if then == now else []
+    if changes:
+        raise UsageError(
+            f"states of kind {kind} in this journal do not fit its class: {'; '.join(changes[:5])}; give the class "
+            f"version={now + 1} and a function @upcasts({now})"
+        )
+
+
+def check_successor(old: AgentCard, new: AgentCard, reads: Iterable[str] = ()) -> None:
     """Let ``new`` take the place of ``old``. Raises: InvalidCard with every breaking change.
 
-    A type that was accepted must stay accepted: messages of it may be waiting.
+    A type that was accepted must stay accepted, or be one that the new kind ``reads``: messages of it may be waiting.
     """
     before, after = old.declared_types(), new.declared_types()
-    accepted = {one.id for one in after.accepts}
+    accepted = {one.id for one in after.accepts} | set(reads)
     problems = [f"{one.id} is no longer accepted" for one in before.accepts if one.id not in accepted]
     for then, now in ((before.accepts, after.accepts), (before.emits, after.emits)):
         schemas = {one.id: one.json_schema for one in now}
@@ -60,15 +87,15 @@ def check_successor(old: AgentCard, new: AgentCard) -> None:
     if problems:
         raise InvalidCard(
             f"card {new.name!r:.80} contradicts the one already registered: {'; '.join(problems[:5])}; "
-            "keep the old type and give the changed one a new version"
+            "keep the old type and give the changed one a new version, or a new version and @upcasts(the old one)"
         )
 
 
 class _Comparison:
     """One walk over two schemas side by side. References may be circular, and whoever wrote them may be hostile."""
 
-    def __init__(self, old: Schema, new: Schema) -> None:
-        self._old, self._new = old, new
+    def __init__(self, old: Schema, new: Schema, *, readers: bool) -> None:
+        self._old, self._new, self._readers = old, new, readers
         self._same_definitions = old.get("$defs") == new.get("$defs")
         self._verdicts: dict[tuple[int, int], list[Problem]] = {}
         self._unions: dict[int, list[Schema]] = {}
@@ -168,7 +195,7 @@ class _Comparison:
             place = f".{name}"
             if name not in after and (name in needed or others is False):
                 found.append((place, "was removed"))
-            elif name not in needs and name in needed:
+            elif name not in needs and name in needed and self._readers:
                 found.append((place, "is no longer required, and readers rely on it"))
             else:
                 found += self._below(place, then, after.get(name, others))

@@ -53,10 +53,18 @@ class KindSpec:
     settings: dict[str, Any] = field(default_factory=dict)
     """Plain values that every agent of the kind gets as ``self.settings``."""
     resources: Resources = Resources()
+    reads: tuple[str, ...] = ()
+    """Earlier versions of what it accepts that it brings forward, ``name@version``."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """``version``, ``reads`` (earlier versions) and ``schema`` of its state; empty in journals of before."""
 
     def __post_init__(self) -> None:
         """Check the name. Raises: InvalidName."""
         check_name(self.name, "kind")
+
+    def takes(self, message_type: str) -> bool:
+        """Whether its handlers can be given that type."""
+        return message_type in self.accepts or message_type in self.reads
 
     def to_plain(self) -> dict[str, Any]:
         """As msgpack-able data."""
@@ -67,6 +75,6 @@ class KindSpec:
         """The inverse of `to_plain`."""
         known = dict(plain)
         known["resources"] = Resources(**plain["resources"])
-        for name in ("accepts", "skills", "topics"):
-            known[name] = tuple(plain[name])
+        for name in ("accepts", "reads", "skills", "topics"):
+            known[name] = tuple(plain.get(name, ()))
         return cls(**known)

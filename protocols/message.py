@@ -21,6 +21,7 @@ from pydantic_core import to_jsonable_python
 from .codec import pack_body, unpack_body
 from .errors import Malformed, UnknownMessage, UsageError
 from .ids import check_name
+from .versions import readable, upcast
 
 M = TypeVar("M", bound="Message")
 
@@ -66,7 +67,10 @@ def encode(message: Message) -> bytes:
 
 def decode(cls: type[M], body: bytes) -> M:
     """The message in a body, validated. Raises: Malformed, Oversized."""
-    plain = unpack_body(body)
+    return _validated(cls, unpack_body(body))
+
+
+def _validated(cls: type[M], plain: Any) -> M:
     try:
         return cls.model_validate(plain)
     except ValidationError as why:
@@ -91,11 +95,37 @@ def _plain(value: Any, depth: int = 0) -> Any:
         raise Malformed(f"cannot be encoded: {why}") from None
 
 
+def reads(cls: type[Message], message_type: str) -> bool:
+    """Whether a class takes bodies of that type: its own, or an earlier version that can be brought forward."""
+    return message_type == cls.message_type or message_type in older_types(cls)
+
+
+def older_types(cls: type[Message]) -> tuple[str, ...]:
+    """The earlier versions of a message that its class can read, as ``name@version``, newest first."""
+    name, _, version = cls.message_type.rpartition("@")
+    return tuple(f"{name}@{older}" for older in readable(cls, int(version)))
+
+
+def decode_as(cls: type[M], message_type: str, body: bytes) -> M:
+    """The message in a body of that type, as ``cls``; an earlier version is brought forward.
+
+    Raises: UnknownVersion, Malformed, Oversized.
+    """
+    if message_type == cls.message_type:
+        return decode(cls, body)
+    name, _, version = cls.message_type.rpartition("@")
+    found_name, _, found = message_type.rpartition("@")
+    if found_name != name or not found.isdecimal():
+        raise Malformed(f"{message_type} is no {cls.message_type}")
+    return _validated(cls, upcast(cls, unpack_body(body), int(found), int(version), message_type))
+
+
 class MessageTypes:
     """The message types that one swarm knows, by ``name@version``."""
 
     def __init__(self, classes: Iterable[type[Message]] = ()) -> None:
         self._classes: dict[str, type[Message]] = {}
+        self._older: dict[str, type[Message]] = {}
         own: tuple[type[Message], ...] = (Done, Text)
         for cls in (*own, *classes):
             self.add(cls)
@@ -110,12 +140,18 @@ class MessageTypes:
                 f"{cls.__module__}.{cls.__qualname__}; give one of them another name= or version="
             )
 
+        for older in older_types(cls):
+            self._older[older] = cls
+
     def __contains__(self, message_type: str) -> bool:
-        return message_type in self._classes
+        return message_type in self._classes or message_type in self._older
 
     def decode(self, message_type: str, body: bytes) -> Message:
-        """The message of that type in a body. Raises: UnknownMessage, Malformed, Oversized."""
-        cls = self._classes.get(message_type)
+        """The message of that type in a body, as the newest class that reads it.
+
+        Raises: UnknownMessage, UnknownVersion, Malformed, Oversized.
+        """
+        cls = self._classes.get(message_type) or self._older.get(message_type)
         if cls is None:
             raise UnknownMessage(f"no agent of this swarm declares message type {message_type!r:.80}")
-        return decode(cls, body)
+        return decode_as(cls, message_type, body)

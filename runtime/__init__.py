@@ -9,11 +9,12 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .agent import Agent, State, handles
+    from .agent import Agent, handles
     from .app import App, Options, Outcome, Stage, Table
     from .context import Context
     from .figures import SwarmReport
     from .plant import Plant
+    from .states import State
     from .swarm import Swarm
     from .thinking import ModelSpec
     from .tools import AtMost, Matching, OneOf, Tool, Under, Use, tool
@@ -48,11 +49,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "agent": ("Agent", "State", "handles"),
+    "agent": ("Agent", "handles"),
     "app": ("App", "Options", "Outcome", "Stage", "Table"),
     "context": ("Context",),
     "figures": ("SwarmReport",),
     "plant": ("Plant",),
+    "states": ("State",),
     "swarm": ("Swarm",),
     "thinking": ("ModelSpec",),
     "tools": ("AtMost", "Matching", "OneOf", "Tool", "Under", "Use", "tool"),

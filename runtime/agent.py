@@ -21,14 +21,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from stigmergy.protocols.card import AgentCard, Skill
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec, Resources
-from stigmergy.protocols.message import Message
+from stigmergy.protocols.message import Message, older_types
 
+from .states import State, describe_state
 from .tools import Allowed, Tool, Toolbox
 
 _MARK: Final = "__stigmergy_handles__"
@@ -38,12 +39,6 @@ _PARAMETERS: Final = ("self", "message", "ctx")
 _CHANGEABLE: Final = frozenset(
     {"kind", "pool", "mailbox", "attempts", "turn_timeout_s", "reentrant", "topics", "resources"}
 )
-
-
-class State(BaseModel):
-    """Base of what an agent remembers. Assign to its fields; what changed is kept when the turn commits."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
 class Agent:
@@ -135,6 +130,12 @@ def handlers_of(cls: type[Agent]) -> dict[str, Handler]:
     return found
 
 
+def older_handlers(handlers: dict[str, Handler]) -> dict[str, Handler]:
+    """Handlers by the earlier message types that they can be given, beside their own."""
+    found = {older: handler for handler in handlers.values() for older in older_types(handler.accepts)}
+    return {older: handler for older, handler in found.items() if older not in handlers}
+
+
 def kind_name(cls: type[Agent]) -> str:
     """``kind``, or the class name in kebab case."""
     return cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
@@ -184,8 +185,10 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
         qualname=cls.__qualname__,
         card=card.to_plain(),
         accepts=tuple(handlers),
+        reads=tuple(sorted(older_handlers(handlers))),
         skills=tuple(skill.id for skill in card.skills),
         settings=settings,
+        state=describe_state(state_class(cls)),
         **{**options, "topics": tuple(options["topics"])},
     )
 

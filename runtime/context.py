@@ -18,7 +18,7 @@ from stigmergy.actors.desk import Desk, Question
 from stigmergy.protocols.envelope import Envelope, Mode
 from stigmergy.protocols.errors import Malformed
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.message import Done, Message, decode, encode
+from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
 from stigmergy.protocols.turn import Write
 
 from .tools import Tool
@@ -134,9 +134,9 @@ class Context:
         answer = await self._desk.ask(question, timeout_s, self._desk.clock.wall())
         for origin in answer.taint:
             self.mark(origin)
-        if answer.type != reply.message_type:
+        if not reads(reply, answer.type):
             raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
-        return decode(reply, answer.body)
+        return decode_as(reply, answer.type, answer.body)
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """Send a message when the turn commits."""

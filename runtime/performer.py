@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from stigmergy.actors.desk import Desk, TurnHeld
-from stigmergy.protocols import codec
 from stigmergy.protocols.errors import (
     BudgetError,
     DeadlineExceeded,
     DeliveryError,
     Fenced,
     HandlerFailed,
-    Malformed,
     ModelRefused,
     NonDeterministic,
     StepFailed,
@@ -42,10 +40,11 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
 
-from .agent import Agent, Handler, State, handlers_of, state_class
+from .agent import Agent, Handler, handlers_of, older_handlers, state_class
 from .context import Context, Means
 from .logs import LogFile
 from .luggage import Luggage
+from .states import State, pack_state, read_state
 from .thinking import ModelSpec, Thinking
 from .tools import Toolbox
 
@@ -132,7 +131,7 @@ class AgentPerformer:
             async with limit:
                 live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
                 sends, writes = await self._handle(self._troupes[kind], live, desk)
-            live.pending = live.saved if self._troupes[kind].state is State else _packed(live.agent)
+            live.pending = live.saved if self._troupes[kind].state is State else pack_state(live.agent.state)
         except TurnHeld:
             return base._replace(outcome="held")
         except asyncio.CancelledError as error:
@@ -165,7 +164,7 @@ class AgentPerformer:
         if committed:
             live.saved = live.pending
         else:
-            live.agent.state = type(live.agent.state).model_validate(codec.unpack(live.saved))
+            live.agent.state = read_state(type(live.agent.state), live.saved, agent)
             live.pending = live.saved
 
     def passivate(self, agent: str) -> None:
@@ -204,13 +203,9 @@ class AgentPerformer:
         agent = troupe.cls()
         agent.me = AgentId.parse(name)
         agent.settings = dict(troupe.spec.settings)
-        try:
-            agent.state = troupe.state() if state is None else troupe.state.model_validate(codec.unpack(state))
-        except ValidationError as why:
-            first = why.errors()[0]["msg"]
-            raise Malformed(f"the state of {name} does not fit {troupe.state.__name__}: {first}") from None
+        agent.state = troupe.state() if state is None else read_state(troupe.state, state, name)
         await agent.on_start()
-        saved = _packed(agent)
+        saved = pack_state(agent.state)
         live = self._live[name] = Live(agent, saved, saved)
         return live
 
@@ -228,10 +223,6 @@ class AgentPerformer:
         )
 
 
-def _packed(agent: Agent) -> bytes:
-    return codec.pack(agent.state.model_dump(mode="json"))
-
-
 def _troupe(spec: KindSpec) -> Troupe:
     try:
         found: Any = importlib.import_module(spec.module)
@@ -242,4 +233,6 @@ def _troupe(spec: KindSpec) -> Troupe:
             f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
             'a script that starts a swarm must do so below `if __name__ == "__main__":`'
         ) from None
-    return Troupe(found, handlers_of(found), state_class(found), spec, Toolbox(spec.name, found.tools))
+    handlers = handlers_of(found)
+    tools = Toolbox(spec.name, found.tools)
+    return Troupe(found, {**older_handlers(handlers), **handlers}, state_class(found), spec, tools)

@@ -24,7 +24,7 @@ from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.message import Done, Message, decode, encode
+from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
 
 from .agent import Agent
 from .client import Client
@@ -172,9 +172,9 @@ class Swarm(Outside):
         """
         client = await self._ready()
         answer = await client.ask(check_address(str(to)), message.message_type, encode(message), timeout_s, OUTSIDE)
-        if answer.type != reply.message_type:
+        if not reads(reply, answer.type):
             raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
-        return decode(reply, answer.body)
+        return decode_as(reply, answer.type, answer.body)
 
     async def tell(self, to: str | AgentId, message: Message) -> str:
         """Begin a conversation without waiting for it; returns its id once the message is accepted.

@@ -252,7 +252,7 @@ class Clerk:
 
     def _takes(self, follower: str, envelope: Envelope) -> bool:
         kind = self._m.kinds.get(follower.partition("/")[0])
-        return kind is not None and envelope.type in kind.accepts and follower != envelope.sender
+        return kind is not None and kind.takes(envelope.type) and follower != envelope.sender
 
     # -- time --------------------------------------------------------------------------------
 

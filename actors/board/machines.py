@@ -117,12 +117,12 @@ class Machines:
         """
         name, agent, _ = address.partition("/")
         kind = self.kinds.get(name)
-        if kind is not None and message_type in kind.accepts:
+        if kind is not None and kind.takes(message_type):
             return (address, "") if agent else ("", name)
         skill = skill_of(address)
         if skill is not None:
             offering = [m.kind for m in self.registry.find(skill=skill, healthy=False)]
-            able = next((k for k in offering if message_type in self.kinds[k].accepts), None)
+            able = next((k for k in offering if self.kinds[k].takes(message_type)), None)
             if able is not None:
                 return "", able
             known = "; it is offered, but for other messages" if offering else ""

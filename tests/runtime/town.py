@@ -37,6 +37,13 @@ class Town(Outside):
         self._client = Client(f"client/{driver}", "town", self._hear, Clock())
 
     async def __aenter__(self) -> Self:
+        try:
+            return await self._open()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+
+    async def _open(self) -> Self:
         config = {"journal": self._journal, "durability": "process", "run": "town"}
         await self._board.open("stigmergy.actors.board.service:open_board", config)
         await self._board.attach_driver(self._client.name, self._client)
