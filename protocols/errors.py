@@ -42,9 +42,8 @@
     ├── SwarmStopped
     └── Fenced                     a lease was lost; the work belongs to a successor
 
-The rule of this file: fields are positional and all of them are handed to ``super().__init__``, because an exception
-with keyword-only fields cannot cross a Ray call (it arrives as ``UnserializableException``). `pack` and `unpack` turn
-any of them into plain data and back, so errors travel like every other value.
+The rule of this file: fields are positional and all are handed to ``super().__init__``, because an exception with
+keyword-only fields cannot cross a Ray call. `pack` and `unpack` turn any of them into plain data and back.
 """
 
 from __future__ import annotations
