@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from bench.journals import postgres_fleet, postgres_journal, sqlite_journal
 from bench.load import Measure
 from bench.ours import fleet
 from bench.pace import Pace, Said, Series, alternate, describe
@@ -14,6 +15,7 @@ from bench.peer_process import peer_process
 from bench.peers.batched_ray import batched_ray
 from bench.peers.raw_ray import raw_ray
 from bench.peers.raw_sqlite import raw_sqlite
+from bench.peers.redis_streams import redis_streams
 from bench.results import Row
 from bench.rows import (
     AUTOGEN,
@@ -23,11 +25,15 @@ from bench.rows import (
     MESA,
     MESA_IN_ORDER,
     ONE_HOST,
+    POSTGRES,
+    POSTGRES_JOURNAL,
     RAW_SQLITE,
     RAY,
     RAY_MEMORY,
     RAY_SQLITE,
+    REDIS,
     SQLITE,
+    SQLITE_JOURNAL,
     XOSCAR,
     Comparison,
 )
@@ -61,6 +67,10 @@ class Entrants:
             MESA_IN_ORDER: lambda: peer_process("bench.peers.mesa_steps", self.versions, "in_order"),
             RAY: raw_ray,
             BATCHED_RAY: batched_ray,
+            POSTGRES: lambda: postgres_fleet(self._folder, self.versions),
+            SQLITE_JOURNAL: lambda: sqlite_journal(self._folder),
+            POSTGRES_JOURNAL: lambda: postgres_journal(self._folder, self.versions),
+            REDIS: lambda: redis_streams(self._folder, self.versions),
             RAW_SQLITE: lambda: raw_sqlite(self._folder),
         }
         return openers[name]()

@@ -11,7 +11,7 @@ import gc
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -155,14 +155,18 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(engine: EngineName, journal: Path | None, hosts: int = 0) -> AsyncIterator[Measure]:
+async def fleet(engine: EngineName, journal: Path | str | None, hosts: int = 0) -> AsyncIterator[Measure]:
     """A swarm on one host of the local engine, or on two of Ray, or on so many ``hosts``.
 
-    ``journal`` is where a folder for the run is made, which goes with it; None keeps everything in memory.
+    ``journal`` is where a folder for the run is made, which goes with it; or the URL of a server; None keeps everything
+    in memory.
     """
     plant = Plant(engine=engine, hosts=hosts or (1 if engine == "local" else 2), limits=LIMITS)
-    with TemporaryDirectory(dir=journal) as folder:
-        async with Swarm(plant=plant, journal=folder if journal else None) as swarm:
+    with ExitStack() as stack:
+        home = stack.enter_context(TemporaryDirectory(dir=journal)) if isinstance(journal, Path) else journal
+        async with Swarm(plant=plant, journal=home) as swarm:
             for kind in KINDS:
                 swarm.add(kind)
             yield Fleet(swarm, apart=engine == "ray").measure
+        if isinstance(journal, str) and swarm.folder is not None:
+            swarm.folder.remove()  # it is in runs/, whoever called

@@ -15,6 +15,9 @@ SQLITE: Final = "local, SQLite"
 RAY_MEMORY: Final = "Ray, memory"
 RAY_SQLITE: Final = "Ray, SQLite"
 ONE_HOST: Final = "Ray, SQLite, 1 host"
+POSTGRES: Final = "local, PostgreSQL"
+SQLITE_JOURNAL: Final = "SQLite journal"
+POSTGRES_JOURNAL: Final = "PostgreSQL journal"
 DURABLE: Final = frozenset({SQLITE, RAY_SQLITE, ONE_HOST})
 
 AUTOGEN: Final = "autogen-core"
@@ -22,6 +25,7 @@ GRPC: Final = "autogen-core gRPC"
 RAY: Final = "Ray actor calls"
 BATCHED_RAY: Final = "Ray calls batched by hand"
 RAW_SQLITE: Final = "SQLite inserts"
+REDIS: Final = "Redis Streams"
 XOSCAR: Final = "xoscar"
 MESA: Final = "Mesa, shuffled"
 MESA_IN_ORDER: Final = "Mesa, in order"
@@ -73,7 +77,10 @@ COMPARISONS: Final = (
         (AUTOGEN,),
         {(MEMORY, AUTOGEN): 60},
     ),
-    Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE,)),
+    Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),
+    Comparison("durable posts in PostgreSQL", "posts/s", Load("post", 200), (POSTGRES,), (REDIS,)),
+    Comparison("journal alone, in files", "entries/s", Load("post", 200), (SQLITE_JOURNAL,), (RAW_SQLITE, REDIS)),
+    Comparison("journal alone, on a server", "entries/s", Load("post", 200), (POSTGRES_JOURNAL,), (REDIS,)),
     Comparison("ask across processes", "ms", Load("ask", 20), ON_RAY, (RAY, GRPC), {(RAY_MEMORY, RAY): 1.3}),
     Comparison("ask across processes, 100 in flight", "asks/s", Load("ask", 400, 100), ON_RAY, (RAY, GRPC)),
     Comparison(

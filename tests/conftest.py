@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.postgres_server import PostgresServer, postgres_server, programs
+from tests.postgres_server import SMALL, PostgresServer, programs, server_in
 
 gc.set_threshold(20_000, 20, 20)  # 2,600 tests leave little rubbish in cycles, and much that is alive
 
@@ -72,7 +72,7 @@ def postgres(require) -> Iterator[PostgresServer]:
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="stigmergy-pg-", dir=memory if os.access(memory, os.W_OK) else None))
     try:
-        with postgres_server(folder, found) as server:
+        with server_in(folder, found, "--wal-segsize=1", settings=SMALL) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -22,8 +22,7 @@ import psycopg
 from stigmergy.actors.journal.postgres_place import build, options
 
 ADMIN = "ann"
-SETTINGS = """
-listen_addresses = ''
+SMALL = """
 max_connections = 30
 shared_buffers = 8MB
 dynamic_shared_memory_type = mmap
@@ -75,12 +74,12 @@ class PostgresControl:
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self.url = f"postgresql://{ADMIN}@/postgres?host={folder}"
 
-    def create(self) -> None:
+    def create(self, more: tuple[str, ...], settings: str) -> None:
         data = self._folder / "data"
-        how = ("--no-sync", "--no-locale", "--encoding=UTF8", "--wal-segsize=1", f"--username={ADMIN}", "--auth=trust")
+        how = ("--no-sync", "--no-locale", "--encoding=UTF8", *more, f"--username={ADMIN}", "--auth=trust")
         self._run("initdb", "--pgdata", str(data), *how)
         with (data / "postgresql.conf").open("a") as file:
-            file.write(f"{SETTINGS}unix_socket_directories = '{self._folder}'\n")
+            file.write(f"listen_addresses = ''\n{settings}unix_socket_directories = '{self._folder}'\n")
         (data / "pg_hba.conf").write_text(ACCESS)
 
     def start(self) -> None:
@@ -114,10 +113,10 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def postgres_server(folder: Path, found: Path) -> Iterator[PostgresServer]:
-    """A server of our own in ``folder``, by the programs found."""
+def server_in(folder: Path, found: Path, *more: str, settings: str = "") -> Iterator[PostgresServer]:
+    """A server of our own in ``folder``, by the programs found. ``more`` goes to initdb, ``settings`` to the server."""
     control = PostgresControl(found, folder)
-    control.create()
+    control.create(more, settings)
     control.start()
     try:
         with PostgresServer(control.url, control).with_database() as server:

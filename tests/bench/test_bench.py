@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from rich.console import Console
 
 from bench.__main__ import main
 from bench.agents import Question
-from bench.entrants import in_turn, rows_of
+from bench.entrants import Entrants, compare, in_turn, rows_of
+from bench.journals import sqlite_journal
 from bench.load import BODY_BYTES, FOLLOWERS, HOPS, POSTS_A_TURN, TEXT, Load, Taken
 from bench.ours import fleet
 from bench.pace import Pace, Series, alternate, fitting
 from bench.peers.raw_sqlite import raw_sqlite
+from bench.peers.redis_streams import redis_streams
 from bench.results import Heading, record
-from bench.rows import COMPARISONS, DURABLE, Comparison, chosen
+from bench.rows import COMPARISONS, DURABLE, REDIS, SQLITE_JOURNAL, Comparison, chosen
 from bench.table import outcome, summary, table
 from stigmergy.protocols.message import encode
 
@@ -252,3 +255,30 @@ async def test_sqlite_alone_inserts_whole_transactions_and_leaves_nothing(tmp_pa
     async with raw_sqlite(tmp_path) as measure:
         assert (await measure(Load("post", 150))).operations == 2 * POSTS_A_TURN
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_journal_alone_appends_whole_batches_and_leaves_nothing(tmp_path):
+    async with sqlite_journal(tmp_path) as measure:
+        assert (await measure(Load("post", 150))).operations == 2 * POSTS_A_TURN
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_redis_adds_whole_batches_and_leaves_nothing(tmp_path):
+    if shutil.which("redis-server") is None:
+        pytest.skip("no Redis here: apt-get install redis-server")
+    versions: dict[str, str] = {}
+    async with redis_streams(tmp_path, versions) as measure:
+        assert (await measure(Load("post", 150))).operations == 2 * POSTS_A_TURN
+    assert versions["redis"]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_absent_server_is_named_in_its_row(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    comparison = Comparison("durable posts", "posts/s", Load("post", 100), (SQLITE_JOURNAL,), (REDIS,))
+    (found,) = await compare(Entrants(tmp_path), comparison, Pace(1, 0.01), lambda _: None)
+    assert found.ours
+    assert (
+        outcome(found)
+        == "not measured: Redis Streams: RuntimeError: there is no Redis here: apt-get install redis-server"
+    )
