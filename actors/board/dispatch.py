@@ -2,13 +2,15 @@
 
 An agent gets its mail in order, a few letters ahead of what it has finished. A pool gives each
 letter to its least busy agent, and grows to the kind's cap only when all are busy. Letters that were
-in flight when a host died go out alone: while one of them runs, its host gets nothing else.
+in flight when a host died go out alone: while one of them runs, its host gets nothing else. Those that
+were in flight twice come last, and only when their host has nothing else that could die with it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import inf
 from typing import Final
 
 from .mail import Mail
@@ -98,10 +100,13 @@ class Dispatcher:
             if not line:
                 del self._suspects[waiting_for]
                 continue
-            first = next((m for m in line if self._is_next(m)), line[0])
-            host = self._home(self._mail.letters[first].agent)
-            if host is not None and host not in self._alone and self._is_next(first):
-                self._alone[host] = (first, now)
+            ready = sorted(filter(self._is_next, line), key=lambda m: self._mail.letters[m].strict)
+            first = ready[0] if ready else line[0]
+            host, strict = self._home(self._mail.letters[first].agent), self._mail.letters[first].strict
+            if strict and host is not None and self._busy(host, first):
+                continue
+            if host is not None and host not in self._alone and ready:
+                self._alone[host] = (first, inf if strict else now)
                 self._send_suspect(first, out)
                 line.remove(first)
 
@@ -132,14 +137,22 @@ class Dispatcher:
     def _is_waited_for(self, message: str) -> bool:
         """Whether a suspect that runs alone now waits for this letter's turn, through any number of asks."""
         alone = {suspect for suspect, _ in self._alone.values()}
+        return bool(alone) and any(turn in alone for turn in self._waiting_for(message))
+
+    def _waiting_for(self, message: str) -> Iterator[str]:
+        """The turns that wait for a letter's turn: whoever asked it, who asked that one, and so on."""
         for _ in range(CHAIN):
             asked = self._mail.asks.get(message)
-            if not alone or asked is None or not asked[0]:
-                return False
+            if asked is None or not asked[0]:
+                return
             message = asked[0]
-            if message in alone:
-                return True
-        return False
+            yield message
+
+    def _busy(self, host: str, message: str) -> bool:
+        """Whether a host has letters of others than those that wait for this one."""
+        waiting = set(self._waiting_for(message))
+        flying = (letter for box in self._mail.flying.values() for letter in box if letter not in waiting)
+        return any(self._mail.letters[letter].host == host for letter in flying)
 
     def _reserved(self, host: str) -> bool:
         return host in self._alone or host in self._suspects

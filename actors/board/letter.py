@@ -27,6 +27,8 @@ class Letter:
     """The host that has it; empty while it waits."""
     suspect: bool = False
     """It was in flight when a host died: it is tried again alone."""
+    strict: bool = False
+    """It was in flight again when a host died: nothing else may be on its host while it runs."""
     steps: dict[int, Step] = field(default_factory=dict)
     timeout_s: float = 0.0
     """The time it was given when it was accepted; 0 for as long as it takes."""

@@ -224,6 +224,7 @@ class Mail:
     def _lost(self, data: dict[str, Any]) -> None:
         for message in reversed(data["ids"]):
             letter = self.letters[message]
+            letter.strict |= letter.suspect and data["alone"] and message in data["ran"]
             letter.host, letter.suspect = "", letter.suspect or data["alone"]
             if message not in data["ran"]:
                 letter.attempts -= 1

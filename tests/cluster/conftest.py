@@ -1,4 +1,4 @@
-"""One Ray session for all tests of this folder: starting it takes longer than most of them."""
+"""One Ray session for all tests of a file: starting it takes longer than most of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from stigmergy.actors.cluster import Cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_session() -> Iterator[None]:
     """A Ray of our own; swarms that find one running join it and leave it running."""
     cluster = Cluster("local", cores=2)

@@ -146,3 +146,27 @@ def test_a_letter_that_killed_its_host_again_still_goes_before_the_later_ones(de
     dispatcher.suspect(mail.lost("h.2"))
     dispatcher.lost("h.2")
     assert send(mail, dispatcher) == [("m1", "a/1")]
+
+
+def test_a_letter_that_was_there_twice_when_a_host_died_endangers_nobody_else(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "killer", to="a/1")
+    accept(mail, dispatcher, "long", to="a/2")
+    accept(mail, dispatcher, "new", to="a/3")
+    send(mail, dispatcher)
+    finish(mail, dispatcher, "new")
+    dispatcher.suspect(mail.lost("h.1"))
+    dispatcher.lost("h.1")
+    hosts["here"] = "h.2"
+    assert send(mail, dispatcher) == [("killer", "a/1")]
+    dispatcher.suspect(mail.lost("h.2"))
+    dispatcher.lost("h.2")
+    hosts["here"] = "h.3"
+    assert send(mail, dispatcher) == [("long", "a/2")]
+    assert send(mail, dispatcher, now=100.0) == []  # it takes long, and so it could be killed with it
+    finish(mail, dispatcher, "long")
+    accept(mail, dispatcher, "newer", to="a/3")
+    assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
+    assert send(mail, dispatcher, now=200.0) == []
+    finish(mail, dispatcher, "killer")
+    assert send(mail, dispatcher, now=200.0) == [("newer", "a/3")]
