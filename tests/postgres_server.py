@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 
 from stigmergy.actors.journal.postgres_place import build, options
 
@@ -38,10 +39,15 @@ class PostgresServer:
 
     def __init__(self, url: str, control: PostgresControl | None = None):
         self._admin = url
-        self.control = control
-        """To stop and start it with; None when it is not ours."""
+        self._control = control
         self.database = f"stigmergy_test_{uuid4().hex[:12]}"
         self.url = self.url_of(dbname=self.database)
+
+    def ours(self) -> PostgresControl:
+        """To stop and start it with; skips a test that needs a server of our own, and its rules of access."""
+        if self._control is None:
+            pytest.skip("the server in STIGMERGY_TEST_POSTGRES is not ours to stop or to guard")
+        return self._control
 
     def url_of(self, **changes: str) -> str:
         """The URL with another user, password or database."""

@@ -91,6 +91,6 @@ def store_of(place: str) -> Store:
         return Disk()
     try:
         from .postgres_store import PostgresStore
-    except ModuleNotFoundError as missing:
+    except ImportError as missing:
         raise UsageError("a journal in PostgreSQL needs a client: pip install 'stigmergy[postgres]'") from missing
     return PostgresStore()

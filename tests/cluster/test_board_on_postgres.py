@@ -26,12 +26,10 @@ async def test_a_killed_board_and_a_crashed_server_cost_no_answer(tmp_path, monk
         os.kill((await swarm.processes())["board"]["pid"], signal.SIGKILL)
         assert await heard(swarm) == 2
 
-        if postgres.control is None:
-            pytest.skip("the server is not ours to stop")
-        await asyncio.to_thread(postgres.control.stop, "immediate")
+        await asyncio.to_thread(postgres.ours().stop, "immediate")
         asked = asyncio.ensure_future(heard(swarm))
         await asyncio.sleep(0)
-        await asyncio.to_thread(postgres.control.start)
+        await asyncio.to_thread(postgres.ours().start)
         assert await asked == 3
         assert swarm.stopped is None
         folder = swarm.folder

@@ -209,8 +209,7 @@ class Cut:
 def test_a_batch_whose_fate_is_unknown_is_not_acknowledged_and_is_there_whole_or_not_at_all(
     store: Store, tmp_path: Path, when: str, kept: int
 ):
-    if not options(store.server.url)["host"].startswith("/"):
-        pytest.skip("the server is not on a socket of this machine")
+    store.server.ours()  # it has a socket
     cut = Cut(tmp_path, store.server)
     far = PostgresJournal.open(f"{store.server.url_of(host=str(tmp_path), dbname=store.server.database)}#{store.name}")
     epoch = fill_with(far, THREE)
@@ -227,9 +226,7 @@ def test_a_batch_whose_fate_is_unknown_is_not_acknowledged_and_is_there_whole_or
 
 
 def test_a_journal_outlives_a_crash_of_its_server(store: Store):
-    control = store.server.control
-    if control is None:
-        pytest.skip("the server is not ours to stop")
+    control = store.server.ours()
     journal = store.open()
     epoch = fill_with(journal, THREE)
     before = content(journal)
@@ -460,6 +457,8 @@ def test_whoever_cannot_come_in_is_told_in_one_line_without_a_secret(
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "nothing"))
     PostgresJournal.open(f"{postgres.url}#{uuid4().hex}").close()
     place, said = refusals(postgres, stranger)[why]
+    if "password" in why:
+        postgres.ours()
     for look in (PostgresJournal.open, PostgresJournal.open_readonly):
         with pytest.raises(UsageError, match=said) as caught:
             look(place)
@@ -494,7 +493,10 @@ def test_a_database_that_cannot_hold_every_kind_is_refused(postgres: PostgresSer
         postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_place_is_settled_with_the_password_in_use_and_shown_without_it(stranger: str, monkeypatch):
+def test_a_place_is_settled_with_the_password_in_use_and_shown_without_it(
+    postgres: PostgresServer, stranger: str, monkeypatch
+):
+    postgres.ours()
     given = options(stranger)
     del given["password"]
     monkeypatch.setenv("PGPASSWORD", PASSWORD)

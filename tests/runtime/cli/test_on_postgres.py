@@ -22,7 +22,8 @@ PASSWORD = "s3cr/t@of#us"
 
 @pytest.fixture(scope="module")
 def server(postgres: PostgresServer):
-    """A database of its own."""
+    """A database of its own, on a server that asks for passwords."""
+    postgres.ours()
     with PostgresServer(postgres.url).with_database() as server:
         yield server
 
