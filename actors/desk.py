@@ -65,14 +65,19 @@ class Desk:
         replica: Replica,
         asks: dict[str, asyncio.Future[Envelope]],
         clock: Clock,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
-        """``host`` is the life of the host that runs it; ``asks`` its table of answers that are waited for."""
+        """``host`` is the life of the host that runs it; ``asks`` its table of answers that are waited for.
+
+        ``settled`` waits until the agent's turns before this one have committed.
+        """
         self.delivery = delivery
         self.host = host
         self.clock = clock
         self._board = board
         self._replica = replica
         self._asks = asks
+        self._settled = settled
         self.round = delivery.round
         self.attempt = delivery.attempt
         self._steps = {step.number: step for step in delivery.steps}
@@ -97,6 +102,10 @@ class Desk:
         self.held = True
         raise TurnHeld
 
+    def abandon(self) -> None:
+        """The turn runs anew at another desk: what its handler left behind at this one is cancelled."""
+        self._settled = _cancelled
+
     def restart(self, attempt: int, round_: int) -> None:
         """Begin the turn again: successful steps stay, failed ones are forgotten."""
         self.attempt, self.round = attempt, round_
@@ -112,6 +121,7 @@ class Desk:
         index, known = self.take(key)
         if known is not None:
             return await recalled(known)
+        await self._settled()
         with self.noted(index, key):
             step = Step(index, key, await call())
             await self.record(step)
@@ -127,6 +137,7 @@ class Desk:
         if known is not None:
             reply = Envelope.from_wire(await recalled(known))
         else:
+            await self._settled()
             with self.noted(index, key):
                 reply = await self._ask(index, key, question, timeout_s, now)
             self._steps[index] = Step(index, key, reply.to_wire())
@@ -145,6 +156,7 @@ class Desk:
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard at once; the same act of the same turn changes it once."""
         index, _ = self.take(operation)
+        await self._settled()
         envelope, agent = self.delivery.envelope, self.delivery.agent
         reads = self._claim_reads()
         if reads:
@@ -154,6 +166,7 @@ class Desk:
 
     async def ledger(self, *request: Any) -> Any:
         """Ask the ledger."""
+        await self._settled()
         return await self._board.ask("ledger", list(request))
 
     def envelope(self, number: str, mode: Any, message_type: str, to: str, body: bytes, **more: Any) -> Envelope:
@@ -200,6 +213,7 @@ class Desk:
         index, known = self.take(key)
         if known is not None:
             return known.result
+        await self._settled()
         result = await call()
         self._reads.append(Step(index, key, result))
         return result
@@ -234,6 +248,7 @@ class Desk:
 
     async def record(self, step: Step) -> None:
         """Make a step durable, and what was read before it."""
+        await self._settled()
         reads = self._claim_reads()
         try:
             await self._board.ask("step", [self.turn, [*reads, step]])
@@ -269,3 +284,7 @@ def _fail_if_refused(sent: asyncio.Future[Any], answer: asyncio.Future[Envelope]
         answer.cancel()
     elif (error := sent.exception()) is not None and not answer.done():
         answer.set_exception(error if isinstance(error, StigmergyError) else StigmergyError(str(error)))
+
+
+async def _cancelled() -> None:
+    raise asyncio.CancelledError

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections import deque
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.envelope import Envelope
@@ -17,6 +16,7 @@ from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pac
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
 
+from .cell import Cell, Flight, Undone
 from .channel import Frame
 from .clock import Clock
 from .desk import Desk
@@ -34,8 +34,12 @@ class Performer(Protocol):
         """Run the handler for one delivery. Never raises; a failure is a turn too."""
         ...
 
-    def settle(self, agent: str, *, committed: bool) -> None:
-        """Keep the state that the last turn left, or take back the one before it."""
+    def keep(self, agent: str, state: bytes | None) -> None:
+        """A turn has committed, and this is the state that it left; None when it changed nothing."""
+        ...
+
+    def take_back(self, agent: str) -> None:
+        """Go back to the state that was last kept."""
         ...
 
     def passivate(self, agent: str) -> None:
@@ -45,15 +49,6 @@ class Performer(Protocol):
     async def close(self) -> None:
         """Close what performers hold open, such as model clients."""
         ...
-
-
-@dataclass(slots=True)
-class Cell:
-    """One agent's place in a host."""
-
-    mailbox: deque[Delivery] = field(default_factory=deque)
-    running: asyncio.Task[None] | None = None
-    state: bytes | None = None
 
 
 def open_host(config: dict[str, Any]) -> HostService:
@@ -72,6 +67,7 @@ class HostService:
         self._clock = clock
         self._performer = performer
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
+        self._runs_ahead = {kind.name for kind in kinds if kind.runs_ahead}
         self._cells: dict[str, Cell] = {}
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._endpoint = Endpoint(name, self._on_frames)
@@ -127,6 +123,9 @@ class HostService:
             _ = self._start(self._turn(cell, delivery))
             return
         cell.mailbox.append(delivery)
+        self._work(cell)
+
+    def _work(self, cell: Cell) -> None:
         if cell.running is None:
             cell.running = self._start(self._work_off(cell))
 
@@ -138,44 +137,85 @@ class HostService:
 
     async def _work_off(self, cell: Cell) -> None:
         try:
-            while cell.mailbox:
-                await self._turn(cell, cell.mailbox.popleft())
+            while cell.refused or cell.mailbox:
+                if cell.refused:
+                    await self._see_through(cell, cell.take_back())
+                else:
+                    await self._turn(cell, cell.mailbox.popleft())
         finally:
             cell.running = None
 
     async def _turn(self, cell: Cell, delivery: Delivery) -> None:
-        """Run a turn until it commits, is buried, or is no longer this host's."""
+        """Run a turn and send it off; only one that failed, or may not be run ahead of, is waited for."""
         board, replica = self._board, self._replica
         if board is None or replica is None:
             return
-        if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
-            cell.state = delivery.state
-            self._performer.passivate(delivery.agent)
-        desk = Desk(delivery, self._name, board, replica, self._asks, self._clock)
+        kind = delivery.agent.partition("/")[0]
+        desk = Desk(delivery, self._name, board, replica, self._asks, self._clock, cell.settled)
         try:
-            while True:
-                turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
-                answer = await self._commit(board, turn)
-                self._performer.settle(delivery.agent, committed=answer is None)
-                if answer is None:
-                    cell.state = cell.state if turn.state is None else turn.state
-                    return
-                if answer[0] == HELD:
+            if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
+                await cell.settled()
+                cell.state = delivery.state
+                self._performer.passivate(delivery.agent)
+            if delivery.steps:
+                await cell.settled()
+            turn = await self._performer.perform(desk, cell.state)
+            if turn.outcome != "done":
+                await cell.settled()
+        except (Undone, BaseExceptionGroup):
+            if not cell.refused:
+                raise
+        if cell.refused:
+            desk.abandon()
+            cell.mailbox.appendleft(delivery)
+            return
+        turn = turn._replace(host=self._name, after=cell.newest)
+        flight = Flight(desk, turn, board.ask("commit", list(turn)))
+        if turn.outcome == "done" and kind in self._runs_ahead:
+            cell.flights.append(flight)
+            flight.answer.add_done_callback(partial(self._answered, cell))
+        else:
+            await self._see_through(cell, flight)
+
+    def _answered(self, cell: Cell, answer: asyncio.Future[Any]) -> None:
+        if not answer.cancelled():
+            answer.exception()  # it is looked at with its flight, if that has not been taken back
+        for turn in cell.committed():
+            self._keep(cell, turn)
+        if cell.refused and not self._lost:
+            self._work(cell)
+
+    def _keep(self, cell: Cell, turn: Turn) -> None:
+        self._performer.keep(turn.agent, turn.state)
+        if turn.state is not None:
+            cell.state = turn.state
+
+    async def _see_through(self, cell: Cell, flight: Flight) -> None:
+        """Follow a turn until it commits, is buried, or is no longer this host's."""
+        board, desk, turn, answer = self._board, flight.desk, flight.turn, flight.answer
+        if board is None:
+            return
+        try:
+            while (said := await self._word(board, turn, answer)) is not None:
+                self._performer.take_back(turn.agent)
+                if said[0] == HELD:
                     cell.mailbox.clear()  # the board has taken back what waits behind the turn
+                if said[0] in {HELD, BURIED}:
                     return
-                if answer[0] == BURIED:
-                    return
-                _, after_s, attempt, round_ = answer
+                _, after_s, attempt, round_ = said
                 await asyncio.sleep(after_s)
                 desk.restart(attempt, round_)
+                turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
+                answer = board.ask("commit", list(turn))
+            self._keep(cell, turn)
         except (Fenced, SwarmStopped, PeerGone):
             # The board decides what becomes of the message; nobody here does.
-            self._performer.passivate(delivery.agent)
+            self._performer.passivate(turn.agent)
 
-    async def _commit(self, board: Link, turn: Turn) -> Any:
+    async def _word(self, board: Link, turn: Turn, answer: asyncio.Future[Any]) -> Any:
         """The board's word on a turn; one that cannot even be handed over is a failed one."""
         try:
-            return await board.ask("commit", list(turn))
+            return await answer
         except (Fenced, SwarmStopped, PeerGone):
             raise
         except StigmergyError as error:

@@ -66,6 +66,14 @@ class KindSpec:
         """Whether its handlers can be given that type."""
         return message_type in self.accepts or message_type in self.reads
 
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether an agent may begin its next turn before the last one has committed.
+
+        One attempt is too few for it: when the host dies, nobody knows which of the turns it was.
+        """
+        return not self.reentrant and self.attempts > 1
+
     def to_plain(self) -> dict[str, Any]:
         """As msgpack-able data."""
         return asdict(self)

@@ -20,6 +20,9 @@ HELD: Final = "held"
 BURIED: Final = "buried"
 """First word of the board's answer to a turn whose message is dead-lettered."""
 
+UNDONE: Final = "undone"
+"""First word of the board's answer to a turn that ran ahead of one which did not commit."""
+
 Outcome = Literal["done", "failed", "held"]
 
 Effect = Literal["read", "idempotent", "irreversible"]
@@ -100,6 +103,8 @@ class Turn(NamedTuple):
     """Whether a failed turn may be tried again."""
     seconds: float = 0.0
     """How long the handler ran."""
+    after: str = ""
+    """Id of the turn before it, whose commit it did not wait for and without which it must not commit."""
 
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Turn:

@@ -78,7 +78,7 @@ class Troupe:
 
 @dataclass(slots=True)
 class Live:
-    """An activated agent, the state it last committed, and the one that waits for its commit."""
+    """An activated agent, the state it last committed, and the one that its last turn left."""
 
     agent: Agent
     saved: bytes
@@ -131,7 +131,7 @@ class AgentPerformer:
             async with limit:
                 live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
                 sends, writes = await self._handle(self._troupes[kind], live, desk)
-            live.pending = live.saved if self._troupes[kind].state is State else pack_state(live.agent.state)
+            before, live.pending = live.pending, self._state_of(kind, live)
         except TurnHeld:
             return base._replace(outcome="held")
         except asyncio.CancelledError as error:
@@ -148,7 +148,7 @@ class AgentPerformer:
             return self._failed(base, error, steady() - began)
         if desk.held:
             return base._replace(outcome="held")
-        changed = live.pending != live.saved
+        changed = live.pending != before
         return base._replace(
             sends=sends,
             writes=writes,
@@ -156,14 +156,16 @@ class AgentPerformer:
             seconds=steady() - began,
         )
 
-    def settle(self, agent: str, *, committed: bool) -> None:
-        """See `Performer.settle`."""
+    def keep(self, agent: str, state: bytes | None) -> None:
+        """See `Performer.keep`."""
         live = self._live.get(agent)
-        if live is None:
-            return
-        if committed:
-            live.saved = live.pending
-        else:
+        if live is not None and state is not None:
+            live.saved = state
+
+    def take_back(self, agent: str) -> None:
+        """See `Performer.take_back`."""
+        live = self._live.get(agent)
+        if live is not None:
             live.agent.state = read_state(type(live.agent.state), live.saved, agent)
             live.pending = live.saved
 
@@ -197,6 +199,9 @@ class AgentPerformer:
                 raise UsageError(f"{troupe.cls.__name__}.{handler.method} returned {type(answer).__name__}, no Message")
             ctx.answer(answer if answer is not None else Done())
         return ctx.effects()
+
+    def _state_of(self, kind: str, live: Live) -> bytes:
+        return live.pending if self._troupes[kind].state is State else pack_state(live.agent.state)
 
     async def _activate(self, kind: str, name: str, state: bytes | None) -> Live:
         troupe = self._troupes[kind]

@@ -246,7 +246,7 @@ class Board:
         m.registry.leave(name, int(epoch))
         m.treasury.forget(host)
         self._watchers.forget(host)
-        letters = m.mail.lost(host)
+        letters = m.mail.lost(host, m.runs_ahead)
         for agent in [a for a, h in self._sent_states.items() if h == host]:
             del self._sent_states[agent]
         again = self._cases.hold_doubtful(letters)

@@ -73,6 +73,11 @@ class Machines:
         self.record(kind, data)
         self.apply(kind, data)
 
+    def runs_ahead(self, agent: str) -> bool:
+        """Whether any letter that a host has for an agent may have run, and not only the first."""
+        kind = self.kinds[agent.partition("/")[0]]
+        return kind.runs_ahead or kind.reentrant
+
     def begin_turn(self, agent: str) -> None:
         """The first letter that a host has for an agent is the one it runs; a reentrant kind runs them all."""
         kind = self.kinds[agent.partition("/")[0]]

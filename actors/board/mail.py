@@ -118,17 +118,18 @@ class Mail:
         """Whoever asked has asked again, and waits until then."""
         self._write("mail.rearm", {"id": message, "deadline": deadline})
 
-    def lost(self, host: str, *, by_itself: bool = True) -> list[str]:
+    def lost(self, host: str, ahead: Callable[[str], bool] | None = None, *, by_itself: bool = True) -> list[str]:
         """Take back what a dead host had, in order. Returns the ids.
 
-        They are suspects, and what ran counts as an attempt; unless the host did not die ``by_itself`` but with
-        all others, which is no letter's fault.
+        They are suspects, and what may have run counts as an attempt: the first of each agent, and all of an agent
+        that runs ``ahead``. Unless the host did not die ``by_itself`` but with all others, which is no letter's fault.
         """
         boxes = [[i for i in box if self.letters[i].host == host] for box in self.flying.values()]
         ids = [message for box in boxes for message in box]
         if ids:
-            # Only the first of each agent can have run; the others get their attempt back.
-            ran = [box[0] for box in boxes if box] if by_itself else []
+            all_ran = ahead or (lambda _agent: False)
+            ran = [i for box in boxes if box for i in (box if all_ran(self.letters[box[0]].agent) else box[:1])]
+            ran = ran if by_itself else []
             self._write("mail.lost", {"host": host, "ids": ids, "ran": ran, "alone": by_itself})
         return ids
 

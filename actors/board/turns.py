@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.turn import AGAIN, BURIED, HELD, Turn
+from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Turn
 
 from .cases import Cases
 from .clerk import Clerk
@@ -37,12 +37,15 @@ class Turns:
         self._clerk = clerk
         self._pressure = pressure
         self._cases = cases
+        self._last: dict[str, str] = {}
+        """By agent whose host has more of its mail: the letter that committed last. A turn may build on that one."""
 
     def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
         """End a turn.
 
         Answers None when it committed, ``[AGAIN, after_s, attempt, round]`` to start it over, ``[HELD]`` when it waits
-        for a person, ``[BURIED]`` when its message is dead.
+        for a person, ``[BURIED]`` when its message is dead, ``[UNDONE, 0, attempt, round]`` when the turn that it
+        builds on has not committed.
 
         Raises: Fenced when the turn is not this host's any more; SwarmStopped.
         """
@@ -50,6 +53,8 @@ class Turns:
         letter = m.mail.letters.get(turn.message)
         if letter is None or letter.host != turn.host:
             raise Fenced(f"turn {turn.message} is not {turn.host}'s any more")
+        if turn.after and self._last.get(turn.agent) != turn.after:
+            return [UNDONE, 0.0, letter.attempts, letter.round]
         if turn.outcome != "done" and letter.doubt is not None:
             self._cases.hold(turn.message)
             return [HELD]
@@ -82,6 +87,10 @@ class Turns:
     def _carry_out(self, turn: Turn, letter: Letter) -> None:
         m, clerk = self._m, self._clerk
         m.mail.done(turn.message, turn.state)
+        if letter.agent in m.mail.flying:
+            self._last[letter.agent] = turn.message
+        else:
+            self._last.pop(letter.agent, None)
         conversation = letter.envelope.conversation
         if m.space.write(turn.writes, letter.agent, m.now):
             m.warden.progress(conversation, m.now, turn.message)

@@ -89,6 +89,10 @@ class Town(Outside):
         answer = await self._client.ask(to, message.message_type, encode(message), 10.0, marks)
         return decode(reply, answer.body)
 
+    async def tell(self, to: str, message: Message) -> None:
+        """Returns when the message is durable."""
+        await self._client.send("tell", to, message.message_type, encode(message), ())
+
     def begin(self, to: str, message: Message, reply: type[Any], marks: tuple[str, ...] = ()) -> asyncio.Task[Any]:
         """Ask without waiting."""
         return asyncio.get_running_loop().create_task(self.ask(to, message, reply, marks))

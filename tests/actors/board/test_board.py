@@ -1,0 +1,217 @@
+"""A whole board, driven by frames: who pays, who waits, whose clock runs, and what hangs on a turn before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.board.pressure import HOLD_S
+from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
+from stigmergy.protocols.codec import pack, unpack
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.turn import AGAIN, UNDONE, Turn, Write
+from tests.actors.kinds import a_kind
+
+DRIVER, HOST = "client/main", "h.1"
+
+
+class Site:
+    """A board with one host, whose clock stands still unless a test moves it."""
+
+    def __init__(self, *kinds: Any, **ceilings: int) -> None:
+        self.now = 1_790_000_000.0
+        self.disk = MemoryDisk()
+        self.board = Board(MemoryJournal(self.disk), BoardConfig("run", {}), self.now)
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.tickets = 0
+        self.do((DRIVER, "ledger", ["open", "swarm", ceilings]))
+        self.do(*((DRIVER, "kind", kind.to_plain()) for kind in kinds), (DRIVER, "join", ["h", [], 1]))
+
+    def do(self, *requests: tuple[str, str, Any]) -> list[Any]:
+        """Requests that arrive together, as (peer, name, payload), and their one commit.
+
+        What goes out: tells by name, answers as (ticket, payload or error name).
+        """
+        for peer, name, payload in requests:
+            self.tickets += 1
+            self.board.handle(peer, self.tickets, name, unpack(pack(payload)), self.now)
+        frames, events = self.board.commit(self.now)
+        self.events += events
+        return [
+            (out.name, out.payload) if out.name else (out.ticket, out.payload[0] if out.failed else out.payload)
+            for out in frames
+        ]
+
+    def tick(self, seconds: float) -> list[Any]:
+        self.now += seconds
+        self.board.tick(self.now)
+        return self.do()
+
+    def send(self, *envelopes: Envelope) -> list[Any]:
+        return self.do(*((DRIVER, "send", [list(envelope), None, []]) for envelope in envelopes))
+
+    def spent(self) -> int:
+        ((_, at),) = self.do((DRIVER, "ledger", ["position", "swarm"]))
+        return int(at["settled"].get("messages", 0))
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        return [data for name, data in self.events if name == "verdict"]
+
+
+def a_letter(name: str, to: str = "a/1", mode: Any = "tell", sender: str = DRIVER, **more: Any) -> Envelope:
+    return Envelope(name, mode, "Question@1", sender, to, pack({"text": name}), "talk", **more)
+
+
+def done(letter: str, agent: str = "a/1", **more: Any) -> tuple[str, str, Any]:
+    return HOST, "commit", list(Turn(letter, agent, HOST, 0, "done", **more))
+
+
+def asked(letter: Envelope, number: int = 0) -> tuple[str, str, Any]:
+    """An ask of a turn that runs."""
+    return HOST, "send", [list(letter), [number, "ask"], []]
+
+
+def delivered(out: list[Any]) -> list[str]:
+    return [payload[1].id for name, payload in out if name == "deliver"]
+
+
+def answers(out: list[Any]) -> list[Any]:
+    return [payload for name, payload in out if isinstance(name, int)]
+
+
+# -- who pays ----------------------------------------------------------------------------------------
+
+
+def test_a_caller_whose_recipient_has_no_room_is_refused_before_it_pays():
+    site = Site(a_kind("a", mailbox=2), messages=3)
+    out = site.send(a_letter("m1"), a_letter("m2"), a_letter("m3"))
+    assert answers(out) == [None, None, "MailboxFull"]
+    assert site.spent() == 2
+
+
+def test_of_messages_that_arrive_together_exactly_the_one_that_cannot_be_paid_for_is_refused():
+    site = Site(a_kind("a"), a_kind("b"), messages=10)
+    site.do((DRIVER, "ledger", ["open", "swarm/kind:a", {"messages": 2}]))
+    site.send(a_letter("m1"), a_letter("m2"), a_letter("m3"))
+    many = tuple(a_letter(f"s{n}", "b/1", sender="a/1") for n in range(3))
+    one, two = (a_letter(f"t{n}", "b/1", sender="a/1") for n in range(2))
+    out = site.do(done("m1", sends=(one,)), done("m2", sends=many), done("m3", sends=(two,)))
+    refused, events = answers(out), [data for name, data in site.events if name == "dead_letter"]
+    assert refused == [None, ["buried"], None]
+    assert [event["reason"] for event in events] == ["handler failed"]
+    assert site.spent() == 3 + 2
+    charges = [row for row in site.disk.rows if row[3] == "ledger.charge"]
+    assert len(charges) <= 3  # the driver's three, and what fitted before and after the refusal
+
+
+def test_a_whole_commit_of_turns_pays_in_one_entry():
+    site = Site(a_kind("a"), a_kind("b"), messages=100)
+    site.send(*(a_letter(f"m{n}", f"a/{n}") for n in range(5)))
+    before = len(site.disk.rows)
+    sent = [a_letter(f"s{n}", "b/1", sender=f"a/{n}") for n in range(5)]
+    site.do(*(done(f"m{n}", f"a/{n}", sends=(sent[n],)) for n in range(5)))
+    kinds = [row[3] for row in site.disk.rows[before:]]
+    assert kinds == ["mail.done", "mail.accept"] * 5 + ["ledger.charge", "mail.attempts"]
+    assert site.spent() == 10
+
+
+# -- what hangs on a turn before ---------------------------------------------------------------------
+
+
+def test_a_turn_that_ran_ahead_commits_only_after_the_one_it_builds_on():
+    site = Site(a_kind("a"))
+    site.send(a_letter("m1"), a_letter("m2"), a_letter("m3"))
+    bad = Write("trails", "trails.deposit", {"trail": "none", "amounts": {"x": 1.0}})
+    ahead = [done("m2", after="m1", state=b"2"), done("m3", after="m2", state=b"3")]
+    first, *later = answers(site.do(done("m1", writes=(bad,)), *ahead))
+    assert first[0] == AGAIN
+    assert later == [[UNDONE, 0.0, 1, 0]] * 2
+    assert site.board.machines.mail.states == {}
+    assert answers(site.do(done("m1", state=b"1"), *ahead)) == [None, None, None]
+    assert site.board.machines.mail.states == {"a/1": b"3"}
+
+
+def test_what_may_have_run_when_its_host_died_keeps_its_attempt():
+    site = Site(a_kind("a"), a_kind("once", attempts=1))
+    site.send(*(a_letter(f"{kind}{n}", f"{kind}/1") for kind in ("a", "once") for n in range(3)))
+    site.do((DRIVER, "lost", [HOST, "killed"]))
+    letters = site.board.machines.mail.letters
+    assert [letters[f"a{n}"].attempts for n in range(3)] == [1, 1, 1]
+    assert "once0" not in letters  # it may have been the killer, and has had its one attempt
+    assert [letters[f"once{n}"].attempts for n in (1, 2)] == [0, 0]
+
+
+# -- posts -------------------------------------------------------------------------------------------
+
+
+def test_the_posts_of_a_turn_are_one_entry_that_replays_to_the_same_topic_and_mail():
+    site = Site(a_kind("a"), a_kind("b", topics=("news",)))
+    site.send(a_letter("m1"))
+    posts = tuple(a_letter(f"p{n}", "news", "post", "a/1", cause="m1") for n in range(4))
+    site.do(done("m1", sends=posts))
+    assert [row[3] for row in site.disk.rows].count("topics.posts") == 1
+    topics, mail = site.board.machines.space.topics, site.board.machines.mail
+    assert [post.id for post in topics.read("news", 0)] == ["p0", "p1", "p2", "p3"]
+    site.disk.crash()
+    again = Board(MemoryJournal(site.disk), BoardConfig("run", {}), site.now).machines
+    assert again.space.topics.read("news", 0) == topics.read("news", 0)
+    assert list(again.mail.letters) == list(mail.letters) == [f"p{n}.0" for n in range(4)]
+
+
+# -- who waits ---------------------------------------------------------------------------------------
+
+
+def test_a_sender_whose_recipient_is_full_gets_its_answer_when_there_is_room_and_nothing_is_dropped():
+    site = Site(a_kind("a"), a_kind("b", mailbox=1))
+    site.send(a_letter("m1"), a_letter("b1", "b/1"))
+    out = site.do(done("m1", sends=(a_letter("b2", "b/1", sender="a/1"),)))
+    assert (answers(out), delivered(out)) == ([], ["b2"])  # committed, and held
+    assert answers(site.do(done("b1", "b/1"))) == [None]  # two wait at a bound of one: still full
+    assert answers(site.do(done("b2", "b/1"))) == [None, None]
+    assert site.board.counts()["dead_letters"] == {}
+
+
+def test_a_sender_is_held_for_half_a_minute_at_most():
+    site = Site(a_kind("a"), a_kind("b", mailbox=1))
+    site.send(a_letter("m1"), a_letter("b1", "b/1"))
+    assert answers(site.do(done("m1", sends=(a_letter("b2", "b/1", sender="a/1"),)))) == []
+    assert answers(site.tick(HOLD_S - 1)) == []
+    assert answers(site.tick(1)) == [None]
+
+
+def test_a_ring_of_asks_through_a_pool_names_the_agent_that_the_pool_chose():
+    site = Site(a_kind("a"), a_kind("b"))
+    site.send(a_letter("m1"))
+    out = site.do(asked(a_letter("q1", "b", "ask", "a/1", cause="m1")))
+    assert delivered(out) == ["q1"]
+    site.do(asked(a_letter("q2", "a/1", "ask", "b/pool.1", cause="q1")))
+    (verdict,) = site.verdicts()
+    assert (verdict["reason"], set(verdict["agents"])) == ("deadlock", {"a/1", "b/pool.1"})
+
+
+# -- whose clock runs --------------------------------------------------------------------------------
+
+
+def test_the_clock_of_a_turn_starts_when_it_is_at_the_head_of_its_agents_mail():
+    site = Site(a_kind("a", turn_timeout_s=10.0))
+    site.send(a_letter("m1"), a_letter("m2"))
+    site.tick(9)
+    site.do(done("m1"))
+    site.tick(9)
+    assert site.verdicts() == []
+    site.tick(2)
+    (verdict,) = site.verdicts()
+    assert (verdict["reason"], verdict["agents"]) == ("overdue", ["a/1"])
+    assert "m2" in verdict["exchange"]
+
+
+@pytest.mark.parametrize("overdue", ["m1", "m2"])
+def test_all_turns_of_a_reentrant_agent_have_their_clocks_running(overdue):
+    site = Site(a_kind("a", turn_timeout_s=10.0, reentrant=True))
+    site.send(a_letter("m1"), a_letter("m2"))
+    site.do(done({"m1": "m2", "m2": "m1"}[overdue]))
+    site.tick(11)
+    (verdict,) = site.verdicts()
+    assert overdue in verdict["exchange"]
