@@ -18,6 +18,8 @@ class SwarmReport:
     usd: float = 0.0
     dead_letters: dict[str, int] | None = None
     """By reason; None when the board could not be asked."""
+    forfeited: int = 0
+    """Calls of which nobody knows whether they were billed: they count at their worst case."""
     stop_reason: str = ""
     """Empty unless the swarm stopped by itself: ``budget``, ``loop``, ``user`` or ``failure``."""
     stop_text: str = ""
@@ -37,6 +39,7 @@ class SwarmReport:
             tokens=spent.tokens,
             usd=spent.nano_usd / 1e9,
             dead_letters=counts["dead_letters"],
+            forfeited=counts["forfeited"],
             stop_reason=reason,
             stop_text=text,
             journal=journal,

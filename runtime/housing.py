@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.link import PeerGone
+from stigmergy.protocols.errors import UsageError
 
 from .client import Client
 from .engines import Engine
@@ -125,6 +126,9 @@ class Housing:
 
     async def _start_hosts(self) -> None:
         client, roster = self._client, self._plan.roster
+        missing = [kind for kind in await client.call("kinds") if kind not in roster.kinds]
+        if missing:
+            raise UsageError(f"this run has the kinds {', '.join(missing)} already: add them before it is resumed")
         for spec in roster.kinds.values():
             await client.call("kind", spec.to_plain())
         for kind, budget in roster.budgets.items():

@@ -105,7 +105,11 @@ class Keeper:
         while True:
             try:
                 return await process.open("stigmergy.actors.board.service:open_board", self._with.config)
-            except (JournalLocked, UsageError):  # UsageError: the journal's server lets nobody in, just now
+            except JournalLocked:
+                if self._now() > until:
+                    raise
+                await asyncio.sleep(LOCKED_S)
+            except UsageError:  # the journal's server lets nobody in, just now
                 if not self._epoch or self._now() > until:
                     raise
                 await asyncio.sleep(LOCKED_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -34,6 +36,19 @@ class Outside(ABC):
     async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
         """What is on a topic, oldest first."""
         return await read_topic(self, topic, after, limit)
+
+    async def drain(self, timeout_s: float = 10.0) -> bool:
+        """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
+
+        A swarm that has stopped makes no new calls, but those in flight still cost.
+        """
+        client = await self._ready()
+        until = time.monotonic() + timeout_s
+        while (await client.call("counts"))["reserved"]:
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def request(self, name: str, payload: Any = None) -> Any:
         """A request to the board, for views and tools."""

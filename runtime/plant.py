@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from .engines import EngineName
 
@@ -22,3 +22,12 @@ class Plant:
     """``fsync`` survives power loss, ``process`` only the death of processes."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """As data that JSON can hold."""
+        return {**asdict(self), "limits": dict(self.limits)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`; what is missing has its default, what is more is passed over."""
+        return cls(**{own.name: plain[own.name] for own in fields(cls) if own.name in plain})

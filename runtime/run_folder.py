@@ -46,6 +46,11 @@ class RunFolder:
             return str(self.path / _DATABASE)
 
     @property
+    def kept_in(self) -> str:
+        """Where the journal is: a server and a name there, or a file in the folder itself."""
+        return self.place if is_server(self.place) else Path(self.place).name
+
+    @property
     def is_run(self) -> bool:
         """Whether this is the folder of a run at all, whatever became of it."""
         return self.path.is_dir() and any((self.path / sign).is_file() for sign in _SIGNS)

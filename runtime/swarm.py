@@ -9,7 +9,6 @@ Example::
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
 from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
 
+from .aftermath import report_of
 from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
@@ -35,6 +35,7 @@ from .outside import Outside
 from .plant import Plant
 from .roster import Roster
 from .run_folder import RunFolder
+from .tenure import RECORD, Tenure, options_of
 from .thinking import ModelSpec
 
 R = TypeVar("R", bound=Message)
@@ -75,8 +76,30 @@ class Swarm(Outside):
         self._housing: Housing | None = None
         self._closing = False
         self._last: SwarmReport | None = None
+        self._tenure: Tenure | None = None
+        self._resumes: RunFolder | None = None
+        self.about: dict[str, Any] = {}
+        """What ``run.json`` says of this run besides what the swarm knows itself."""
         self.folder: RunFolder | None = None
         """Where this run is kept, once it has begun; None when nothing is kept."""
+
+    @classmethod
+    def resume(cls, path: str | Path, **options: Any) -> Self:
+        """A swarm that goes on with the run in a folder, whose driver died or stopped: run the same program with it.
+
+        What is asked again is known: answered before, it is answered at once; nothing is charged or handled twice.
+        Seed, budget, engine and hosts are those of before, unless ``options`` of the constructor say otherwise.
+
+        Raises: UsageError.
+        """
+        folder = RunFolder.open(Path(path))
+        swarm = cls(**{**options_of(folder.read(RECORD)), **options})
+        swarm.go_on(folder)
+        return swarm
+
+    def go_on(self, folder: RunFolder) -> None:
+        """Continue the run in ``folder`` instead of beginning a new one. Before ``async with``."""
+        self._resumes = folder
 
     def add(
         self,
@@ -102,9 +125,8 @@ class Swarm(Outside):
 
     async def __aenter__(self) -> Self:
         """Start the engine and the board. Raises: UsageError, JournalError."""
-        now = time.time()
-        if self._journal is not None:
-            self.folder = RunFolder.create(self._journal, now)
+        if self._resumes is not None or self._journal is not None:
+            self._take_folder(time.time())
         self._engine = engine_of(self._plant.engine, self._plant.address)
         run = derive_id("run", self._seed)
         try:
@@ -113,7 +135,9 @@ class Swarm(Outside):
             housing = self._housing = Housing(self._blueprint(run, self._engine), client)
             await housing.open()
             self._client = client
-            await self._client.call("ledger", ["open", ROOT, self._budget.to_plain()])
+            if self._resumes is not None:
+                await client.come_back()
+            await client.call("ledger", ["open", ROOT, self._budget.to_plain()])
         except BaseException:
             await self.close()
             raise
@@ -123,7 +147,7 @@ class Swarm(Outside):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop in good order and keep the last figures."""
-        await self.close()
+        await self.close("failure" if error is not None else "done")
 
     async def start(self) -> None:
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
@@ -138,13 +162,14 @@ class Swarm(Outside):
         """
         return {} if self._housing is None else await self._housing.health()
 
-    async def close(self) -> None:
-        """Stop everything. Called by ``async with``; calling it twice is fine."""
+    async def close(self, reason: str = "failure") -> None:
+        """Stop everything. Called by ``async with``; calling it twice is fine. ``reason``: why, if it did not stop."""
+        failure: StigmergyError | None = None
         if self._client is not None:
             try:
                 self._last = await self.report()
             except StigmergyError as error:
-                self._last = SwarmReport(stop_reason="failure", stop_text=str(error), journal=self._where())
+                failure = error
         self._closing = True
         if self._housing is not None:
             await self._housing.close()
@@ -153,6 +178,11 @@ class Swarm(Outside):
         if self._engine is not None:
             await self._engine.stop()
         self._housing = self._client = self._engine = None
+        if failure is not None:
+            self._last = report_of(self.folder, failure)
+        if self._tenure is not None:
+            tenure, self._tenure = self._tenure, None
+            tenure.end((self._last and self._last.stop_reason) or reason, self._last or SwarmReport(), time.time())
 
     # -- messages ----------------------------------------------------------------------------
 
@@ -201,19 +231,6 @@ class Swarm(Outside):
         if self._client is not None:
             await self._client.call("stop", [reason, text])
 
-    async def drain(self, timeout_s: float = 10.0) -> bool:
-        """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
-
-        A swarm that has stopped makes no new calls, but those in flight still cost.
-        """
-        client = await self._ready()
-        until = time.monotonic() + timeout_s
-        while (await client.call("counts"))["reserved"]:
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(0.05)
-        return True
-
     async def report(self) -> SwarmReport:
         """The figures of this moment; after the end, the last ones. Raises: UsageError before the start."""
         if self._client is None:
@@ -225,6 +242,14 @@ class Swarm(Outside):
         return SwarmReport.of(position, counts, self._where())
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _take_folder(self, now: float) -> None:
+        folder = self._resumes
+        if folder is None:
+            folder = RunFolder.create(self._journal or Path(), now)
+        self.folder = folder
+        own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
+        self._tenure = Tenure(folder, {**self.about, **own}, now)
 
     async def _ready(self) -> Client:
         await self.start()

@@ -63,6 +63,14 @@ def whole(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """A whole number from 1 up."""
+    number = whole(text)
+    if not number:
+        raise argparse.ArgumentTypeError("0 is too few; give a whole number from 1 up")
+    return number
+
+
 def positive(text: str) -> float:
     """A number from 0 up."""
     try:

@@ -18,7 +18,7 @@ from stigmergy.protocols.errors import UsageError
 from ..app import App
 from ..plant import Plant
 from ..run_folder import RUNS
-from .arguments import Parser, meant, positive, whole
+from .arguments import Parser, meant, natural, positive, whole
 from .options import add_options, read_options
 
 PROG: Final = "stigmergy run"
@@ -67,13 +67,7 @@ def add_general(parser: Parser) -> Parser:
     """Add what every app can be run with."""
     group = parser.add_argument_group("how it runs")
     group.add_argument("-h", "--help", action="help", help="show this and exit")
-    group.add_argument("--engine", choices=("ray", "local"), default="ray", help="local: one process, without Ray")
-    group.add_argument(
-        "--address", default="local", help="Ray only: auto or host:port joins a cluster (default: a Ray of its own)"
-    )
-    group.add_argument("--hosts", metavar="N", type=whole, default=0, help="host processes (default: one per core)")
-    for name, (metavar, kind, text) in _BUDGETS.items():
-        group.add_argument(f"--budget-{name.replace('_', '-')}", metavar=metavar, type=kind, help=text)
+    add_house(group)
     group.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of all random numbers (default: 0)")
     keep = group.add_mutually_exclusive_group()
     keep.add_argument(
@@ -83,15 +77,31 @@ def add_general(parser: Parser) -> Parser:
         help=f"folder to keep it in (default: {RUNS}/); or postgresql://USER@HOST/DATABASE for the journal itself",
     )
     keep.add_argument("--no-journal", action="store_true", help="keep nothing")
+    add_output(group)
+    return parser
+
+
+def add_house(group: argparse._ArgumentGroup) -> None:
+    """Add what a run can be housed in, and what it may cost: this may change when a run is resumed."""
+    group.add_argument("--engine", choices=("ray", "local"), default="ray", help="local: one process, without Ray")
+    group.add_argument(
+        "--address", default="local", help="Ray only: auto or host:port joins a cluster (default: a Ray of its own)"
+    )
+    group.add_argument("--hosts", metavar="N", type=natural, default=0, help="host processes (default: one per core)")
+    for name, (metavar, kind, text) in _BUDGETS.items():
+        group.add_argument(f"--budget-{name.replace('_', '-')}", metavar=metavar, type=kind, help=text)
     group.add_argument(
         "--durability",
         choices=("fsync", "process"),
         default="fsync",
         help="what an entry survives: power loss, or only the death of processes",
     )
+
+
+def add_output(group: argparse._ArgumentGroup) -> None:
+    """Add how it is told."""
     group.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
     group.add_argument("--quiet", action="store_true", help="no progress and no events on stderr")
-    return parser
 
 
 def named_app(argv: Sequence[str]) -> str:

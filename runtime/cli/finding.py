@@ -12,6 +12,7 @@ from stigmergy.actors.journal.places import store_of
 from stigmergy.protocols.errors import JournalError, UsageError
 
 from ..run_folder import RUNS, RunFolder
+from ..tenure import driver_of
 from .arguments import Parser, meant
 from .failures import say
 
@@ -76,8 +77,10 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
 
 
 def is_running(run: RunFolder) -> bool | None:
-    """Whether somebody has the journal open just now; None when its server does not say."""
+    """Whether somebody drives it, or has its journal open, just now; None when the journal's server does not say."""
     try:
+        if driver_of(run):
+            return True
         return store_of(run.place).is_open(run.place)
     except (UsageError, JournalError):
         return None

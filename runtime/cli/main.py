@@ -13,6 +13,7 @@ from typing import Final
 
 COMMANDS: Final = {
     "run": "run an app: a folder with an app.py, a .py file or a module",
+    "resume": "go on with a run that was killed, interrupted, or stopped by its budget",
     "runs": "list the runs in a folder",
     "inspect": "the figures of a run: who did how much, at what cost, and what went wrong",
     "trace": "one conversation as a tree: who said what to whom, why, at what cost",
@@ -64,6 +65,8 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     match name:
         case "run":
             from .run import run as found
+        case "resume":
+            from .resume import resume as found
         case "runs":
             from .runs import runs as found
         case "inspect":

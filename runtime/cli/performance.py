@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError, SwarmStopped
 
@@ -16,9 +16,6 @@ from .interrupts import Interrupts
 from .records import Records
 from .screen import Screen
 from .text import counted
-
-TICK_S: Final = 0.5
-"""How often it is looked whether a swarm has begun."""
 
 
 class Ending(NamedTuple):
@@ -41,6 +38,11 @@ class Ending(NamedTuple):
         return stated if stated not in {"", "done"} else next(iter(stops), "done")
 
     @property
+    def forfeited(self) -> int:
+        """Calls of all swarms that may have been billed, and whose answers were lost."""
+        return sum(report.forfeited for report in self.reports.values())
+
+    @property
     def text(self) -> str:
         """What the swarms said about why they stopped; empty when they did not."""
         return next((report.stop_text for report in self.reports.values() if report.stop_text), "")
@@ -48,23 +50,17 @@ class Ending(NamedTuple):
 
 async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
     """Run the app to its end, to a budget's, or to the user's patience."""
-
-    def heard(name: str, data: dict[str, Any]) -> None:
-        records.begin()
-        screen.event(name, data)
-
     stage = Stage(
         budget=choices.budget,
         journal=choices.journal,
         plant=choices.plant,
         seed=choices.seed,
         progress=screen.progress,
-        on_event=heard,
-        on_swarm=records.add,
+        on_event=screen.event,
+        on_swarm=lambda swarm, _seed: records.add(swarm),
     )
     interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close)
     app = asyncio.get_running_loop().create_task(_main(choices, stage))
-    watch = asyncio.get_running_loop().create_task(_watch(records))
     outcome: Outcome | None = None
     error: BaseException | None = None
     try:
@@ -77,7 +73,6 @@ async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
     except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001 - told by the caller in one line
         error = raised
     finally:
-        watch.cancel()
         for swarm in records.swarms:
             with suppress(StigmergyError):
                 await swarm.close()
@@ -89,12 +84,6 @@ async def _main(choices: Choices, stage: Stage) -> Outcome:
     if not isinstance(outcome, Outcome):
         raise TypeError(f"main of {choices.app.name} returned {type(outcome).__name__}, not Outcome")
     return outcome
-
-
-async def _watch(records: Records) -> None:
-    while True:
-        await asyncio.sleep(TICK_S)
-        records.begin()
 
 
 async def _reports(records: Records) -> dict[str, SwarmReport]:

@@ -1,98 +1,97 @@
 """Records: ``run.json`` and ``report.json``, which say what was run and what it came to.
 
-The rule of this file: ``run.json`` is there from the run's first moments, so a run that was killed
-is known too; and it names no secret.
+The rule of this file: they name no secret, and what they say is enough to resume a run that was killed. An app may
+make several swarms, each with a folder of its own; by ``performance`` and ``number`` they belong together.
 """
 
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
 from ..figures import SwarmReport
-from ..run_folder import RunFolder
+from ..run_folder import RUNS, RunFolder
 from ..swarm import Swarm
+from ..tenure import amend, iso
 from .choices import Choices
+from .footprint import footprint
 from .secrets import shown_argv, shown_options
 from .versions import versions
 
 
-class Records:
-    """The files of the swarms that one ``stigmergy run`` made."""
+class Past(NamedTuple):
+    """What there is already of the swarms of one run of an app."""
 
-    def __init__(self, choices: Choices, argv: Sequence[str]) -> None:
-        self._choices = choices
-        self._known = {
+    performance: str
+    """Names this run of the app in all its folders."""
+    folders: Mapping[int, RunFolder]
+    """By the number of the swarm, from 0."""
+
+
+class Records:
+    """The files of the swarms that one ``stigmergy run`` made, or that ``stigmergy resume`` goes on with."""
+
+    def __init__(self, choices: Choices, argv: Sequence[str], past: Past | None = None) -> None:
+        self._home = choices.home
+        self._past = past or Past(secrets.token_hex(8), {})
+        self._about = {
             "app": choices.app.name,
             "source": choices.source,
             "argv": ["stigmergy", "run", *shown_argv(argv)],
+            "cwd": str(Path.cwd()),
             "options": shown_options(choices.options),
-            "engine": choices.plant.engine,
-            "address": choices.plant.address,
-            "hosts": choices.plant.hosts,
-            "durability": choices.plant.durability,
-            "budget": choices.budget.to_plain(),
+            "files": {} if choices.journal is None else footprint(choices.source, choices.options),
             "versions": versions(),
+            "performance": self._past.performance,
         }
         self._fresh_parent = choices.home is not None and not choices.home.exists()
-        self._swarms: list[tuple[Swarm, dict[str, Any]]] = []
-        """Each with what differs between them."""
-        self._begun: set[str] = set()
-
-    def add(self, swarm: Swarm, seed: int) -> None:
-        """A swarm was made; it has no folder before it begins."""
-        self._swarms.append((swarm, {"seed": seed, "started": _iso(time.time())}))
-
-    @property
-    def swarms(self) -> list[Swarm]:
+        self.swarms: list[Swarm] = []
         """All swarms, in order."""
-        return [swarm for swarm, _ in self._swarms]
+
+    def add(self, swarm: Swarm) -> None:
+        """A swarm was made; it has no folder before it begins. One that began in an earlier life goes on."""
+        number = len(self.swarms)
+        swarm.about = {**self._about, "number": number}
+        if number in self._past.folders:
+            swarm.go_on(self._past.folders[number])
+        self.swarms.append(swarm)
 
     @property
     def folders(self) -> list[RunFolder]:
         """The folders that exist."""
         return [swarm.folder for swarm in self.swarms if swarm.folder is not None and swarm.folder.path.is_dir()]
 
-    def begin(self) -> None:
-        """Write ``run.json`` for swarms that have begun since the last call."""
-        for swarm, own in self._swarms:
-            folder = swarm.folder
-            if folder is not None and folder.id not in self._begun and folder.path.is_dir():
-                self._begun.add(folder.id)
-                folder.write("run.json", {**self._known, **own, "journal": _kept_in(folder)})
-
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
-        for swarm, own in self._swarms:
-            folder = swarm.folder
-            if folder is not None and folder.path.is_dir():
-                figures = reports.get(folder.id)
-                own |= {
-                    "journal": _kept_in(folder),
-                    "ended": _iso(time.time()),
-                    "stop_reason": reason,
-                    "exit_code": code,
-                }
-                folder.write("run.json", {**self._known, **own, "figures": figures and asdict(figures)})
-                if report:
-                    folder.write("report.json", plain(report))
+        for folder in self.folders:
+            figures = reports.get(folder.id)
+            ends = {"ended": iso(time.time()), "stop_reason": reason, "exit_code": int(code)}
+            amend(folder, **ends, figures=figures and asdict(figures))
+            if report:
+                folder.write("report.json", plain(report))
 
     def discard_unused(self) -> None:
         """Remove the folders of swarms in which nothing ever happened: bad input leaves nothing behind."""
         for folder in self.folders:
-            if not _was_used(folder):
+            if folder not in self._past.folders.values() and not _was_used(folder):
                 folder.remove()  # made by this process, under a name of its own
-        parent = self._choices.home
+        parent = self._home
         if self._fresh_parent and parent is not None and parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
+
+
+def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:
+    """A sentence for somebody whose run did not come to its end."""
+    home = folder.path.parent == RUNS.absolute()
+    more = ", with a larger budget" if budget else ""
+    return f"to go on: stigmergy resume {folder.id if home else relative(folder.path)}{more}"
 
 
 def plain(value: Any) -> Any:
@@ -120,15 +119,6 @@ def _was_used(folder: RunFolder) -> bool:
         return next(journal.read(kinds="mail."), None) is not None
     finally:
         journal.close()
-
-
-def _kept_in(folder: RunFolder) -> str:
-    """Where its journal is: a server and a name there, or a file in the folder itself."""
-    return folder.place if is_server(folder.place) else Path(folder.place).name
-
-
-def _iso(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
 
 
 def relative(path: Path) -> Path:

@@ -18,10 +18,10 @@ from .failures import explain, say, tell
 from .loading import load_app
 from .performance import Ending, partial_outcome, perform
 from .quiet import Noise
-from .records import Records, plain, relative
+from .records import Records, how_to_resume, plain, relative
 from .render import console_for, table_for
 from .screen import screen_for
-from .text import clean, first_line
+from .text import clean, counted, first_line
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,19 +30,25 @@ def run(argv: Sequence[str]) -> int:
     with noise.collected(reserve_stdout="--json" in argv) as stdout:
         choices = read_choices(load_app(named_app(argv)), argv)
         records = Records(choices, argv)
-        with screen_for(choices.app.name, quiet=choices.quiet) as screen:
-            ending = asyncio.run(perform(choices, records, screen))
-        if ending.reason in {"usage", "user"}:
-            records.discard_unused()
-        code = code_of(ending.reason)
-        outcome = _outcome(ending)
-        report = {} if outcome is None else _report(outcome, ending, records)
-        records.end(report, ending.reports, ending.reason, code)
-        if outcome is not None:
-            _show(outcome, report, choices, records, stdout)
-        _explain(ending, records)
+        code = carry_out(choices, records, stdout)
     for folder in records.folders:
         noise.write(folder.logs)
+    return code
+
+
+def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
+    """Let an app work, and print what it came to; returns the exit code."""
+    with screen_for(choices.app.name, quiet=choices.quiet) as screen:
+        ending = asyncio.run(perform(choices, records, screen))
+    if ending.reason in {"usage", "user"}:
+        records.discard_unused()
+    code = code_of(ending.reason)
+    outcome = _outcome(ending)
+    report = {} if outcome is None else _report(outcome, ending, records)
+    records.end(report, ending.reports, ending.reason, code)
+    if outcome is not None:
+        _show(outcome, report, choices, records, stdout)
+    _explain(ending, records)
     return code
 
 
@@ -56,7 +62,9 @@ def _outcome(ending: Ending) -> Outcome | None:
 def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any]:
     """The app's own object, with where and why it ended if it does not say so itself."""
     folders = [str(folder.path) for folder in records.folders]
-    ends = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
+    ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
+    if ending.forfeited:
+        ends["forfeited_calls"] = ending.forfeited
     return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
 
 
@@ -87,3 +95,8 @@ def _explain(ending: Ending, records: Records) -> None:
         text = ending.text or (explain(error)[1] if error is not None else "")
         partial = "; the figures are partial" if ending.reports else ""
         say(f"stopped by {stopper(reason)}: {first_line(text)}{partial}")
+    if ending.forfeited:
+        lost = counted(ending.forfeited, "call")
+        say(f"{lost} ended without a known answer and may have been billed: counted at the worst case")
+    if reason in {"budget", "failure", "user"} and records.folders:
+        say(how_to_resume(records.folders[-1], budget=reason == "budget"))

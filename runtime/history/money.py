@@ -41,6 +41,11 @@ class Money:
             self._ledger.apply(entry.kind, entry.data)
             self.alerts += [TimedAlert(entry.at, alert) for alert in self._ledger.drain_alerts()]
 
+    @property
+    def forfeited(self) -> int:
+        """Calls of which nobody knows whether they were billed: they count at their worst case."""
+        return self._ledger.forfeited
+
     def total(self) -> Position:
         """Where the whole swarm stands."""
         return self._ledger.position(ROOT)

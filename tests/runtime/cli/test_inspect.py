@@ -96,7 +96,7 @@ def test_inspect_lists_dead_letters_and_slow_conversations(look):
     found = read(look, "inspect", "last")
     assert found["dead_letters"]["by_reason"] == {"handler failed": 2}
     assert {dead["to"] for dead in found["dead_letters"]["examples"]} == {"skill:lookup", "front"}
-    assert [talk["messages"] for talk in found["slowest"]] == [2, 5, 5, 5]
+    assert sorted(talk["messages"] for talk in found["slowest"]) == [2, 5, 5, 5]
     assert found["conversations"] == 4
 
 

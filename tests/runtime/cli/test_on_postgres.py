@@ -56,7 +56,13 @@ def test_a_run_in_postgres_is_read_by_every_command_and_names_no_secret(stigmerg
     assert ran.code == 0
     (folder,) = (place / "runs").iterdir()
     assert ran.out.splitlines()[-1] == f"journal: runs/{folder.name}; look inside: stigmergy inspect {folder.name}"
-    assert sorted(file.name for file in folder.iterdir()) == ["journal.url", "logs", "report.json", "run.json"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "driver.lock",
+        "journal.url",
+        "logs",
+        "report.json",
+        "run.json",
+    ]
 
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     where = json.loads((folder / "run.json").read_text())["journal"]

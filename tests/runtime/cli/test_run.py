@@ -83,7 +83,9 @@ def test_a_budget_stops_with_3_alerts_and_a_partial_report(stigmergy, app):
     assert shares == ["budget: 50 %", "budget: 80 %", "budget: 95 %", "budget: 100 %"][: len(shares)]
     assert len(shares) >= 3
     assert alerts[0] == "budget: 50 % of 40 messages used (20)"
-    assert ran.err.splitlines()[-1].startswith("stigmergy: stopped by a budget: budget of account 'swarm' exhausted")
+    said, hint = ran.err.splitlines()[-2:]
+    assert said.startswith("stigmergy: stopped by a budget: budget of account 'swarm' exhausted")
+    assert hint.startswith("stigmergy: to go on: stigmergy resume ")
 
 
 @pytest.mark.parametrize(("reason", "code"), [("budget", 3), ("loop", 4), ("user", 130), ("failure", 1)])

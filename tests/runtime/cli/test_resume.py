@@ -1,0 +1,201 @@
+"""Resuming: a run whose process was killed at any moment ends with the report of a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .samples import START
+
+KILLED = """
+import os, signal, sys
+from stigmergy.actors.journal.sqlite import SqliteJournal
+from stigmergy.runtime.cli import main
+
+append, last = SqliteJournal.append, int(sys.argv[1])
+
+def append_and_die(self, batch, at, epoch):
+    if 0 < -last <= self.last_seq + len(batch):
+        os.kill(os.getpid(), signal.SIGKILL)  # before the commit
+    done = append(self, batch, at, epoch)
+    if 0 < last <= done:
+        os.kill(os.getpid(), signal.SIGKILL)  # after it, before anybody was told
+    return done
+
+SqliteJournal.append = append_and_die
+sys.exit(main(sys.argv[2:]))
+"""
+
+OFFICE = (
+    START
+    + """
+import asyncio
+from stigmergy.runtime import State
+
+class Job(Message):
+    n: int
+
+class Bill(Message):
+    n: int
+    total: int
+
+class Books(State):
+    total: int = 0
+
+class Adder(Agent):
+    state: Books
+
+    @handles
+    async def add(self, job: Job, ctx: Context) -> Bill:
+        self.state.total += job.n
+        await ctx.facts.put(f"done.{job.n}", job.n)
+        if job.n == 7:
+            raise ValueError("seven")
+        return Bill(n=job.n, total=self.state.total)
+
+class Clerk(Agent):
+    pool = 4
+
+    @handles
+    async def take(self, job: Job, ctx: Context) -> Bill:
+        ctx.tell("client/main", Bill(n=job.n, total=0))
+        return await ctx.ask(f"adder/{job.n % 2}", job, reply=Bill)
+
+class OfficeOptions(Options):
+    jobs: int = 12
+    api_key: str = ""
+    papers: Path | None = None
+    swarms: int = 1
+
+async def office(options, swarm, told):
+    async with swarm:
+        swarm.add(Adder)
+        swarm.add(Clerk)
+        swarm.on_event(lambda name, data: told.append(name) if name == "told" else None)
+        assert await swarm.facts.put("started", True, expect=0) == 1
+        offered = [await swarm.claims("jobs").offer(str(n)) for n in range(3)]
+        claim = await swarm.claims("jobs").take()
+        bills = await asyncio.gather(
+            *(swarm.ask("clerk", Job(n=n), reply=Bill) for n in range(options.jobs)), return_exceptions=True
+        )
+        await swarm.claims("jobs").complete(claim)
+        right = [bill for bill in bills if isinstance(bill, Bill)]
+        report = await swarm.report()
+        return {
+            "bills": sorted(bill.n for bill in right),
+            "totals": [max((b.total for b in right if b.n % 2 == half), default=0) for half in (0, 1)],
+            "errors": [type(bill).__name__ for bill in bills if not isinstance(bill, Bill)],
+            "offered": offered,
+            "waiting": await swarm.claims("jobs").waiting(),
+            "facts": len(await swarm.facts.keys("done.")),
+            "messages": report.messages,
+            "dead": report.dead_letters,
+        }
+
+async def main(options, stage):
+    told = []
+    reports = [await office(options, stage.swarm(seed=stage.seed + n), told) for n in range(options.swarms)]
+    return Outcome({"reports": reports, "told": len(told)})
+
+app = App(name="office", summary="Adds up", options=OfficeOptions, main=main)
+"""
+)
+
+RUN = ("--engine", "local", "--json", "--quiet")
+
+
+@pytest.fixture
+def office(app, place) -> str:
+    return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
+
+
+def killed(place: Path, at: int, *words: object, code: int = -9) -> None:
+    """Run a command line in a process that kills itself when its journal has ``at`` entries; -at: just before that."""
+    command = [sys.executable, "-c", KILLED, str(at), *map(str, words)]
+    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == code, ran.stderr
+
+
+def told(ran) -> dict:
+    assert ran.code == 0, ran.err
+    return {name: value for name, value in json.loads(ran.out).items() if name != "journal"}
+
+
+def test_a_run_that_was_killed_anywhere_and_again_ends_as_if_nothing_had_been(place, stigmergy, office):
+    undisturbed = told(stigmergy("run", office, *RUN))
+    for first, *more in ((3,), (40, -70, 95), (-60,), (110,)):
+        killed(place, first, "run", office, *RUN)
+        for at in more:
+            killed(place, at, "resume", "last", "--json", "--quiet")
+        assert told(stigmergy("resume", "last", "--json", "--quiet")) == undisturbed, first
+
+
+def test_a_run_that_is_done_prints_its_report_again(stigmergy, office):
+    ran = stigmergy("run", office, *RUN)
+    assert stigmergy("resume", "last", "--json").out == ran.out
+    assert "is done; it came to" in stigmergy("resume", "last").out
+
+
+def test_a_run_of_several_swarms_goes_on_with_all_of_them(place, stigmergy, office):
+    words = ("run", office, *RUN, "--swarms", 2, "--jobs", 3)
+    undisturbed = told(stigmergy(*words))
+    killed(place, 40, *words)  # entries are counted in each journal: the first swarm has fewer
+    resumed = told(stigmergy("resume", "last", "--json", "--quiet"))
+    assert resumed == undisturbed
+    assert len(list((place / "runs").iterdir())) == 4
+
+
+def test_interrupted_runs_are_listed_with_how_to_go_on(place, stigmergy, office):
+    killed(place, 40, "run", office, *RUN)
+    listed = stigmergy("runs").out
+    (folder,) = (place / "runs").iterdir()
+    assert "killed" in listed
+    assert listed.splitlines()[-1] == f"interrupted runs go on with: stigmergy resume {folder.name}"
+
+
+def test_what_changed_since_the_start_is_named_and_refused_unless_anyway(place, stigmergy, office):
+    papers = place / "papers.txt"
+    papers.write_text("one")
+    killed(place, 40, "run", office, *RUN, "--papers", papers)
+    papers.write_text("two")
+    refused = stigmergy("resume", "last")
+    assert refused.code == 2
+    assert f"{papers} changed since the run began" in refused.complaint
+    refused = stigmergy("resume", "last", "--jobs", 5)
+    assert (refused.code, "--jobs was 12 and is now 5" in refused.complaint) == (2, True)
+    assert stigmergy("resume", "last", "--anyway", "--json", "--quiet").code == 0
+
+
+def test_a_secret_is_not_kept_and_has_to_be_given_again(place, stigmergy, office):
+    killed(place, 40, "run", office, *RUN, "--api-key", "s3cret")
+    assert "s3cret" not in "".join(file.read_text() for file in place.glob("runs/*/run.json"))
+    refused = stigmergy("resume", "last")
+    assert (refused.code, "give --api-key again" in refused.complaint) == (2, True)
+    assert stigmergy("resume", "last", "--api-key", "s3cret", "--json", "--quiet").code == 0
+
+
+def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, office):
+    undisturbed = told(stigmergy("run", office, *RUN))
+    assert stigmergy("run", office, *RUN, "--budget-messages", 30).code == 3
+    refused = stigmergy("resume", "last")
+    assert (refused.code, "give a larger one" in refused.complaint) == (2, True)
+    assert told(stigmergy("resume", "last", "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
+
+
+def test_a_journal_of_another_version_is_refused(place, stigmergy, office):
+    killed(place, 40, "run", office, *RUN)
+    (folder,) = (place / "runs").iterdir()
+    code = (
+        "import sys; from pathlib import Path; from stigmergy.actors.journal.sqlite import SqliteJournal\n"
+        "journal = SqliteJournal.open(Path(sys.argv[1]))\n"
+        "journal.append([('swarm.begin', {'meaning': 0, 'run': 'r'})], 1.0, journal.take_epoch())\njournal.close()\n"
+    )
+    for file in folder.glob("journal.db*"):
+        file.unlink()
+    subprocess.run([sys.executable, "-c", code, folder / "journal.db"], check=True)
+    refused = stigmergy("resume", "last")
+    assert (refused.code, "another version of stigmergy" in refused.complaint) == (2, True)
