@@ -101,6 +101,7 @@ class HostService:
     async def close(self) -> None:
         """See `Service.close`."""
         self._stop("closed")
+        await asyncio.gather(*self._turns, return_exceptions=True)
         await self._performer.close()
 
     def _on_frames(self, _link: Link, frames: list[Frame]) -> None:

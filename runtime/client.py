@@ -192,6 +192,11 @@ class Client:
         name = self._names.take("act", operation, "", pack_plain(arguments))
         return await self.call("act", [operation, arguments, self.name, f"{name.id}:0", ""])
 
+    @property
+    def is_back(self) -> bool:
+        """Whether `come_back` was called."""
+        return self._early is not None
+
     async def come_back(self) -> None:
         """Go on with a run whose driver died: its stop is over, its verdicts and what agents told are heard again."""
         self._early = {}

@@ -135,8 +135,6 @@ class Swarm(Outside):
             housing = self._housing = Housing(self._blueprint(run, self._engine), client)
             await housing.open()
             self._client = client
-            if self._resumes is not None:
-                await client.come_back()
             await client.call("ledger", ["open", ROOT, self._budget.to_plain()])
         except BaseException:
             await self.close()
@@ -153,6 +151,8 @@ class Swarm(Outside):
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
         if self._housing is None or self._client is None:
             raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
+        if self._resumes is not None and not self._client.is_back:
+            await self._client.come_back()  # now, because who listens has said so
         await self._housing.start()
 
     async def processes(self) -> dict[str, dict[str, Any]]:

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from .conftest import Ran
 from .samples import START
 
-KILLED = """
-import os, signal, sys
+KILLER = """
+import json, os, signal, sys
 from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.cli import main
+from stigmergy.runtime.cli import resume  # imported once, for all that die
 
-append, last = SqliteJournal.append, int(sys.argv[1])
+def begin(at, cwd, words):
+    append = SqliteJournal.append
 
-def append_and_die(self, batch, at, epoch):
-    if 0 < -last <= self.last_seq + len(batch):
-        os.kill(os.getpid(), signal.SIGKILL)  # before the commit
-    done = append(self, batch, at, epoch)
-    if 0 < last <= done:
-        os.kill(os.getpid(), signal.SIGKILL)  # after it, before anybody was told
-    return done
+    def append_and_die(self, batch, when, epoch):
+        if 0 < -at <= self.last_seq + len(batch):
+            os.kill(os.getpid(), signal.SIGKILL)  # before the commit
+        done = append(self, batch, when, epoch)
+        if 0 < at <= done:
+            os.kill(os.getpid(), signal.SIGKILL)  # after it, before anybody was told
+        return done
 
-SqliteJournal.append = append_and_die
-sys.exit(main(sys.argv[2:]))
+    SqliteJournal.append = append_and_die
+    os.chdir(cwd)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os._exit(main(words))
+
+for line in sys.stdin:
+    child = os.fork() or begin(*json.loads(line))
+    print(os.waitpid(child, 0)[1], flush=True)
 """
 
 OFFICE = (
@@ -73,8 +84,8 @@ class OfficeOptions(Options):
 
 async def office(options, swarm, told):
     async with swarm:
-        swarm.add(Adder)
-        swarm.add(Clerk)
+        swarm.add(Adder, attempts=1)
+        swarm.add(Clerk, attempts=1)
         swarm.on_event(lambda name, data: told.append(name) if name == "told" else None)
         assert await swarm.facts.put("started", True, expect=0) == 1
         offered = [await swarm.claims("jobs").offer(str(n)) for n in range(3)]
@@ -109,29 +120,48 @@ RUN = ("--engine", "local", "--json", "--quiet")
 
 
 @pytest.fixture
-def office(app, place) -> str:
+def office(app, place):
     return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
 
 
-def killed(place: Path, at: int, *words: object, code: int = -9) -> None:
-    """Run a command line in a process that kills itself when its journal has ``at`` entries; -at: just before that."""
-    command = [sys.executable, "-c", KILLED, str(at), *map(str, words)]
-    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == code, ran.stderr
+@pytest.fixture(scope="module")
+def killer() -> Iterator[subprocess.Popen[str]]:
+    """A process that forks one for each command line that is to be killed."""
+    command = [sys.executable, "-c", KILLER]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.terminate()
 
 
-def told(ran) -> dict:
+@pytest.fixture
+def killed(killer, place):
+    """Run a command line in a process that kills itself when its journal has so many entries; -n: just before that.
+
+    Returns the run that it began.
+    """
+
+    def run(at: int, *words: object) -> str:
+        before = set(place.glob("runs/*"))
+        killer.stdin.write(json.dumps([at, str(place), list(map(str, words))]) + "\n")
+        killer.stdin.flush()
+        assert int(killer.stdout.readline()) == signal.SIGKILL
+        return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
+
+    return run
+
+
+def told(ran: Ran) -> dict[str, Any]:
     assert ran.code == 0, ran.err
     return {name: value for name, value in json.loads(ran.out).items() if name != "journal"}
 
 
-def test_a_run_that_was_killed_anywhere_and_again_ends_as_if_nothing_had_been(place, stigmergy, office):
+def test_a_run_that_was_killed_anywhere_and_again_ends_as_if_nothing_had_been(stigmergy, office, killed):
     undisturbed = told(stigmergy("run", office, *RUN))
-    for first, *more in ((3,), (40, -70, 95), (-60,), (110,)):
-        killed(place, first, "run", office, *RUN)
+    for first, *more in ((3,), (30, -50, 65), (80,)):
+        run = killed(first, "run", office, *RUN)
         for at in more:
-            killed(place, at, "resume", "last", "--json", "--quiet")
-        assert told(stigmergy("resume", "last", "--json", "--quiet")) == undisturbed, first
+            killed(at, "resume", run, "--json", "--quiet")
+        assert told(stigmergy("resume", run, "--json", "--quiet")) == undisturbed, first
 
 
 def test_a_run_that_is_done_prints_its_report_again(stigmergy, office):
@@ -140,27 +170,26 @@ def test_a_run_that_is_done_prints_its_report_again(stigmergy, office):
     assert "is done; it came to" in stigmergy("resume", "last").out
 
 
-def test_a_run_of_several_swarms_goes_on_with_all_of_them(place, stigmergy, office):
+def test_a_run_of_several_swarms_goes_on_with_all_of_them(place, stigmergy, office, killed):
     words = ("run", office, *RUN, "--swarms", 2, "--jobs", 3)
     undisturbed = told(stigmergy(*words))
-    killed(place, 40, *words)  # entries are counted in each journal: the first swarm has fewer
-    resumed = told(stigmergy("resume", "last", "--json", "--quiet"))
+    resumed = told(stigmergy("resume", killed(20, *words), "--json", "--quiet"))
     assert resumed == undisturbed
     assert len(list((place / "runs").iterdir())) == 4
 
 
-def test_interrupted_runs_are_listed_with_how_to_go_on(place, stigmergy, office):
-    killed(place, 40, "run", office, *RUN)
+def test_interrupted_runs_are_listed_with_how_to_go_on(place, stigmergy, office, killed):
+    killed(30, "run", office, *RUN)
     listed = stigmergy("runs").out
     (folder,) = (place / "runs").iterdir()
     assert "killed" in listed
     assert listed.splitlines()[-1] == f"interrupted runs go on with: stigmergy resume {folder.name}"
 
 
-def test_what_changed_since_the_start_is_named_and_refused_unless_anyway(place, stigmergy, office):
+def test_what_changed_since_the_start_is_named_and_refused_unless_anyway(place, stigmergy, office, killed):
     papers = place / "papers.txt"
     papers.write_text("one")
-    killed(place, 40, "run", office, *RUN, "--papers", papers)
+    killed(30, "run", office, *RUN, "--papers", papers)
     papers.write_text("two")
     refused = stigmergy("resume", "last")
     assert refused.code == 2
@@ -170,8 +199,8 @@ def test_what_changed_since_the_start_is_named_and_refused_unless_anyway(place, 
     assert stigmergy("resume", "last", "--anyway", "--json", "--quiet").code == 0
 
 
-def test_a_secret_is_not_kept_and_has_to_be_given_again(place, stigmergy, office):
-    killed(place, 40, "run", office, *RUN, "--api-key", "s3cret")
+def test_a_secret_is_not_kept_and_has_to_be_given_again(place, stigmergy, office, killed):
+    killed(30, "run", office, *RUN, "--api-key", "s3cret")
     assert "s3cret" not in "".join(file.read_text() for file in place.glob("runs/*/run.json"))
     refused = stigmergy("resume", "last")
     assert (refused.code, "give --api-key again" in refused.complaint) == (2, True)
@@ -180,14 +209,16 @@ def test_a_secret_is_not_kept_and_has_to_be_given_again(place, stigmergy, office
 
 def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, office):
     undisturbed = told(stigmergy("run", office, *RUN))
-    assert stigmergy("run", office, *RUN, "--budget-messages", 30).code == 3
-    refused = stigmergy("resume", "last")
+    stopped = stigmergy("run", office, *RUN, "--budget-messages", 30)
+    assert stopped.code == 3
+    run = json.loads(stopped.out)["journal"]
+    refused = stigmergy("resume", run)
     assert (refused.code, "give a larger one" in refused.complaint) == (2, True)
-    assert told(stigmergy("resume", "last", "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
+    assert told(stigmergy("resume", run, "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
 
 
-def test_a_journal_of_another_version_is_refused(place, stigmergy, office):
-    killed(place, 40, "run", office, *RUN)
+def test_a_journal_of_another_version_is_refused(place, stigmergy, office, killed):
+    killed(30, "run", office, *RUN)
     (folder,) = (place / "runs").iterdir()
     code = (
         "import sys; from pathlib import Path; from stigmergy.actors.journal.sqlite import SqliteJournal\n"
