@@ -27,8 +27,9 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) ## run the tests: first those without Ray, then those with it
+test: $(TEST) $(LINKED) ## run the tests: those without Ray, 2,000 simulated swarms, those with Ray
 	@$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile
+	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(BIN)/python -m pytest -q -m ray
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services

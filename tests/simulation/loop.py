@@ -1,0 +1,210 @@
+"""Virtual time, and an event loop for each simulated process.
+
+The rule of this file: there is one order of everything that happens, in all processes together, and
+it follows from the seed alone. A process is ended or suspended between any two of its callbacks, that
+is, at every await point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+from heapq import heappop, heappush
+from typing import Any, NoReturn
+
+from stigmergy.actors.clock import Clock
+
+EPOCH = 1_000_000_000.0
+"""Unix seconds at which every simulation begins."""
+
+
+class Killed(BaseException):
+    """Unwinds the stack of a process that has just been killed."""
+
+
+class Timeline:
+    """What happens when. The heap holds ``(when, number, loop, handle)``; a loop of None is the world itself."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.steps = 0
+        self._heap: list[tuple[float, int, ProcessLoop | None, Any]] = []
+        self._number = 0
+
+    def push(self, when: float, loop: ProcessLoop | None, handle: Any) -> None:
+        """Put something in its place; what is due at once comes after what is due already."""
+        self._number += 1
+        heappush(self._heap, (max(when, self.now), self._number, loop, handle))
+
+    def after(self, delay: float, call: Callable[[], None]) -> None:
+        """Let the world do something later."""
+        self.push(self.now + delay, None, call)
+
+    def run(self, until: float, is_over: Callable[[], bool]) -> None:
+        """Go on until it is over, or until a time."""
+        try:
+            self._run(until, is_over)
+        finally:
+            asyncio._set_running_loop(None)
+
+    def _run(self, until: float, is_over: Callable[[], bool]) -> None:
+        heap, running = self._heap, None
+        while heap and heap[0][0] <= until and not is_over():
+            when, number, loop, handle = heappop(heap)
+            self.now = max(self.now, when)
+            if loop is None:
+                handle()
+            elif loop.alive and not handle.cancelled():
+                if loop.held is not None:
+                    loop.held.append(handle)
+                elif loop.busy_until > self.now:
+                    heappush(heap, (loop.busy_until, number, loop, handle))
+                else:
+                    self.steps += 1
+                    if running is not loop:
+                        asyncio._set_running_loop(loop)
+                        running = loop
+                    handle._run()
+
+
+class ProcessLoop(asyncio.BaseEventLoop):
+    """The event loop of one process, and so the process itself: it lives, hangs, or is dead."""
+
+    def __init__(self, name: str, timeline: Timeline, lab: Any = None) -> None:
+        """``lab`` is what the code inside may reach of the world outside."""
+        super().__init__()
+        self.name = name
+        self.lab = lab
+        self.alive = True
+        self.busy_until = 0.0
+        self.held: list[asyncio.Handle] | None = None
+        """Callbacks that wait while the process hangs; None while it does not."""
+        self.lingers = False
+        """Whether it takes long to die when it is asked to."""
+        self.service: Any = None
+        self.tasks: list[asyncio.Task[Any]] = []
+        """All of them, so that none is collected, and runs its `finally`, at a moment that no seed decides."""
+        self.complaints: list[str] = []
+        self.on_end: list[Callable[[], None]] = []
+        """Who must hear that this process has ended."""
+        self._timeline = timeline
+        self._offset = 0.0
+        self._frozen: float | None = None
+        self.clock = Clock(self._wall, self.time)
+
+    # -- the fate of a process
+
+    def end(self) -> None:
+        """kill -9."""
+        if self.alive:
+            self.alive = False
+            told, self.on_end = self.on_end, []
+            for tell in told:
+                tell()
+
+    def die(self) -> NoReturn:
+        """kill -9 in the middle of a callback, which goes no further."""
+        self.end()
+        raise Killed
+
+    def hang(self) -> None:
+        """SIGSTOP."""
+        if self.held is None:
+            self.held = []
+
+    def wake(self) -> None:
+        """SIGCONT: everything that was due meanwhile is due now."""
+        held, self.held = self.held or [], None
+        for handle in held:
+            self._timeline.push(self._timeline.now, self, handle)
+
+    def busy(self, seconds: float) -> None:
+        """Something synchronous takes its time."""
+        self.busy_until = max(self.busy_until, self._timeline.now) + seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock."""
+        self._offset += seconds
+
+    def freeze(self) -> None:
+        """Stop the wall clock."""
+        self._frozen = self._wall()
+
+    def thaw(self) -> None:
+        """Let the wall clock go on, right again."""
+        self._frozen = None
+
+    def _wall(self) -> float:
+        return EPOCH + self._timeline.now + self._offset if self._frozen is None else self._frozen
+
+    def bury(self) -> None:
+        """After the simulation: end what still waits, so that nothing of it is told later."""
+        self.alive = False
+        for task in self.tasks:
+            if not task.done():
+                with suppress(Exception):  # a `finally` that wants a loop has none any more
+                    task.get_coro().close()
+        self.tasks.clear()
+
+    # -- what asyncio asks of a loop
+
+    def time(self) -> float:
+        return self._timeline.now
+
+    def call_soon(  # type: ignore[override] # any callable will do
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        if self.alive:
+            self._timeline.push(self._timeline.now, self, handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # the same
+
+    def call_at(  # type: ignore[override] # the same
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        if self.alive:
+            self._timeline.push(when, self, handle)
+        return handle
+
+    def call_later(  # type: ignore[override] # the same
+        self, delay: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._timeline.now + delay, callback, *args, context=context)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name or "", context=context)
+        self.tasks.append(task)
+        return task
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """A thread's work: done at once, its result there a moment later."""
+        done = self.create_future()
+        try:
+            self.call_later(0.001, _settle, done.set_result, func(*args), done)
+        except Exception as error:  # noqa: BLE001 - a thread hands over whatever it met
+            self.call_later(0.001, _settle, done.set_exception, error, done)
+        return done
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if self.alive and not isinstance(error, Killed):
+            self.complaints.append(f"{self.name}: {context.get('message')}: {error!r}")
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Nothing to count: it is passed over when its time comes."""
+
+    def __del__(self) -> None:
+        """There is nothing to close."""
+
+
+def _settle(settle: Callable[[Any], None], value: Any, done: asyncio.Future[Any]) -> None:
+    if not done.done():
+        settle(value)

@@ -1,0 +1,149 @@
+"""The network between simulated processes: calls that are late, lost, doubled or out of order.
+
+The rule of this file: a call ends as a Ray call may end. It returns; or it is `PeerUnavailable`,
+and nobody knows whether it ran; or it is `PeerGone`, and the process has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from stigmergy.actors.link import PeerGone, PeerUnavailable
+
+from .loop import ProcessLoop, Timeline
+
+CALL_TIMEOUT_S = 30.0
+BLINK_S = 0.02
+"""How soon a caller hears that its call was lost, when Ray notices."""
+
+
+@dataclass
+class Weather:
+    """How likely a call is to be hit, while it lasts."""
+
+    drop: float = 0.0
+    """The request is lost, or the answer to it: half and half."""
+    double: float = 0.0
+    late: float = 0.0
+    """So late that others overtake it."""
+
+
+class Network:
+    """Carries calls from process to process."""
+
+    def __init__(self, timeline: Timeline, random: Random, struck: Counter[str]) -> None:
+        self.weather = Weather()
+        self._timeline = timeline
+        self._random = random
+        self._struck = struck
+        self._cut: set[frozenset[str]] = set()
+
+    def cut(self, one: str, other: str) -> None:
+        """Partition two processes."""
+        self._cut.add(frozenset((one, other)))
+
+    def mend(self) -> None:
+        """Everybody reaches everybody."""
+        self._cut.clear()
+
+    def later(self, delay: float, what: Callable[[], None]) -> None:
+        """Do something after a delay."""
+        self._timeline.after(delay, what)
+
+    async def call(
+        self,
+        source: ProcessLoop,
+        target: ProcessLoop,
+        work: Callable[[], Awaitable[Any]],
+        timeout_s: float = CALL_TIMEOUT_S,
+        *,
+        may_double: bool = False,
+    ) -> Any:
+        """Run ``work`` in another process; twice perhaps, if it is made for that.
+
+        Raises: PeerUnavailable, PeerGone, and what the work raised.
+        """
+        call = _Call(source.create_future(), source)
+        timer = source.call_later(timeout_s, call.fail, PeerUnavailable(f"{target.name} did not answer in time"))
+        try:
+            self._send(call, target, work, may_double=may_double)
+            return await call.answer
+        finally:
+            timer.cancel()
+
+    def _send(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, may_double: bool) -> None:
+        draw, weather = self._random.random, self.weather
+        if frozenset((call.source.name, target.name)) in self._cut:
+            self._struck["cut off"] += 1
+            self._lose(call, target)
+            return
+        lost = draw() < weather.drop
+        if lost and draw() < 0.5:
+            self._struck["request lost"] += 1
+            self._lose(call, target)
+            return
+        if lost:
+            self._struck["answer lost"] += 1
+        self._timeline.after(self._latency(), lambda: self._arrive(call, target, work, lost=lost))
+        if draw() < weather.double and may_double:
+            self._struck["doubled"] += 1
+            again = _Call(call.source.create_future(), call.source)
+            self._timeline.after(self._latency(), lambda: self._arrive(again, target, work, lost=True))
+
+    def _arrive(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
+        if not target.alive:
+            self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} has ended")))
+            return
+        target.on_end.append(lambda: self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} ended"))))
+
+        def begin() -> None:
+            _ = target.create_task(self._work(call, target, work, lost=lost))
+
+        target.call_soon(begin)
+
+    async def _work(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
+        settle: Callable[[Any], None] = call.succeed
+        try:
+            value = await work()
+        except Exception as error:  # noqa: BLE001 - an error is an answer too
+            settle, value = call.fail, error
+        if lost or frozenset((call.source.name, target.name)) in self._cut:
+            self._lose(call, target)
+        else:
+            self._timeline.after(self._latency(), lambda: settle(value))
+
+    def _lose(self, call: _Call, target: ProcessLoop) -> None:
+        delay = BLINK_S if self._random.random() < 0.7 else self._random.uniform(BLINK_S, 3.0)
+        self._timeline.after(delay, lambda: call.fail(PeerUnavailable(f"{target.name} did not confirm")))
+
+    def _latency(self) -> float:
+        draw = self._random.random()
+        if draw < self.weather.late:
+            self._struck["late"] += 1
+            return 0.01 + float(10.0 ** self._random.uniform(-2, 0))
+        return 0.0004 + 0.0012 * draw
+
+
+class _Call:
+    """A call that its source waits for."""
+
+    def __init__(self, answer: asyncio.Future[Any], source: ProcessLoop) -> None:
+        self.answer = answer
+        self.source = source
+
+    def succeed(self, value: Any) -> None:
+        self.source.call_soon(self._settle, self.answer.set_result, value)
+
+    def fail(self, error: BaseException) -> None:
+        self.source.call_soon(self._settle, self.answer.set_exception, error)
+
+    def _settle(self, settle: Callable[[Any], None], value: Any) -> None:
+        if not self.answer.done():
+            settle(value)
+            if settle == self.answer.set_exception:
+                self.answer.exception()

@@ -1,0 +1,44 @@
+"""The simulator itself: seeds hold, a seed is a run, and a safeguard that is gone is noticed.
+
+The thousands of seeds are `python -m tests.simulation`; `make test` runs them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.judge import judge
+from tests.simulation.mutations import MUTATIONS
+
+SEEDS = 60
+"""Within so many seeds each mutation is caught."""
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_violated(seed):
+    assert judge(seed).violations == []
+
+
+def test_the_same_seed_is_the_same_run():
+    first: list[str] = []
+    second: list[str] = []
+    assert judge(3, first.append) == judge(3, second.append)
+    assert first == second
+    assert len(first) > 20
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_safeguard_that_is_gone_is_noticed(name, monkeypatch):
+    MUTATIONS[name].take_away(monkeypatch)
+    codes = MUTATIONS[name].caught_as
+    assert any(said.startswith(codes) for seed in range(SEEDS) for said in judge(seed).violations)
+
+
+def test_the_command_replays_a_seed_in_another_process():
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "3"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert judge(3).journal in told
+    assert told.endswith("nothing is violated\n")
