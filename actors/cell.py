@@ -40,9 +40,12 @@ class Flight:
 class Cell:
     """The mailbox of one agent, its last committed state, and its turns since."""
 
-    __slots__ = ("_settled", "flights", "mailbox", "refused", "running", "state")
+    __slots__ = ("_settled", "agent", "beside", "flights", "mailbox", "refused", "running", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        self.beside = 0
+        """Turns of a reentrant kind that run now."""
         self.mailbox: deque[Delivery] = deque()
         self.running: asyncio.Task[None] | None = None
         self.state: bytes | None = None
@@ -51,6 +54,11 @@ class Cell:
         self.refused = False
         """The first of them did not commit, so all of them are to run again."""
         self._settled: asyncio.Future[bool] | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Whether there is nothing to do, and nothing to wait for."""
+        return self.running is None and not (self.beside or self.mailbox or self.flights or self.refused)
 
     @property
     def newest(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pack
@@ -20,35 +20,13 @@ from .cell import Cell, Flight, Undone
 from .channel import Frame
 from .clock import Clock
 from .desk import Desk
+from .idle import Idle, IdleLimits
 from .link import Endpoint, Handle, Link, PeerGone
+from .performer import Performer
 from .replica import Replica
 
 BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
-
-
-class Performer(Protocol):
-    """Turns deliveries into turns: knows the user's classes."""
-
-    async def perform(self, desk: Desk, state: bytes | None) -> Turn:
-        """Run the handler for one delivery. Never raises; a failure is a turn too."""
-        ...
-
-    def keep(self, agent: str, state: bytes | None) -> None:
-        """A turn has committed, and this is the state that it left; None when it changed nothing."""
-        ...
-
-    def take_back(self, agent: str) -> None:
-        """Go back to the state that was last kept."""
-        ...
-
-    def passivate(self, agent: str) -> None:
-        """Forget the live object of an agent; its state is kept by the host."""
-        ...
-
-    async def close(self) -> None:
-        """Close what performers hold open, such as model clients."""
-        ...
 
 
 def open_host(config: dict[str, Any]) -> HostService:
@@ -56,19 +34,23 @@ def open_host(config: dict[str, Any]) -> HostService:
     module, _, function = config["performer"].partition(":")
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-    return HostService(config["name"], performer, kinds, Clock())
+    return HostService(config["name"], performer, kinds, Clock(), IdleLimits(**config.get("idle", {})))
 
 
 class HostService:
     """Runs agents on an event loop."""
 
-    def __init__(self, name: str, performer: Performer, kinds: list[KindSpec], clock: Clock) -> None:
+    def __init__(
+        self, name: str, performer: Performer, kinds: list[KindSpec], clock: Clock, idle: IdleLimits | None = None
+    ) -> None:
         self._name = name
         self._clock = clock
         self._performer = performer
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
         self._runs_ahead = {kind.name for kind in kinds if kind.runs_ahead}
         self._cells: dict[str, Cell] = {}
+        self._idle = Idle(idle or IdleLimits())
+        self._leaving: asyncio.Task[None] | None = None
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
@@ -119,9 +101,10 @@ class HostService:
     def _deliver(self, delivery: Delivery) -> None:
         cell = self._cells.get(delivery.agent)
         if cell is None:
-            cell = self._cells[delivery.agent] = Cell()
+            cell = self._cells[delivery.agent] = Cell(delivery.agent)
+        self._idle.remove(delivery.agent)
         if delivery.agent.partition("/")[0] in self._reentrant:
-            _ = self._start(self._turn(cell, delivery))
+            _ = self._start(self._beside(cell, delivery))
             return
         cell.mailbox.append(delivery)
         self._work(cell)
@@ -145,6 +128,20 @@ class HostService:
                     await self._turn(cell, cell.mailbox.popleft())
         finally:
             cell.running = None
+            self._rest(cell)
+
+    def _rest(self, cell: Cell) -> None:
+        if cell.rests and cell.agent in self._cells:
+            self._idle.add(cell.agent, self._clock.steady())
+
+    async def _beside(self, cell: Cell, delivery: Delivery) -> None:
+        """Run a turn of a reentrant kind beside others."""
+        cell.beside += 1
+        try:
+            await self._turn(cell, delivery)
+        finally:
+            cell.beside -= 1
+            self._rest(cell)
 
     async def _turn(self, cell: Cell, delivery: Delivery) -> None:
         """Run a turn and send it off; only one that failed, or may not be run ahead of, is waited for."""
@@ -157,7 +154,7 @@ class HostService:
             if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
                 await cell.settled()
                 cell.state = delivery.state
-                self._performer.passivate(delivery.agent)
+                await self._performer.passivate(delivery.agent)
             if delivery.steps:
                 await cell.settled()
             turn = await self._performer.perform(desk, cell.state)
@@ -185,6 +182,7 @@ class HostService:
             self._keep(cell, turn)
         if cell.refused and not self._lost:
             self._work(cell)
+        self._rest(cell)
 
     def _keep(self, cell: Cell, turn: Turn) -> None:
         self._performer.keep(turn.agent, turn.state)
@@ -211,7 +209,7 @@ class HostService:
             self._keep(cell, turn)
         except (Fenced, SwarmStopped, PeerGone):
             # The board decides what becomes of the message; nobody here does.
-            self._performer.passivate(turn.agent)
+            self._performer.forget(turn.agent)
 
     async def _word(self, board: Link, turn: Turn, answer: asyncio.Future[Any]) -> Any:
         """The board's word on a turn; one that cannot even be handed over is a failed one."""
@@ -229,9 +227,40 @@ class HostService:
             if self._board is not None:
                 self._board.tell("renew", [self._name])
                 self._board.resend_if_silent(self._clock.steady())
+                self._passivate_soon(self._board)
             if self._replica is not None:
                 self._replica.let_go()
             await asyncio.sleep(BEAT_S)
+
+    def _passivate_soon(self, board: Link) -> None:
+        if self._leaving is None or self._leaving.done():
+            due = self._idle.due(len(self._cells), self._clock.steady())
+            if due:
+                self._leaving = self._start(self._passivate(board, due))
+
+    async def _passivate(self, board: Link, agents: list[str]) -> None:
+        """Forget idle agents. The board says who may go: from then on it sends the state with the next message."""
+        try:
+            granted = await board.ask("passivate", agents)
+        except StigmergyError:
+            return  # the host is at its end, or the board at its
+        for agent in granted:
+            if agent in self._idle:  # else something came right behind the answer
+                self._idle.remove(agent)
+                cell = self._cells[agent]
+                cell.running = self._start(self._leave(cell))
+
+    async def _leave(self, cell: Cell) -> None:
+        """Let an agent say goodbye; what comes for it meanwhile waits, and brings its state."""
+        cell.state = None
+        try:
+            await self._performer.passivate(cell.agent)
+        finally:
+            cell.running = None
+            if cell.mailbox:
+                self._work(cell)
+            elif cell.rests:
+                del self._cells[cell.agent]
 
     def _on_lost(self, _peer: str, reason: str) -> None:
         self._stop(reason)

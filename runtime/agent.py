@@ -77,7 +77,10 @@ class Agent:
         """Runs in the host before the first message after an activation. An exception fails that message's turn."""
 
     async def on_stop(self) -> None:
-        """Runs when the host forgets the agent or closes in good order. An exception is logged; a crash skips it."""
+        """Runs when the idle agent is passivated and when its host closes in good order.
+
+        It has 10 s; an exception is logged; a crash skips it. What it changes in ``state`` is not kept.
+        """
 
 
 @dataclass(frozen=True, slots=True)

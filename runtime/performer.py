@@ -61,6 +61,9 @@ FINAL: Final = (
 )
 """Errors that another attempt would only meet again."""
 
+FAREWELL_S: Final = 10.0
+"""How long an agent's ``on_stop`` may take."""
+
 MAX_TRACE: Final = 8_192
 """Characters of a traceback that travel with a failed turn."""
 
@@ -99,7 +102,7 @@ def open_performer(config: dict[str, Any]) -> AgentPerformer:
 
 
 class AgentPerformer:
-    """Runs the handlers of agents. See `stigmergy.actors.host.Performer`."""
+    """Runs the handlers of agents. See `stigmergy.actors.performer.Performer`."""
 
     def __init__(
         self,
@@ -169,17 +172,25 @@ class AgentPerformer:
             live.agent.state = read_state(type(live.agent.state), live.saved, agent)
             live.pending = live.saved
 
-    def passivate(self, agent: str) -> None:
-        """See `Performer.passivate`."""
+    def forget(self, agent: str) -> None:
+        """See `Performer.forget`."""
         self._live.pop(agent, None)
+
+    async def passivate(self, agent: str) -> None:
+        """See `Performer.passivate`."""
+        live = self._live.pop(agent, None)
+        if live is None:
+            return
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await live.agent.on_stop()
+        except Exception:  # noqa: BLE001 - one bad farewell must not keep the others from theirs
+            self._log.exception("on_stop_failed", agent=agent)
 
     async def close(self) -> None:
         """See `Performer.close`."""
-        for name, live in self._live.items():
-            try:
-                await live.agent.on_stop()
-            except Exception:  # noqa: BLE001 - one bad farewell must not keep the others from theirs
-                self._log.exception("on_stop_failed", agent=name)
+        for name in list(self._live):
+            await self.passivate(name)
         await self._thinking.close()
         self._logs.close()
         self._luggage.close()

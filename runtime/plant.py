@@ -20,6 +20,10 @@ class Plant:
     """Host processes; 0 means one per core, at most 4, and one on the local engine."""
     durability: str = "fsync"
     """``fsync`` survives power loss, ``process`` only the death of processes."""
+    idle_after_s: float = 300.0
+    """An agent without a message for so long is passivated: its object is dropped, its state is at the board. 300 s."""
+    live_agents: int = 100_000
+    """Agents that a host keeps alive; above it the longest idle are passivated at once. 100,000."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
 

@@ -273,6 +273,7 @@ class Swarm(Outside):
             {
                 "models": {role: spec.to_plain() for role, spec in self._models.items()},
                 "seed": self._seed,
+                "idle": {"after_s": self._plant.idle_after_s, "live": self._plant.live_agents},
                 "logs": "" if folder is None else str(folder.logs),
             },
             self._plant.hosts or engine.hosts(),

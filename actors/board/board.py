@@ -19,6 +19,7 @@ from ..journal.port import Journal
 from .cases import Cases
 from .clerk import Clerk
 from .digest import RunDigest
+from .holders import Holders
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
 from .outsiders import Outsiders
@@ -55,8 +56,7 @@ class Board:
         self._turns = Turns(m, self._clerk, self._pressure, self._cases)
         self._outsiders = Outsiders(m, self._clerk, journal)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
-        self._sent_states: dict[str, str] = {}
-        """By agent: the host that has its newest state."""
+        self._holders = Holders(m.mail.states, m.mail.flying)
         self._measured_at = now
         self._watchers = Watchers(m.space)
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
@@ -77,6 +77,7 @@ class Board:
             "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "kinds": lambda _p, _t, _a: m.registry.kinds,
+            "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: m.registry.epochs,
             "cases": lambda _p, _t, _a: self._cases.open(),
             "decide": lambda _p, _t, a: self._cases.decide(*a),
@@ -247,8 +248,7 @@ class Board:
         m.treasury.forget(host)
         self._watchers.forget(host)
         letters = m.mail.lost(host, m.runs_ahead)
-        for agent in [a for a, h in self._sent_states.items() if h == host]:
-            del self._sent_states[agent]
+        self._holders.lost(host)
         again = self._cases.hold_doubtful(letters)
         m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
         m.dispatcher.lost(host)
@@ -278,10 +278,7 @@ class Board:
         for message, agent, host in ready:
             letter = m.mail.letters[message]
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
-            state = None
-            if self._sent_states.get(agent) != host:
-                self._sent_states[agent] = host
-                state = m.mail.states.get(agent)
+            state = self._holders.due(agent, host)
             delivery = Delivery(
                 agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
             )

@@ -22,9 +22,18 @@ class Town(Outside):
     """Opens the journal that it is given, so the same path again is a run that goes on."""
 
     def __init__(
-        self, *kinds: type[Agent], journal: Path | None = None, budget: Budget | None = None, driver: str = "main"
+        self,
+        *kinds: type[Agent],
+        journal: Path | None = None,
+        budget: Budget | None = None,
+        driver: str = "main",
+        **idle: Any,
     ) -> None:
-        """``driver`` tells the ids of this opening from those of another one of the same journal."""
+        """``driver`` tells the ids of this opening from those of another one of the same journal.
+
+        ``idle`` are `IdleLimits`.
+        """
+        self._idle = idle
         self.roster = Roster()
         for kind in kinds:
             self.roster.add(kind, {}, None, {})
@@ -73,6 +82,7 @@ class Town(Outside):
             "kinds": [spec.to_plain() for spec in self.roster.kinds.values()],
             "paths": self.roster.paths,
             "seed": 0,
+            "idle": self._idle,
         }
         await self._host.open("stigmergy.actors.host:open_host", config)
         await self._board.attach(self._life, self._host)
@@ -84,6 +94,10 @@ class Town(Outside):
         self._host.kill()
         await self._client.call("lost", [self._life, "killed by a test"])
         await self.settle_in()
+
+    async def living(self) -> int:
+        """How many agents the host keeps."""
+        return int((await self._host.health())["agents"])
 
     async def ask(self, to: str, message: Message, reply: type[Any], marks: tuple[str, ...] = ()) -> Any:
         answer = await self._client.ask(to, message.message_type, encode(message), 10.0, marks)
