@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.journal import SqliteJournal
-from stigmergy.protocols import DeliveryError, HandlerFailed, SwarmStopped, UsageError
+from stigmergy.protocols import DeliveryError, HandlerFailed, MailboxFull, SwarmStopped, UsageError
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.cast import Bystander, Flood, Poison, StillBorn
 from tests.runtime.cast import Diary, Echo, Heard, Killer, Say
@@ -178,7 +178,10 @@ async def test_a_flood_is_bounded_and_others_are_answered_meanwhile(tmp_path, ca
             pings.append(time.monotonic() - began)
             assert (await swarm.ask(f"echo/{number}", Say(text="hi"), reply=Heard)).text == "hi!"
         assert (await flooding).text == "sent"
-        assert (await swarm.ask("diary/one", Heard(text=""), reply=Heard, timeout_s=120)).n == many
+        async with asyncio.timeout(120):
+            while (heard := await _recall(swarm)) is None:  # a caller from outside is told to come later
+                await asyncio.sleep(0.1)
+        assert heard.n == many
         assert (await swarm.report()).dead_letters == {}
     with capfd.disabled():
         print(
@@ -212,6 +215,13 @@ async def test_a_swarm_that_is_closed_while_it_starts_leaves_nothing_behind(tmp_
         await starting
     await gone(workers() - before)
     assert workers() <= before
+
+
+async def _recall(swarm: Swarm) -> Heard | None:
+    try:
+        return await swarm.ask("diary/one", Heard(text=""), reply=Heard, timeout_s=120)
+    except MailboxFull:
+        return None
 
 
 async def gone(pids: set[int]) -> None:
