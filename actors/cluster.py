@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +58,7 @@ class Cluster:
         if ray.is_initialized():
             self._joined = True
             return
+        stop = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(**(self._local() if self._address == "local" else {"address": self._address}), **_COMMON)
         except (ConnectionError, ValueError, OSError, RuntimeError) as why:
@@ -65,6 +68,8 @@ class Cluster:
                 f"cannot join a Ray cluster at {self._address!r}: {text}; check --address and, if the cluster wants a "
                 "token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; or leave --address out to run here"
             ) from None
+        if callable(stop) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stop)  # Ray puts its own in the place of ours
 
     def stop(self) -> None:
         """Leave; a session of our own ends."""

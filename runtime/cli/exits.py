@@ -22,7 +22,7 @@ class Exit(IntEnum):
     LOOP = 4
     """The loop watchdog stopped the swarm; the report is partial."""
     INTERRUPTED = 130
-    """Ctrl-C, as shells count it: 128 and the signal's number."""
+    """Ctrl-C or SIGTERM, as shells count the first: 128 and the signal's number."""
 
 
 BY_REASON: Final = {

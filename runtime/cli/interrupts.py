@@ -1,4 +1,4 @@
-"""Interrupts: what Ctrl-C does. The first one stops a run in good order, the second one at once.
+"""Interrupts: what Ctrl-C and SIGTERM do. The first one stops a run in good order, the second one at once.
 
 In good order means: the swarms stop, which ends the app's waits with `SwarmStopped`, and the app
 gets time to hand in what it has. An app that does not is cancelled.
@@ -29,8 +29,12 @@ STOP_S: Final = 3.0
 """How long a swarm may take to say that it has stopped."""
 
 
+STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
+"""A terminal sends the one, whoever runs services the other."""
+
+
 class Interrupts:
-    """Listens for Ctrl-C while one task runs. Used in the main thread."""
+    """Listens for Ctrl-C and SIGTERM while one task runs. Used in the main thread."""
 
     def __init__(
         self, swarms: Callable[[], Sequence[Swarm]], say: Callable[[str], None], leave: Callable[[], None]
@@ -39,7 +43,7 @@ class Interrupts:
         self._swarms, self._say, self._leave = swarms, say, leave
         self._stopping: asyncio.Task[None] | None = None
         self.count = 0
-        """How often Ctrl-C was pressed."""
+        """How often it was told to stop."""
 
     @contextmanager
     def watching(self, task: asyncio.Task[Any]) -> Iterator[None]:
@@ -48,21 +52,22 @@ class Interrupts:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         thread = threading.Thread(target=self._listen, args=(reader, loop, task), name="ctrl-c", daemon=True)
-        handler = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
+        handlers = {number: signal.signal(number, lambda _signal, _frame: None) for number in STOPS}
         wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         thread.start()
         try:
             yield
         finally:
             signal.set_wakeup_fd(wakeup)
-            signal.signal(signal.SIGINT, handler)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             os.close(writer)
             thread.join()
             os.close(reader)
 
     def _listen(self, reader: int, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         while number := os.read(reader, 1):
-            if number[0] != signal.SIGINT:
+            if number[0] not in STOPS:
                 continue
             self.count += 1
             if self.count > 1:

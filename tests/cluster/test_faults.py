@@ -179,7 +179,7 @@ async def test_a_flood_is_bounded_and_others_are_answered_meanwhile(tmp_path, ca
             assert (await swarm.ask(f"echo/{number}", Say(text="hi"), reply=Heard)).text == "hi!"
         assert (await flooding).text == "sent"
         async with asyncio.timeout(120):
-            while (heard := await _recall(swarm)) is None:  # a caller from outside is told to come later
+            while (heard := await _recall(swarm)) is None:  # noqa: ASYNC110 - told to come later
                 await asyncio.sleep(0.1)
         assert heard.n == many
         assert (await swarm.report()).dead_letters == {}

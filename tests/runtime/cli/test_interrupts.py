@@ -1,4 +1,4 @@
-"""Ctrl-C, as a terminal sends it to a real process."""
+"""Ctrl-C as a terminal sends it to a real process, and SIGTERM as a service manager does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -35,14 +36,18 @@ def wait_for(process, text):
     raise AssertionError(f"it ended before it said {text!r}")
 
 
-def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, stigmergy, number):
     with started(place, app("waits_a", WAITS), "--engine", "local", "--json", until="waiting") as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert json.loads(out)["stop_reason"] == "user"
     assert "stopping in good order" in err
     assert "Traceback" not in err
+    folder = Path(json.loads(out)["journal"])
+    assert not (folder / "journal.db-wal").exists(), "the journal was not closed"
+    assert json.loads(stigmergy("inspect", "last", "--json").out)["damage"] == ""
 
 
 def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy):
@@ -76,8 +81,10 @@ def test_a_killed_run_is_known_as_killed_and_can_be_looked_into(app, place, stig
 
 
 @pytest.mark.ray
-def test_on_ray_too(app, place):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_on_ray_too(app, place, number):
     with started(place, app("waits_r", WAITS), "--json", "--hosts", "1", until="waiting") as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, _ = process.communicate(timeout=LIMIT_S)
+    assert not (Path(json.loads(out)["journal"]) / "journal.db-wal").exists(), "the journal was not closed"
     assert (process.returncode, json.loads(out)["stop_reason"]) == (130, "user")
