@@ -67,7 +67,7 @@ class Sink:
 
     def _open(self) -> TextIO:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return open(self._path, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: PTH123 - Path has no opener
+        return open(self._path, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def _close(file: TextIO | None) -> None:

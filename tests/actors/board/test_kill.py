@@ -1,0 +1,77 @@
+"""Whatever kills a board, and whenever: no epoch is given twice, no reservation is forgotten, no message is taken twice."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stigmergy.protocols.budget import Budget, Spend
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import BudgetExhausted
+from tests.actors.board import program
+from tests.actors.board.program import CEILING, DRIVER, do, reopened
+from tests.actors.kinds import a_kind
+
+ROUNDS = 4
+
+
+def killed_after(path: Path, promises: int) -> list[list[str]]:
+    """Run a board, kill -9 it after so many promises. All that it has promised."""
+    with subprocess.Popen([sys.executable, program.__file__, path], stdout=subprocess.PIPE, text=True) as board:
+        assert board.stdout is not None
+        heard = [board.stdout.readline() for _ in range(promises)]
+        board.kill()
+        heard += board.stdout.read().splitlines()
+    return [line.split() for line in heard]
+
+
+def test_kill_9_at_any_moment_gives_no_epoch_twice_and_forgets_no_reservation(tmp_path: Path):
+    rng, path = random.Random(3), tmp_path / "journal.db"
+    joined: list[int] = []
+    reserved: set[str] = set()
+    for _ in range(ROUNDS):
+        said = killed_after(path, rng.randint(1, 60))
+        joined += [int(what) for word, what in said if word == "joined"]
+        reserved |= {what for word, what in said if word == "reserved"}
+    assert joined == sorted(set(joined)), "an epoch was given twice"
+    board = reopened(path)
+    ledger = board.machines.treasury.ledger
+    assert reserved <= {one.op for one in ledger.reservations()}
+    assert ledger.position("swarm").reserved.tokens == 7 * len(ledger.reservations())
+    assert do(board, "epochs", None)["h"] in {joined[-1], joined[-1] + 1}  # the last may be durable and not yet told
+    with pytest.raises(RuntimeError, match="cannot have epoch"):
+        do(board, "join", ["h", [], joined[-1]])
+    board._journal.close()
+
+
+def test_a_reservation_that_outlives_its_board_still_counts_against_the_ceiling(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    board = reopened(path)
+    do(board, "ledger", ["open", "swarm", Budget(tokens=CEILING).to_plain()])
+    do(board, "ledger", ["reserve", "op", "swarm", Spend(tokens=CEILING - 1).to_plain(), 3600.0])
+    board._journal.close()
+    board = reopened(path)
+    with pytest.raises(BudgetExhausted):
+        board.machines.treasury.ledger.reserve("op-2", "swarm", Spend(tokens=2), board.machines.now, 60.0)
+    board._journal.close()
+
+
+def test_the_same_publish_a_hundred_times_also_across_a_restart_is_one_post(tmp_path: Path):
+    path, kind = tmp_path / "journal.db", a_kind("a")
+    post = Envelope("m1", "post", kind.accepts[0], DRIVER, "news", b"!", "talk")
+    for life in range(2):
+        board = reopened(path)
+        if life == 0:
+            do(board, "kind", kind.to_plain())
+        for ticket in range(1, 101):
+            board.handle(DRIVER, ticket, "send", [list(post), None, []], board.machines.now)
+        frames, _ = board.commit(board.machines.now)
+        assert [(out.ticket, out.failed, out.payload) for out in frames if out.ticket] == [
+            (ticket, False, None) for ticket in range(1, 101)
+        ]
+        assert len(board.machines.space.topics.read("news", 0, 1_000)) == 1
+        board._journal.close()
