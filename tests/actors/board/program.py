@@ -16,6 +16,7 @@ from stigmergy.protocols.budget import Budget, Spend
 
 DRIVER: Final = "client/main"
 CEILING: Final = 1_000_000
+EACH: Final = 7
 
 
 def reopened(path: Path) -> Board:
@@ -33,16 +34,22 @@ def do(board: Board, name: str, payload: Any, peer: str = DRIVER) -> Any:
     return answer.payload
 
 
+def counted(board: Board) -> int:
+    """The tokens that are spent or held."""
+    at = board.machines.treasury.ledger.position("swarm")
+    return at.settled.tokens + at.reserved.tokens
+
+
 def main(path: str) -> None:
     board = reopened(Path(path))
     do(board, "ledger", ["open", "swarm", Budget(tokens=CEILING).to_plain()])
-    number = len(board.machines.treasury.ledger.reservations())
+    number = counted(board) // EACH
     epochs = do(board, "epochs", None)
     while True:
         number += 1
         epochs["h"] = do(board, "join", ["h", [], epochs.get("h", 0) + 1])
         print("joined", epochs["h"], flush=True)
-        do(board, "ledger", ["reserve", f"op-{number}", "swarm", Spend(tokens=7).to_plain(), 3600.0])
+        do(board, "ledger", ["reserve", f"op-{number}", "swarm", Spend(tokens=EACH).to_plain(), 3600.0])
         print("reserved", f"op-{number}", flush=True)
 
 

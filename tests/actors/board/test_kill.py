@@ -1,4 +1,4 @@
-"""Whatever kills a board, and whenever: no epoch is given twice, no reservation is forgotten, no message is taken twice."""
+"""Whatever kills a board, and whenever: no epoch is given twice, no reservation forgotten, no post taken twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import BudgetExhausted
 from tests.actors.board import program
-from tests.actors.board.program import CEILING, DRIVER, do, reopened
+from tests.actors.board.program import CEILING, DRIVER, EACH, counted, do, reopened
 from tests.actors.kinds import a_kind
 
 ROUNDS = 4
@@ -39,9 +39,7 @@ def test_kill_9_at_any_moment_gives_no_epoch_twice_and_forgets_no_reservation(tm
         reserved |= {what for word, what in said if word == "reserved"}
     assert joined == sorted(set(joined)), "an epoch was given twice"
     board = reopened(path)
-    ledger = board.machines.treasury.ledger
-    assert reserved <= {one.op for one in ledger.reservations()}
-    assert ledger.position("swarm").reserved.tokens == 7 * len(ledger.reservations())
+    assert len(reserved) <= counted(board) // EACH <= len(reserved) + ROUNDS  # each kill may hide one that is durable
     assert do(board, "epochs", None)["h"] in {joined[-1], joined[-1] + 1}  # the last may be durable and not yet told
     with pytest.raises(RuntimeError, match="cannot have epoch"):
         do(board, "join", ["h", [], joined[-1]])
