@@ -3,6 +3,9 @@
 In good order means: the swarms stop, which ends the app's waits with `SwarmStopped`, and the app
 gets time to hand in what it has. An app that does not is cancelled.
 
+At once means that nobody is asked any more: a child process reads from the journals what the run came to, prints it and
+how to go on, and may take 5 s for that. It is another process because this one writes its journals, or hangs.
+
 Signals are read by a thread of their own, from the descriptor that Python's C code writes to:
 starting Ray keeps the main thread in C for seconds, and there no Python handler runs.
 """
@@ -13,6 +16,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -24,6 +28,8 @@ from .exits import Exit
 
 GRACE_S: Final = 10.0
 """How long an app may take to hand in what it has."""
+
+LAST_WORDS_S: Final = 5.0
 
 STOP_S: Final = 3.0
 """How long a swarm may take to say that it has stopped."""
@@ -37,10 +43,14 @@ class Interrupts:
     """Listens for Ctrl-C and SIGTERM while one task runs. Used in the main thread."""
 
     def __init__(
-        self, swarms: Callable[[], Sequence[Swarm]], say: Callable[[str], None], leave: Callable[[], None]
+        self,
+        swarms: Callable[[], Sequence[Swarm]],
+        say: Callable[[str], None],
+        leave: Callable[[], None],
+        last_words: Callable[[], None],
     ) -> None:
-        """``leave`` puts the terminal in order before the process ends at once."""
-        self._swarms, self._say, self._leave = swarms, say, leave
+        """``leave`` puts the terminal in order before the process ends at once; ``last_words`` runs in a child."""
+        self._swarms, self._say, self._leave, self._last_words = swarms, say, leave, last_words
         self._stopping: asyncio.Task[None] | None = None
         self.count = 0
         """How often it was told to stop."""
@@ -73,6 +83,7 @@ class Interrupts:
             if self.count > 1:
                 with suppress(Exception):
                     self._leave()
+                    _in_child(self._last_words)
                 os._exit(Exit.INTERRUPTED)
             loop.call_soon_threadsafe(self._begin, task)
 
@@ -85,6 +96,20 @@ class Interrupts:
         if any(stopped):
             await asyncio.wait([task], timeout=GRACE_S)
         task.cancel()
+
+
+def _in_child(work: Callable[[], None]) -> None:
+    """Do something in a child of this process, for 5 s at most."""
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            work()
+        os._exit(0)
+    until = time.monotonic() + LAST_WORDS_S
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 async def _stop(swarm: Swarm) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError, SwarmStopped
 
+from ..aftermath import journaled
 from ..app import Outcome, Stage, Table
 from ..figures import SwarmReport
 from .choices import Choices
@@ -48,8 +50,8 @@ class Ending(NamedTuple):
         return next((report.stop_text for report in self.reports.values() if report.stop_text), "")
 
 
-async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
-    """Run the app to its end, to a budget's, or to the user's patience."""
+async def perform(choices: Choices, records: Records, screen: Screen, last_words: Callable[[], None]) -> Ending:
+    """Run the app to its end, to a budget's, or to the user's patience, which may leave time for ``last_words``."""
     stage = Stage(
         budget=choices.budget,
         journal=choices.journal,
@@ -59,7 +61,7 @@ async def perform(choices: Choices, records: Records, screen: Screen) -> Ending:
         on_event=screen.event,
         on_swarm=lambda swarm, _seed: records.add(swarm),
     )
-    interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close)
+    interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close, last_words)
     app = asyncio.get_running_loop().create_task(_main(choices, stage))
     outcome: Outcome | None = None
     error: BaseException | None = None
@@ -92,6 +94,15 @@ async def _reports(records: Records) -> dict[str, SwarmReport]:
         with suppress(StigmergyError):
             reports[str(number) if swarm.folder is None else swarm.folder.id] = await swarm.report()
     return reports
+
+
+def cut_off(records: Records) -> Ending:
+    """What the journals tell of a run that was ended at once."""
+    reports: dict[str, SwarmReport] = {}
+    for folder in records.folders:
+        with suppress(StigmergyError):
+            reports[folder.id] = journaled(folder, "user", "Ctrl-C, twice")
+    return Ending(None, SwarmStopped("interrupted", "user"), reports)
 
 
 def partial_outcome(ending: Ending) -> Outcome:

@@ -16,7 +16,7 @@ from .events import stopper
 from .exits import Exit, code_of, telling
 from .failures import explain, say, tell
 from .loading import load_app
-from .performance import Ending, partial_outcome, perform
+from .performance import Ending, cut_off, partial_outcome, perform
 from .quiet import Noise
 from .records import Records, how_to_resume, plain, relative
 from .render import console_for, table_for
@@ -38,18 +38,27 @@ def run(argv: Sequence[str]) -> int:
 
 def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
     """Let an app work, and print what it came to; returns the exit code."""
+
+    def last_words() -> None:
+        _tell(cut_off(records), choices, records, stdout)
+
     with screen_for(choices.app.name, quiet=choices.quiet) as screen:
-        ending = asyncio.run(perform(choices, records, screen))
+        ending = asyncio.run(perform(choices, records, screen, last_words))
     if ending.reason in {"usage", "user"}:
         records.discard_unused()
     code = code_of(ending.reason)
+    records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code)
+    return code
+
+
+def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) -> dict[str, Any]:
+    """Print what it came to, and why it is not more; returns the report, empty if there is none."""
     outcome = _outcome(ending)
     report = {} if outcome is None else _report(outcome, ending, records)
-    records.end(report, ending.reports, ending.reason, code)
     if outcome is not None:
         _show(outcome, report, choices, records, stdout)
     _explain(ending, records)
-    return code
+    return report
 
 
 def _outcome(ending: Ending) -> Outcome | None:

@@ -51,13 +51,16 @@ def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, sti
 
 
 def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy):
-    words = (app("waits_b", WAITS), "--engine", "local", "--stubborn")
+    words = (app("waits_b", WAITS), "--engine", "local", "--stubborn", "--json")
     with started(place, *words, until="waiting") as process:
         process.send_signal(signal.SIGINT)
         wait_for(process, "stopping in good order")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=LIMIT_S)
-    assert (process.returncode, out) == (130, "")
+    (folder,) = (place / "runs").iterdir()
+    assert process.returncode == 130
+    assert (json.loads(out)["stop_reason"], json.loads(out)["messages"]) == ("user", 1)
+    assert err.splitlines()[-1] == f"stigmergy: to go on: stigmergy resume {folder.name}"
     assert "Traceback" not in err
     ran = stigmergy("inspect", "last", "--json")
     assert (ran.code, json.loads(ran.out)["damage"]) == (0, "")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from stigmergy.actors.journal import Entry
+from stigmergy.runtime.run_folder import RunFolder
+from stigmergy.runtime.testing.messages_server import MessagesServer
 
 from .conftest import Ran
 from .samples import START
@@ -19,8 +25,11 @@ import json, os, signal, sys
 from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.cli import main
 from stigmergy.runtime.cli import resume  # imported once, for all that die
+from stigmergy.runtime.models import claude
+import anthropic
 
-def begin(at, cwd, words):
+def begin(at, cwd, words, env):
+    os.environ.update(env)
     append = SqliteJournal.append
 
     def append_and_die(self, batch, when, epoch):
@@ -83,10 +92,15 @@ class OfficeOptions(Options):
     swarms: int = 1
 
 async def office(options, swarm, told):
+    def heard(name, data):
+        told.extend([name] if name == "told" else [])
+        if len(told) >= int(os.environ.get("DIE_AT", 1_000)):
+            os.kill(os.getpid(), 9)
+
     async with swarm:
         swarm.add(Adder, attempts=1)
         swarm.add(Clerk, attempts=1)
-        swarm.on_event(lambda name, data: told.append(name) if name == "told" else None)
+        swarm.on_event(heard)
         assert await swarm.facts.put("started", True, expect=0) == 1
         offered = [await swarm.claims("jobs").offer(str(n)) for n in range(3)]
         claim = await swarm.claims("jobs").take()
@@ -116,6 +130,35 @@ app = App(name="office", summary="Adds up", options=OfficeOptions, main=main)
 """
 )
 
+THINKER = (
+    START
+    + """
+class Job(Message):
+    n: int
+
+class Thought(Message):
+    text: str
+
+class Thinker(Agent):
+    @handles
+    async def think(self, job: Job, ctx: Context) -> Thought:
+        first = await ctx.model("writer", f"What of {job.n}?")
+        return Thought(text=(await ctx.model("writer", f"And then? {first.text}")).text)
+
+class Jobs(Options):
+    jobs: int = 4
+
+async def main(options, stage):
+    async with stage.swarm(models={"writer": ModelSpec("claude-haiku-4-5")}) as swarm:
+        swarm.add(Thinker)
+        thoughts = [(await swarm.ask("thinker", Job(n=n), reply=Thought)).text for n in range(options.jobs)]
+        report = await swarm.report()
+        return Outcome({"thoughts": thoughts, "calls": report.model_calls, "nano_usd": round(report.usd * 1e9)})
+
+app = App(name="thinker", summary="Thinks", options=Jobs, main=main)
+"""
+)
+
 RUN = ("--engine", "local", "--json", "--quiet")
 
 
@@ -140,14 +183,22 @@ def killed(killer, place):
     Returns the run that it began.
     """
 
-    def run(at: int, *words: object) -> str:
+    def run(at: int, *words: object, **env: str) -> str:
         before = set(place.glob("runs/*"))
-        killer.stdin.write(json.dumps([at, str(place), list(map(str, words))]) + "\n")
+        killer.stdin.write(json.dumps([at, str(place), list(map(str, words)), env]) + "\n")
         killer.stdin.flush()
         assert int(killer.stdout.readline()) == signal.SIGKILL
         return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
 
     return run
+
+
+def entries(place, run: str) -> list[Entry]:
+    view = RunFolder(place / "runs" / run).view()
+    try:
+        return list(view.read())
+    finally:
+        view.close()
 
 
 def told(ran: Ran) -> dict[str, Any]:
@@ -230,3 +281,41 @@ def test_a_journal_of_another_version_is_refused(place, stigmergy, office, kille
     subprocess.run([sys.executable, "-c", code, folder / "journal.db"], check=True)
     refused = stigmergy("resume", "last")
     assert (refused.code, "another version of stigmergy" in refused.complaint) == (2, True)
+
+
+def test_no_recorded_call_is_sent_twice_and_one_whose_answer_was_lost_is_counted_and_named(
+    place, stigmergy, app, killed, monkeypatch
+):
+    words = ("run", app("thinker", THINKER), *RUN)
+    with MessagesServer() as server:
+        env = {"ANTHROPIC_BASE_URL": server.base_url, "ANTHROPIC_API_KEY": "test-key-of-nobody"}
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        ran = stigmergy(*words)
+        undisturbed = told(ran)
+        assert undisturbed["nano_usd"] == server.books.nano_usd
+        calls = [call.key for call in server.books.entries]
+        history = entries(place, Path(json.loads(ran.out)["journal"]).name)
+        settled = [entry.seq for entry in history if entry.kind == "ledger.settle"][2]
+        recorded = [entry.seq for entry in history if entry.kind == "mail.step"][4]
+        for at, lost in ((-settled, 1), (recorded, 0)):
+            before = len(server.books.entries), server.books.nano_usd
+            run = killed(at, *words, **env)
+            resumed = told(stigmergy("resume", run, "--json", "--quiet"))
+            sent, billed = [call.key for call in server.books.entries][before[0] :], server.books.nano_usd - before[1]
+            assert sorted(sent) == sorted([*calls, *calls[2 : 2 + lost]])
+            assert resumed["thoughts"] == undisturbed["thoughts"]
+            assert resumed["calls"] == len(sent)
+            assert resumed.get("forfeited_calls", 0) == lost
+            assert resumed["nano_usd"] > billed if lost else resumed["nano_usd"] == billed
+
+
+@pytest.mark.ray
+def test_on_ray_too(place, stigmergy, office):
+    undisturbed = told(stigmergy("run", office, *RUN, "--jobs", 40))
+    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", office, "--json", "--hosts", "2", "--jobs", "40"]
+    (before,) = (place / "runs").iterdir()
+    died = subprocess.run(command, cwd=place, env={**os.environ, "DIE_AT": "20"}, capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL
+    (run,) = set((place / "runs").iterdir()) - {before}
+    assert told(stigmergy("resume", run.name, "--json", "--quiet")) == undisturbed
