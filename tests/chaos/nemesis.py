@@ -92,11 +92,10 @@ class Nemesis:
         return None
 
     async def _wake(self, name: str, pid: int) -> None:
-        """Let a host that hangs go on once others have taken over its work."""
+        """Let a host that hangs go on while others do again what it had: it must not commit any of that."""
         lost = self._lost.setdefault(name, asyncio.Event())
         with suppress(TimeoutError):
             await asyncio.wait_for(lost.wait(), LOST_S)
-        await asyncio.sleep(1.0)
         self._history.write("woken", target=name, pid=pid, fenced=lost.is_set())
         _signal(pid, signal.SIGCONT)
         await asyncio.sleep(AWAKE_S)

@@ -19,6 +19,7 @@ from stigmergy.actors.handles import Service
 from stigmergy.actors.host import HostService
 from stigmergy.actors.host import open_host as open_real_host
 from stigmergy.actors.journal import Journal
+from stigmergy.actors.journal.places import store_of
 from stigmergy.actors.link import Endpoint
 
 MUTATION: Final = "STIGMERGY_CHAOS_MUTATION"
@@ -42,8 +43,18 @@ def no_dedup() -> None:
 
 def early_effects() -> None:
     """What depends on a commit is said 50 ms before it."""
-    build = Board.__init__
-    _put(Board, "__init__", lambda self, journal, *rest: build(self, LateJournal(journal), *rest))
+    _put(board_service, "store_of", lambda place: LateStore(store_of(place)))
+
+
+class LateStore:
+    """Opens late journals."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def open(self, *where: Any) -> LateJournal:
+        """See `Store.open`."""
+        return LateJournal(self._store.open(*where))
 
 
 class LateJournal:
@@ -58,6 +69,12 @@ class LateJournal:
         self._waiting.append((batch, at, epoch))
         asyncio.get_running_loop().call_later(0.05, self._write)
         return self._journal.last_seq
+
+    def close(self) -> None:
+        """See `Journal.close`."""
+        while self._waiting:
+            self._write()
+        self._journal.close()
 
     def _write(self) -> None:
         if self._waiting:
