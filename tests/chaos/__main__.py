@@ -24,13 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="for journals and histories; default runs/chaos-<seed>-<time>")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--lanes", type=int, default=2, help="rounds at a time")
+    parser.add_argument("--rpc", choices=("mixed", "failing", "sound"), default="mixed", help="calls between processes")
     parser.add_argument("--mutation", choices=sorted(MUTATIONS), default="", help="break a promise on purpose")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
     chosen = parser.parse_args(arguments)
     folder = chosen.folder or Path("runs") / f"chaos-{chosen.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     out = sys.stderr if chosen.json else sys.stdout
     campaign = Campaign(
-        chosen.seed, chosen.minutes * 60, folder.absolute(), chosen.mutation, chosen.lanes, tuple(chosen.workloads)
+        seed=chosen.seed,
+        seconds=chosen.minutes * 60,
+        folder=folder.absolute(),
+        mutation=chosen.mutation,
+        lanes=chosen.lanes,
+        workloads=tuple(chosen.workloads),
+        rpc=chosen.rpc,
     )
     report = run(campaign, lambda text: print(text, file=out, flush=True))
     print(report.table(), file=out)

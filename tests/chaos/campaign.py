@@ -21,8 +21,11 @@ from .server import ROOT, ModelServer, environment
 from .session import Orders
 from .workloads import reference
 
-SESSION_S: Final = 120.0
+SESSION_S: Final = 90.0
 """How long one Ray lasts."""
+
+RPC_TURN: Final = 1
+"""Of three sessions, this one has a Ray whose calls fail."""
 
 DROPPED: Final = (
     '{"CoreWorkerService.grpc_client.PushTask":{"num_failures":100000,"req_failure_prob":5,"resp_failure_prob":5,'
@@ -47,6 +50,8 @@ class Campaign:
     """Share of model calls that go wrong."""
     rounds: int = 1_000_000
     """At most so many in each lane of a session."""
+    rpc: str = "mixed"
+    """``failing``: in every session calls between processes fail; ``sound``: in none; ``mixed``: in one of three."""
 
 
 def run(campaign: Campaign, say: Say) -> Report:
@@ -85,7 +90,7 @@ def _session(
     more = {"ANTHROPIC_BASE_URL": server.base_url, "ANTHROPIC_API_KEY": "test-key-of-nobody"}
     if campaign.mutation:
         more[MUTATION] = campaign.mutation
-    if orders.session % 3 == 2:
+    if campaign.rpc == "failing" or (campaign.rpc == "mixed" and orders.session % 3 == RPC_TURN):
         more["RAY_testing_rpc_failure"] = DROPPED
     with (campaign.folder / f"session-{orders.session}.log").open("wb") as log:
         child = subprocess.Popen(
