@@ -12,9 +12,9 @@ own (concurrency group ``ctl``), so a blocked service still answers.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -22,7 +22,8 @@ from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import StigmergyError
 
 from .garbage import look_less_often
-from .link import Handle, PeerGone, PeerUnavailable
+from .link import RETRY_S, Handle, PeerGone, PeerUnavailable
+from .services import Driver, Service, build
 from .slot import Slot
 
 CALL_TIMEOUT_S: Final = 30.0
@@ -33,38 +34,6 @@ POLL_S: Final = 20.0
 """How long a poll of a driver waits for news before it returns empty-handed."""
 
 RETRY_POLL_S: Final = 0.2
-
-
-class Service(Protocol):
-    """What runs inside a process."""
-
-    async def receive(self, data: bytes) -> bytes:
-        """Take a peer's batch; return the batch that is ready for it; empty when the peer is unknown."""
-        ...
-
-    def attach(self, peer: str, handle: Handle) -> None:
-        """Learn how to reach a peer."""
-        ...
-
-    def health(self) -> dict[str, Any]:
-        """A few plain figures. Called from another thread: reads only, no locks."""
-        ...
-
-    async def close(self) -> None:
-        """Stop, and leave files closed."""
-        ...
-
-
-class Driver(Service, Protocol):
-    """A service in the user's own process, which actors cannot call."""
-
-    def deliver(self, data: bytes) -> None:
-        """Take a peer's batch and hand nothing back."""
-        ...
-
-    def lost(self, peer: str, reason: str) -> None:
-        """Hear that a peer's process has ended."""
-        ...
 
 
 class Process(Handle, Protocol):
@@ -95,13 +64,6 @@ class Process(Handle, Protocol):
     def kill(self) -> None:
         """End the process at once."""
         ...
-
-
-def build(factory: str, config: dict[str, Any]) -> Service:
-    """Call ``module:function`` with a configuration."""
-    module, _, function = factory.partition(":")
-    service: Service = getattr(importlib.import_module(module), function)(config)
-    return service
 
 
 class LocalProcess:
@@ -155,20 +117,24 @@ class _Shell:
     def __init__(self) -> None:
         self._service: Service | None = None
         self._slots: dict[str, Slot] = {}
+        self._attached: set[str] = set()
+        """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
 
     async def open(self, factory: str, config: bytes) -> None:
-        self._service = build(factory, unpack(config))
-        look_less_often()
+        if self._service is None:
+            self._service = build(factory, unpack(config))
+            look_less_often()
 
     async def receive(self, data: bytes) -> bytes:
         return b"" if self._service is None else await self._service.receive(data)
 
     async def attach(self, peer: str, actor: Any) -> None:
-        if self._service is not None:
+        if self._service is not None and peer not in self._attached:
+            self._attached.add(peer)
             self._service.attach(peer, _RayHandle(peer, actor))
 
     async def attach_slot(self, peer: str) -> None:
-        if self._service is not None:
+        if self._service is not None and peer not in self._slots:
             self._slots[peer] = Slot()
             self._service.attach(peer, self._slots[peer])
 
@@ -221,16 +187,16 @@ class RayProcess(_RayHandle):
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
-        await reach(self.name, self.actor.open.remote(factory, pack(config)), OPEN_TIMEOUT_S)
+        await insist(self.name, lambda: self.actor.open.remote(factory, pack(config)), OPEN_TIMEOUT_S)
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
         actor = getattr(process, "actor", None)
-        await reach(self.name, self.actor.attach.remote(peer, actor), CALL_TIMEOUT_S)
+        await insist(self.name, lambda: self.actor.attach.remote(peer, actor), CALL_TIMEOUT_S)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
         """See `Process.attach_driver`: a driver is no actor, so it polls."""
-        await reach(self.name, self.actor.attach_slot.remote(peer), CALL_TIMEOUT_S)
+        await insist(self.name, lambda: self.actor.attach_slot.remote(peer), CALL_TIMEOUT_S)
         self._poller = asyncio.get_running_loop().create_task(self._poll(peer, driver))
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
@@ -269,6 +235,19 @@ class RayProcess(_RayHandle):
             except PeerGone as gone:
                 driver.lost(self.name, str(gone))
                 return
+
+
+async def insist(name: str, call: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
+    """Make a call that changes nothing when it is repeated, again while its outcome is unknown. Raises: as `reach`."""
+    until = time.monotonic() + timeout_s
+    for pause in RETRY_S:
+        try:
+            return await reach(name, call(), until - time.monotonic())
+        except PeerUnavailable:
+            if time.monotonic() + pause > until:
+                raise
+            await asyncio.sleep(pause)
+    return await reach(name, call(), until - time.monotonic())
 
 
 async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:

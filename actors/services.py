@@ -1,0 +1,47 @@
+"""Services: what runs inside a process, and what a process expects of it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+from .link import Handle
+
+
+class Service(Protocol):
+    """What runs inside a process."""
+
+    async def receive(self, data: bytes) -> bytes:
+        """Take a peer's batch; return the batch that is ready for it; empty when the peer is unknown."""
+        ...
+
+    def attach(self, peer: str, handle: Handle) -> None:
+        """Learn how to reach a peer."""
+        ...
+
+    def health(self) -> dict[str, Any]:
+        """A few plain figures. Called from another thread: reads only, no locks."""
+        ...
+
+    async def close(self) -> None:
+        """Stop, and leave files closed."""
+        ...
+
+
+class Driver(Service, Protocol):
+    """A service in the user's own process, which actors cannot call."""
+
+    def deliver(self, data: bytes) -> None:
+        """Take a peer's batch and hand nothing back."""
+        ...
+
+    def lost(self, peer: str, reason: str) -> None:
+        """Hear that a peer's process has ended."""
+        ...
+
+
+def build(factory: str, config: dict[str, Any]) -> Service:
+    """Call ``module:function`` with a configuration."""
+    module, _, function = factory.partition(":")
+    service: Service = getattr(importlib.import_module(module), function)(config)
+    return service
