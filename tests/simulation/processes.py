@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from stigmergy.actors.handles import Driver, Process, Service
+from stigmergy.actors.handles import Process
 from stigmergy.actors.link import PeerGone
+from stigmergy.actors.services import Driver, Service
 
 from .loop import ProcessLoop
 from .network import Network

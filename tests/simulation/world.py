@@ -14,9 +14,9 @@ from typing import Any
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.service import BoardService
-from stigmergy.actors.handles import Service
 from stigmergy.actors.host import HostService
 from stigmergy.actors.journal.port import Journal
+from stigmergy.actors.services import Service
 from stigmergy.protocols.errors import JournalLocked, StigmergyError
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.runtime.performer import open_performer
