@@ -12,6 +12,7 @@ import inspect
 import sys
 import time
 import traceback
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,6 @@ from pydantic import BaseModel
 from stigmergy.actors.desk import Desk, TurnHeld
 from stigmergy.protocols.errors import (
     BudgetError,
-    DeadlineExceeded,
     DeliveryError,
     Fenced,
     HandlerFailed,
@@ -42,6 +42,7 @@ from stigmergy.protocols.turn import Turn
 
 from .agent import Agent, Handler, handlers_of, older_handlers, state_class
 from .context import Context, Means
+from .limited import limited
 from .logs import LogFile
 from .luggage import Luggage
 from .states import State, pack_state, read_state
@@ -129,11 +130,9 @@ class AgentPerformer:
         delivery = desk.delivery
         kind = delivery.agent.partition("/")[0]
         base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
-        limit = asyncio.timeout(self._troupes[kind].spec.turn_timeout_s)
         try:
-            async with limit:
-                live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
-                sends, writes = await self._handle(self._troupes[kind], live, desk)
+            live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
+            sends, writes = await self._handle(self._troupes[kind], live, desk)
             before, live.pending = live.pending, self._state_of(kind, live)
         except TurnHeld:
             return base._replace(outcome="held")
@@ -142,11 +141,6 @@ class AgentPerformer:
             if task is not None and task.cancelling():
                 raise  # the host stops; otherwise the handler met a cancelled future of its own
             return self._failed(base, error, steady() - began)
-        except TimeoutError as error:
-            if not limit.expired():
-                return self._failed(base, error, steady() - began)
-            text = f"{delivery.agent} took longer than {self._troupes[kind].spec.turn_timeout_s:g} s"
-            return self._failed(base, DeadlineExceeded(text), steady() - began)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its turn
             return self._failed(base, error, steady() - began)
         if desk.held:
@@ -204,7 +198,11 @@ class AgentPerformer:
         method = getattr(live.agent, handler.method)
         answer = method(message, ctx) if handler.takes_context else method(message)
         if inspect.isawaitable(answer):
-            answer = await answer
+            answer = await limited(
+                answer if inspect.iscoroutine(answer) else _result(answer),
+                troupe.spec.turn_timeout_s,
+                desk.delivery.agent,
+            )
         if envelope.mode == "ask":
             if answer is not None and not isinstance(answer, Message):
                 raise UsageError(f"{troupe.cls.__name__}.{handler.method} returned {type(answer).__name__}, no Message")
@@ -220,7 +218,7 @@ class AgentPerformer:
         agent.me = AgentId.parse(name)
         agent.settings = dict(troupe.spec.settings)
         agent.state = troupe.state() if state is None else read_state(troupe.state, state, name)
-        await agent.on_start()
+        await limited(agent.on_start(), troupe.spec.turn_timeout_s, name)
         saved = pack_state(agent.state)
         live = self._live[name] = Live(agent, saved, saved)
         return live
@@ -252,3 +250,8 @@ def _troupe(spec: KindSpec) -> Troupe:
     handlers = handlers_of(found)
     tools = Toolbox(spec.name, found.tools)
     return Troupe(found, {**older_handlers(handlers), **handlers}, state_class(found), spec, tools)
+
+
+async def _result(awaitable: Awaitable[Any]) -> Any:
+    """What a handler gave that is to be awaited and is no coroutine."""
+    return await awaitable

@@ -40,13 +40,16 @@ class TopicLog:
 
     def append(self, added: Iterable[Sequence[Any]], writer: str, at: float, retain: tuple[int, int]) -> None:
         """Add posts, as (id, body); ``retain`` bounds their number and their bytes in memory."""
+        posts, last = self.posts, self.last
         for post_id, body in added:
-            self.last += 1
-            self.ids[post_id] = self.last
-            self.posts[self.last] = Post(self.last, post_id, writer, at, body)
+            last += 1
+            self.ids[post_id] = last
+            posts[last] = Post(last, post_id, writer, at, body)
             self.bytes += len(body)
-        while len(self.posts) > retain[0] or (self.bytes > retain[1] and len(self.posts) > 1):
-            self.bytes -= len(self.posts.pop(self.first).body)
+        self.last, first = last, last - len(posts) + 1
+        while len(posts) > retain[0] or (self.bytes > retain[1] and len(posts) > 1):
+            self.bytes -= len(posts.pop(first).body)
+            first += 1
 
     def newest(self) -> list[list[Any]]:
         """The newest posts, oldest first, that a copy begins with."""
