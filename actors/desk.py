@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -31,8 +31,7 @@ from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
 from .clock import Clock
-from .link import Link, PeerGone
-from .replica import Replica
+from .link import PeerGone
 
 NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""
@@ -54,6 +53,22 @@ class Question(NamedTuple):
     taint: tuple[str, ...]
 
 
+class Board(Protocol):
+    """The way to the board: a link, or what stands for one."""
+
+    def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
+        """See `Link.ask`."""
+        ...
+
+
+class Copies(Protocol):
+    """What reads come from; see `Replica`."""
+
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float) -> Any:
+        """See `Replica.look`."""
+        ...
+
+
 class Desk:
     """One delivery at one agent, from the inside."""
 
@@ -61,8 +76,8 @@ class Desk:
         self,
         delivery: Delivery,
         host: str,
-        board: Link,
-        replica: Replica,
+        board: Board,
+        replica: Copies,
         asks: dict[str, asyncio.Future[Envelope]],
         clock: Clock,
         settled: Callable[[], Awaitable[None]],

@@ -85,15 +85,15 @@ class LocalProcess:
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
-        self._running().attach(peer, process)
+        self.service.attach(peer, process)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
         """See `Process.attach_driver`."""
-        self._running().attach(peer, driver)
+        self.service.attach(peer, driver)
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
         """See `Process.health`."""
-        return {"pid": os.getpid(), **self._running().health()}
+        return {"pid": os.getpid(), **self.service.health()}
 
     async def close(self) -> None:
         """See `Process.close`."""
@@ -105,7 +105,9 @@ class LocalProcess:
         """Forget the service without a word to it, as a crash would."""
         self._service = None
 
-    def _running(self) -> Service:
+    @property
+    def service(self) -> Service:
+        """The service itself, for who is in the same process. Raises: PeerGone."""
         if self._service is None:
             raise PeerGone(f"{self.name} is not running")
         return self._service

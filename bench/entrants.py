@@ -34,6 +34,7 @@ from bench.rows import (
     REDIS,
     SQLITE,
     SQLITE_JOURNAL,
+    VOLATILE,
     XOSCAR,
     Comparison,
 )
@@ -55,6 +56,7 @@ class Entrants:
     def open(self, name: str) -> AbstractAsyncContextManager[Measure]:
         """One entrant, by its name in `bench.rows`."""
         openers: dict[str, Callable[[], AbstractAsyncContextManager[Measure]]] = {
+            VOLATILE: lambda: fleet("local", None, durable=False),
             MEMORY: lambda: fleet("local", None),
             SQLITE: lambda: fleet("local", self._folder),
             RAY_MEMORY: lambda: fleet("ray", None),

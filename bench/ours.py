@@ -155,16 +155,18 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(engine: EngineName, journal: Path | str | None, hosts: int = 0) -> AsyncIterator[Measure]:
+async def fleet(
+    engine: EngineName, journal: Path | str | None, hosts: int = 0, *, durable: bool = True
+) -> AsyncIterator[Measure]:
     """A swarm on one host of the local engine, or on two of Ray, or on so many ``hosts``.
 
     ``journal`` is where a folder for the run is made, which goes with it; or the URL of a server; None keeps everything
-    in memory.
+    in memory, and without ``durable`` in the memory of hosts only.
     """
     plant = Plant(engine=engine, hosts=hosts or (1 if engine == "local" else 2), limits=LIMITS)
     with ExitStack() as stack:
         home = stack.enter_context(TemporaryDirectory(dir=journal)) if isinstance(journal, Path) else journal
-        async with Swarm(plant=plant, journal=home) as swarm:
+        async with Swarm(plant=plant, journal=home, durable=durable) as swarm:
             for kind in KINDS:
                 swarm.add(kind)
             yield Fleet(swarm, apart=engine == "ray").measure

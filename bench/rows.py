@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from bench.load import Load
 from bench.results import Heading
 
+VOLATILE: Final = "local, volatile"
 MEMORY: Final = "local, memory"
 SQLITE: Final = "local, SQLite"
 RAY_MEMORY: Final = "Ray, memory"

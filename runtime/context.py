@@ -50,18 +50,23 @@ class Context:
     """What a handler gets beside its message."""
 
     def __init__(self, desk: Desk, means: Means, log: FilteringBoundLogger, seed: int) -> None:
-        self._desk = desk
-        self._means = means
+        self._own_desk = desk
+        self._own_means = means
         self._seed = seed
         self._random: random.Random | None = None
         self._numbers = 0
         self._sends: list[Envelope] = []
         self._writes: list[Write] = []
         self._taint: tuple[str, ...] = desk.delivery.envelope.taint
-        self.log = log
-        """A structlog logger that knows agent, conversation and trace."""
-        self.facts = Facts(desk)
-        """Versioned values on the blackboard."""
+        self._log = log
+
+    @property
+    def _desk(self) -> Desk:
+        return self._own_desk
+
+    @property
+    def _means(self) -> Means:
+        return self._own_means
 
     # -- who, when, why ----------------------------------------------------------------------
 
@@ -106,6 +111,11 @@ class Context:
     def taint(self) -> tuple[str, ...]:
         """Where untrusted content came from that this turn has seen: ``user``, ``tool``, ``web``, ``peer``."""
         return self._taint
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A structlog logger that knows agent, conversation and trace."""
+        return self._log
 
     def mark(self, origin: str) -> None:
         """Mark what this turn sends from now on as touched by content of that origin."""
@@ -163,6 +173,11 @@ class Context:
         return [match["kind"] for match in found]
 
     # -- the blackboard ----------------------------------------------------------------------
+
+    @property
+    def facts(self) -> Facts:
+        """Versioned values on the blackboard."""
+        return Facts(self._desk)
 
     def trail(self, name: str) -> Trail:
         """A trail, to read it or to change it at once."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
+from stigmergy.actors.handles import LocalProcess
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.link import PeerGone
+from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import UsageError
 
 from .client import Client
@@ -21,6 +23,10 @@ from .keeper import BOARD, Household, Keeper
 from .luggage import packed
 from .roster import Roster
 from .shepherd import Shepherd, Yard
+
+DURABLE: Final = "stigmergy.actors.host:open_host"
+VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
+"""What opens a host."""
 
 
 class Blueprint(NamedTuple):
@@ -86,6 +92,14 @@ class Housing:
             self._unhoused[agent] = resources
         else:
             self._shepherd.host_for(agent, resources)
+
+    @property
+    def volatile(self) -> VolatileService:
+        """The volatile host of this process. Raises: UsageError when there is none."""
+        for process in ({} if self._shepherd is None else self._shepherd.processes).values():
+            if isinstance(process, LocalProcess) and isinstance(process.service, VolatileService):
+                return process.service
+        raise UsageError("a swarm with durable=False runs on the local engine: write Swarm(engine='local', ...)")
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """What each process says of itself, by name. One that does not answer within 3 s is left out."""

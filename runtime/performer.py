@@ -7,77 +7,32 @@ nothing that the handler did is visible before the board has committed it.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
-import sys
 import time
-import traceback
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from stigmergy.actors.desk import Desk, TurnHeld
-from stigmergy.protocols.errors import (
-    BudgetError,
-    DeliveryError,
-    Fenced,
-    HandlerFailed,
-    ModelRefused,
-    NonDeterministic,
-    StepFailed,
-    StigmergyError,
-    SwarmStopped,
-    ToolRefused,
-    UsageError,
-    WireError,
-    pack,
-)
+from stigmergy.actors.failing import is_worth_another, worded
+from stigmergy.protocols.errors import UsageError, pack
 from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
 
-from .agent import Agent, Handler, handlers_of, older_handlers, state_class
+from .agent import Agent
 from .context import Context, Means
 from .limited import limited
 from .logs import LogFile
 from .luggage import Luggage
 from .states import State, pack_state, read_state
 from .thinking import ModelSpec, Thinking
-from .tools import Toolbox
-
-FINAL: Final = (
-    UsageError,
-    WireError,
-    BudgetError,
-    DeliveryError,
-    ModelRefused,
-    NonDeterministic,
-    SwarmStopped,
-    ToolRefused,
-    Fenced,
-)
-"""Errors that another attempt would only meet again."""
+from .troupe import Troupe, open_paths, troupe_of
 
 FAREWELL_S: Final = 10.0
 """How long an agent's ``on_stop`` may take."""
-
-MAX_TRACE: Final = 8_192
-"""Characters of a traceback that travel with a failed turn."""
-
-
-@dataclass(slots=True)
-class Troupe:
-    """One kind, ready to act."""
-
-    cls: type[Agent]
-    handlers: dict[str, Handler]
-    state: type[BaseModel]
-    spec: KindSpec
-    tools: Toolbox
 
 
 @dataclass(slots=True)
@@ -92,13 +47,11 @@ class Live:
 def open_performer(config: dict[str, Any]) -> AgentPerformer:
     """Build from a host's configuration: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``."""
     luggage = Luggage(config.get("luggage", ()))
-    for path in reversed(luggage.folders or config["paths"]):
-        if path not in sys.path:
-            sys.path.insert(0, path)
+    open_paths(luggage.folders or config["paths"])
     logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
     log = logs.logger(host=config["name"])
     models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
-    troupes = {spec.name: _troupe(spec) for spec in map(KindSpec.from_plain, config["kinds"])}
+    troupes = {spec.name: troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])}
     return AgentPerformer(troupes, Thinking(models, time.time(), log), logs, luggage, config)
 
 
@@ -224,32 +177,11 @@ class AgentPerformer:
         return live
 
     def _failed(self, base: Turn, error: BaseException, seconds: float) -> Turn:
-        foreign = isinstance(error, StepFailed) or not isinstance(error, StigmergyError)
-        trace = "".join(traceback.format_exception(error))[-MAX_TRACE:] if foreign else ""
-        wrapped = HandlerFailed(f"{base.agent}: {type(error).__name__}: {error}") if foreign else error
-        self._log.warning("turn_failed", agent=base.agent, message=base.message, error=str(wrapped), trace=trace)
+        known, trace = worded(base.agent, error)
+        self._log.warning("turn_failed", agent=base.agent, message=base.message, error=str(known), trace=trace)
         return base._replace(
-            outcome="failed",
-            error=pack(wrapped),
-            trace=trace,
-            retry=foreign or not isinstance(error, FINAL),
-            seconds=seconds,
+            outcome="failed", error=pack(known), trace=trace, retry=is_worth_another(error), seconds=seconds
         )
-
-
-def _troupe(spec: KindSpec) -> Troupe:
-    try:
-        found: Any = importlib.import_module(spec.module)
-        for name in spec.qualname.split("."):
-            found = getattr(found, name)
-    except (Exception, SystemExit) as why:  # noqa: BLE001 - importing runs user code
-        raise UsageError(
-            f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
-            'a script that starts a swarm must do so below `if __name__ == "__main__":`'
-        ) from None
-    handlers = handlers_of(found)
-    tools = Toolbox(spec.name, found.tools)
-    return Troupe(found, {**older_handlers(handlers), **handlers}, state_class(found), spec, tools)
 
 
 async def _result(awaitable: Awaitable[Any]) -> Any:

@@ -41,7 +41,7 @@ class Yard(NamedTuple):
     call_once: Callable[..., Awaitable[Any]]
     """Requests to this board alone."""
     config: dict[str, Any]
-    """What every host is opened with, besides its name."""
+    """What every host is opened with, besides its name; ``host`` is what opens it, as ``module:function``."""
     on_event: Callable[[str, dict[str, Any]], None]
     clock: Clock
     draw: Callable[[], float]
@@ -148,7 +148,7 @@ class Shepherd:
         yard, plan, peer = self._yard, self._plans[start.child], f"{start.child}.{start.epoch}"
         process = self._up[peer] = yard.engine.process(peer, plan.resources)
         try:
-            await process.open("stigmergy.actors.host:open_host", {**yard.config, "name": peer})
+            await process.open(yard.config["host"], {**yard.config, "name": peer})
             await yard.board.attach(peer, process)
             await process.attach("board", yard.board)
             await yard.call_once("join", [start.child, list(plan.kinds), start.epoch])

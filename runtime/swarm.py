@@ -21,27 +21,25 @@ import structlog
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
-from stigmergy.protocols.errors import Malformed, StigmergyError, UsageError
-from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
+from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.ids import AgentId, check_address, derive_id
+from stigmergy.protocols.message import Done, Message
 
 from .aftermath import report_of
 from .agent import Agent
 from .client import Client
 from .engines import Engine, EngineName, engine_of
 from .figures import SwarmReport
-from .housing import Blueprint, Housing
+from .housing import DURABLE, VOLATILE, Blueprint, Housing
 from .outside import Outside
 from .plant import Plant
 from .roster import Roster
 from .run_folder import RunFolder
 from .tenure import RECORD, Tenure, options_of
 from .thinking import ModelSpec
+from .way import BoardWay, HostWay
 
 R = TypeVar("R", bound=Message)
-
-OUTSIDE = ("user",)
-"""What comes from outside is marked so."""
 
 
 class Swarm(Outside):
@@ -52,6 +50,7 @@ class Swarm(Outside):
         *,
         budget: Budget | None = None,
         journal: str | Path | None = None,
+        durable: bool = True,
         engine: EngineName = "ray",
         seed: int = 0,
         models: Mapping[str, ModelSpec] | None = None,
@@ -60,10 +59,15 @@ class Swarm(Outside):
     ) -> None:
         """``journal`` is the folder for run folders, the URL of a PostgreSQL server, or None to keep nothing.
 
+        ``durable=False`` keeps messages in the memory of hosts only: much faster, and lost with their host.
+
         Raises: UsageError.
         """
         if type(seed) is not int or not 0 <= seed < 2**63:
             raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
+        if not durable and journal is not None:
+            raise UsageError("a swarm that is not durable keeps no journal: leave out journal= or durable=False")
+        self._durable = durable
         self._budget = budget or Budget()
         self._journal = journal
         self._plant = plant or Plant(engine=engine)
@@ -154,6 +158,8 @@ class Swarm(Outside):
         if self._resumes is not None and not self._client.is_back:
             await self._client.come_back()  # now, because who listens has said so
         await self._housing.start()
+        if self._way is None:
+            self._way = BoardWay(self._client) if self._durable else HostWay(self._housing, self._client.name)
 
     async def processes(self) -> dict[str, dict[str, Any]]:
         """What each process says of itself, ``pid`` included, by name: ``board``, and hosts as ``name.epoch``.
@@ -177,7 +183,7 @@ class Swarm(Outside):
             await self._client.close()
         if self._engine is not None:
             await self._engine.stop()
-        self._housing = self._client = self._engine = None
+        self._housing = self._client = self._engine = self._way = None
         if failure is not None:
             self._last = report_of(self.folder, failure)
         if self._tenure is not None:
@@ -200,24 +206,16 @@ class Swarm(Outside):
         Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, UnknownMessage, Malformed, and what the
             answerer raised.
         """
-        client = await self._ready()
-        answer = await client.ask(check_address(str(to)), message.message_type, encode(message), timeout_s, OUTSIDE)
-        if not reads(reply, answer.type):
-            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
-        return decode_as(reply, answer.type, answer.body)
+        way = self._way or await self._open_way()
+        return await way.ask(check_address(str(to)), message, reply, timeout_s)
 
     async def tell(self, to: str | AgentId, message: Message) -> str:
         """Begin a conversation without waiting for it; returns its id once the message is accepted.
 
         Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
         """
-        client = await self._ready()
-        return await client.send("tell", check_address(str(to)), message.message_type, encode(message), OUTSIDE)
-
-    async def post(self, topic: str, message: Message) -> str:
-        """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""
-        client = await self._ready()
-        return await client.send("post", check_name(topic, "topic"), message.message_type, encode(message), OUTSIDE)
+        way = self._way or await self._open_way()
+        return await way.send("tell", check_address(str(to)), message)
 
     # -- figures -----------------------------------------------------------------------------
 
@@ -237,8 +235,10 @@ class Swarm(Outside):
             if self._last is None:
                 raise UsageError("the swarm has not run yet")
             return self._last
-        position = await self._client.call("ledger", ["position", ROOT])
         counts = await self._client.call("counts")
+        if self._way is not None:
+            await self._way.settle(counts)
+        position = await self._client.call("ledger", ["position", ROOT])
         return SwarmReport.of(position, counts, self._where())
 
     # -- inside ------------------------------------------------------------------------------
@@ -271,6 +271,9 @@ class Swarm(Outside):
                 "limits": dict(self._plant.limits),
             },
             {
+                "host": DURABLE if self._durable else VOLATILE,
+                "run": run,
+                "limits": dict(self._plant.limits),
                 "models": {role: spec.to_plain() for role, spec in self._models.items()},
                 "seed": self._seed,
                 "idle": {"after_s": self._plant.idle_after_s, "live": self._plant.live_agents},

@@ -22,6 +22,7 @@ from .digest import RunDigest
 from .holders import Holders
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
+from .outpost import Outpost
 from .outsiders import Outsiders
 from .pressure import Pressure
 from .put_back import PutBack
@@ -83,6 +84,7 @@ class Board:
             "decide": lambda _p, _t, a: self._cases.decide(*a),
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
+            **Outpost(m, self._clerk).requests,
         }
         self._past.replay(journal, self._digest, config.run)
         self._epoch = journal.take_epoch()

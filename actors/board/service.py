@@ -142,6 +142,8 @@ class BoardService:
             for peer, link in list(links.items()):
                 if peer.startswith(CLIENT + "/"):
                     link.tell("event", [name, data])
+                elif name == "stopped":
+                    link.tell("stopped", [data["reason"], data["text"]])
 
     def _on_lost(self, peer: str, reason: str) -> None:
         self._endpoint.disconnect(peer, reason)

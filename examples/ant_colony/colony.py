@@ -60,7 +60,7 @@ async def live(stage: Stage, seed: int, settings: dict[str, Any], watch: Callabl
             for number in range(1, settings["ants"] + 1):
                 await swarm.ask(f"ant/{number}", Join())
             await swarm.tell("ant/1", Go(cycle=1))
-        while swarm.stopped is None and (await swarm.request("counts"))["waiting"]:
+        while swarm.stopped is None and (await swarm.counts())["waiting"]:
             watch(await _cycle(swarm))
             await asyncio.sleep(LOOK_S)
         result = await _read_out(swarm, seed)

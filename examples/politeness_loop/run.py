@@ -86,7 +86,7 @@ async def run(stage: Stage, seed: int, watch: Callable[[int, int], None]) -> Run
         with suppress(BudgetExhausted, SwarmStopped):
             thanking = await swarm.tell("alice/1", Thanks(number=1, text="Thank you, Alice!"))
             await swarm.tell("clerk/1", Begin())
-        while swarm.stopped is None and (await swarm.request("counts"))["waiting"]:
+        while swarm.stopped is None and (await swarm.counts())["waiting"]:
             watch(len(await swarm.facts.keys(CHECKED)), len(invoices))
             await asyncio.sleep(LOOK_S)
         loop = await _loop(swarm, [verdict for verdict in verdicts if verdict["conversation"] == thanking])

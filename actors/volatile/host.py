@@ -1,0 +1,247 @@
+"""A volatile host: a run queue, and workers that take turns at it.
+
+A worker is a task that takes letters from the queue and runs their handlers, a plain one without any
+ado, a coroutine by awaiting it. When a handler holds its worker up, another worker goes on with the
+queue; so only what really waits costs a task. A host holds all there is of its agents: what is lost
+with it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.message import Message
+
+from .allowance import Allowance, Purse
+from .guard import Guard
+from .letter import Letter, Talk
+from .office import Office
+from .places import Place
+from .player import FAULTS, Begun, Player
+from .slot import Part, Slot
+from .turn import Board, Turn
+
+STRETCH: Final = 512
+"""Letters after which a worker lets the event loop turn; at 2 us each, a millisecond."""
+
+IDLE: Final = 16
+"""Workers that are kept for later."""
+
+HOLD_S: Final = 30.0
+"""The longest that a sender waits for a full mailbox: two full ones that hold each other go on after that."""
+
+
+class Host:
+    """Runs the agents of some parts."""
+
+    def __init__(
+        self, parts: dict[str, Part], guard: Guard, purse: Purse, board: Board, scene: Callable[[Turn], Any]
+    ) -> None:
+        """``scene(turn)`` makes the context that a handler gets."""
+        self.parts = parts
+        self.guard = guard
+        self.purse = purse
+        self.board = board
+        self.scene = scene
+        self.places: dict[str, Place] = {}
+        self.ready: deque[Any] = deque()
+        """What may run now: pairs of a slot, or of a list of slots, and a letter."""
+        self.arrivals: Any = self.ready
+        """Where letters are put: what may run now, unless somebody delivers by rounds."""
+        self.inline = True
+        """Whether an ask may be answered where it stands."""
+        self.stopped: tuple[str, str] | None = None
+        """(reason, text) once the swarm has stopped."""
+        self.office = Office(self)
+        self.turns: set[Turn] = set()
+        """Turns of coroutines that run now."""
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        self._woken = False
+        self._loop = asyncio.get_running_loop()
+        self.now: Callable[[], float] = self._loop.time
+        self.timer: Callable[..., Any] = self._loop.call_later
+        self.player = Player(self)
+        nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _kind, _key: None, Allowance(""))
+        self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), ("", 0), 0, ())
+        self.plain = self._new_turn()
+        """The turn of whatever plain handler runs."""
+
+    def seat(self, slot: Slot) -> Slot:
+        """Take in an agent."""
+        self.places[slot.name] = slot
+        return slot
+
+    @property
+    def waiting(self) -> int:
+        """Letters that wait or are being handled."""
+        kept = sum(len(place.mail) for place in self.places.values() if type(place) is Slot and place.mail is not None)
+        return len(self.ready) + len(self.turns) + kept
+
+    # -- the queue ---------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """See to it that somebody takes what is ready."""
+        if not self._woken and self.ready:
+            self._woken = True
+            self._loop.call_soon(self._rouse)
+
+    def _rouse(self) -> None:
+        self._woken = False
+        if not self.ready or self.stopped is not None:
+            return
+        while self._idle:
+            idle = self._idle.pop()
+            if not idle.done():
+                idle.set_result(None)
+                return
+        worker = self._loop.create_task(self._work())
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        ready = self.ready
+        while True:
+            stretch = 0
+            while ready and self.stopped is None:
+                slot, letter = ready.popleft()
+                if type(slot) is list:
+                    ready.extendleft([(each, letter) for each in reversed(slot)])
+                    continue
+                more = self.run(slot, letter)
+                stretch += 1
+                if more is not None:
+                    self.wake()  # another worker goes on with the queue if this handler takes time
+                    await more
+                elif stretch >= STRETCH:
+                    stretch = 0
+                    await asyncio.sleep(0)
+            if len(self._idle) >= IDLE:
+                return
+            idle = self._loop.create_future()
+            self._idle.append(idle)
+            await idle
+
+    def _new_turn(self) -> Turn:
+        return Turn(self, *self._nobody)
+
+    # -- one letter --------------------------------------------------------------------------
+
+    def run(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:  # noqa: PLR0912 - calls cost here
+        """Handle a letter, or keep it until its agent is free. What is returned must be awaited."""
+        if slot.busy or slot.mail is not None:
+            slot.wait(letter)
+            return None
+        act = slot.part.acts.get(type(letter.message))
+        if act is None or act.suspends or letter.talk.ended or (slot.agent is None and not slot.enters()):
+            return self.player.occupy(slot, letter)
+        turn = self.plain
+        turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
+        save = slot.part.save
+        saved = None if save is None else save(slot.agent)
+        rest: Any
+        try:
+            if act.takes_context:
+                answer = act.function(slot.agent, letter.message, turn.ctx)
+            else:
+                answer = act.function(slot.agent, letter.message)
+            if answer is not None and type(answer) is not act.returns and inspect.isawaitable(answer):
+                rest = answer
+            elif turn.sends or turn.writes or (letter.asked is not None and slot.part.allowance.left < 1):
+                rest = self.commit(turn)
+                if rest is not None:
+                    rest = after(rest, answer)
+            else:
+                rest = None
+                if letter.asked is not None:
+                    slot.part.allowance.left -= 1
+        except FAULTS as error:
+            rest = error
+        if rest is not None:
+            self.plain = self._new_turn()
+            return self.player.occupy(slot, letter, Begun(turn, saved, rest))
+        if letter.asked is not None:
+            self.player.reply(slot, letter, turn.taint, answer)
+        if slot.pooled:
+            self.office.freed(slot)
+        return None
+
+    def commit(self, turn: Turn) -> Awaitable[None] | None:
+        """Let what a turn did come true. What is returned must be awaited. Raises: SwarmStopped."""
+        many, allowance = len(turn.sends) + (turn.letter.asked is not None), turn.slot.part.allowance
+        if turn.writes or allowance.left < many:
+            return self.player.commit_late(turn)
+        allowance.left -= many
+        return self.office.send(turn) if turn.sends else None
+
+    async def room(self, slot: Slot) -> None:
+        """Wait until a mailbox has room, 30 s at most."""
+        until = self.now() + HOLD_S
+        while slot.full and self.stopped is None and (left := until - self.now()) > 0:
+            waiting = self._loop.create_future()
+            slot.room = [*(slot.room or ()), waiting]
+            await asyncio.wait([waiting], timeout=left)
+
+    def bury(
+        self, letter: Letter, to: str, reason: str, error: StigmergyError, attempts: int = 0, trace: str = ""
+    ) -> None:
+        """End a letter that nobody will handle: the board keeps it, and who asked is told."""
+        detail = f"{error}\n{trace}" if trace else str(error)
+        self.board.tell("bury", [letter.envelope(to).to_wire(), reason, detail, attempts])
+        if letter.asked is not None and not letter.asked.done():
+            letter.asked.fail(error)
+
+    def outside(self, client: str, letter: Letter) -> None:
+        """Hand a message to a driver."""
+        self.board.tell("told", letter.envelope(client).to_wire())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait a while."""
+        await asyncio.sleep(seconds)
+
+    # -- life --------------------------------------------------------------------------------
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Let something go on by itself."""
+        task = self._loop.create_task(_awaited(work))
+        self._workers.add(task)
+        task.add_done_callback(self._workers.discard)
+
+    def sweep(self) -> None:
+        """Do what time demands: cancel turns that take longer than their kind may, and ask the watchdog."""
+        now = self.now()
+        for turn in list(self.turns):
+            if turn.task is not None and not turn.late and now - turn.since > turn.slot.part.spec.turn_timeout_s:
+                turn.late = True
+                turn.task.cancel()
+        for verdict in self.guard.sweep(now):
+            self.office.carry_out(verdict, None)
+
+    def stop(self, reason: str, text: str) -> None:
+        """Begin nothing new; who waits for an answer hears why."""
+        if self.stopped is None:
+            self.stopped = (reason, text)
+            self.board.tell("stop", [reason, text])
+
+    async def close(self) -> None:
+        """End everything at once."""
+        self.stopped = self.stopped or ("user", "the swarm is closed")
+        for worker in list(self._workers):
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+
+async def after(work: Awaitable[None], answer: Any) -> Any:
+    """The answer, once the work is done."""
+    await work
+    return answer
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

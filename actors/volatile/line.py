@@ -1,0 +1,75 @@
+"""The line: how a volatile host reaches the board. Facts, trails, claims, the ledger and the registry are there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from ..link import Link, PeerGone
+from .turn import Turn
+
+NEWS: Final = frozenset({"facts.put", "claims.complete"})
+"""Acts that may bring something new into the world; the watchdog counts that as progress."""
+
+
+class Line:
+    """A host's link to the board, once it has one."""
+
+    def __init__(self) -> None:
+        self.link: Link | None = None
+        self._writes = 0
+
+    def tell(self, name: str, payload: Any) -> None:
+        """Send something that wants no answer."""
+        if self.link is not None:
+            self.link.tell(name, payload)
+
+    def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
+        """Ask something. Raises in the future: what the board raises, PeerGone."""
+        if self.link is not None:
+            return self.link.ask(name, payload)
+        nobody: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        nobody.set_exception(PeerGone("there is no board"))
+        return nobody
+
+    async def ledger(self, verb: str, *rest: Any) -> Any:
+        """Ask the ledger; see `Treasury.request`."""
+        return await self.ask("ledger", [verb, *rest])
+
+    async def act(self, turn: Turn, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard in the name of a turn."""
+        self._writes += 1
+        letter = turn.letter
+        op = f"{turn.slot.name}#{self._writes}:0"
+        return await TurnLine(self, turn).ask("act", [operation, arguments, turn.slot.name, op, letter.talk.id])
+
+
+class TurnLine:
+    """The line as one turn's desk uses it: nothing is recorded, and what is new there is told to the watchdog."""
+
+    def __init__(self, line: Line, turn: Turn) -> None:
+        self._line = line
+        self._turn = turn
+
+    def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
+        """See `Link.ask`."""
+        if name == "step":
+            kept: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            kept.set_result(None)
+            return kept
+        answer = self._line.ask(name, payload)
+        if name == "act" and payload[0] in NEWS:
+            operation = payload[0]
+            answer.add_done_callback(lambda done: self._note(operation, done))
+        return answer
+
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float) -> Any:  # noqa: ARG002
+        """Read from the blackboard; a volatile host holds no copies."""
+        return await self._line.ask("look", [operation, arguments])
+
+    def _note(self, operation: str, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        result, host = done.result(), self._turn.host
+        if result is True or (operation == "facts.put" and result[1]):
+            host.guard.progress(self._turn.letter, host.now())

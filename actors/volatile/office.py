@@ -1,0 +1,241 @@
+"""The office: finds places by address, and puts what a turn sends where it goes.
+
+The rule of this file: what is sent is paid for and looked at first, and what cannot be delivered is
+buried with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from stigmergy.protocols.errors import NoSuchAgent, Quarantined, SwarmStopped
+from stigmergy.protocols.ids import check_address, is_agent, skill_of
+
+from ..watchdog.sightings import Action, Verdict
+from .guard import Said, Sent
+from .letter import Letter
+from .places import Elsewhere, Nowhere, Place, Topic
+from .slot import Part, Slot
+from .turn import Ground, Turn
+
+OUTSIDE = "client"
+"""The kind of everybody outside: drivers and their requests."""
+
+
+class Office:
+    """The places of one host."""
+
+    def __init__(self, host: Ground) -> None:
+        self._host = host
+        self.topics: dict[str, Topic] = {}
+        self._wild: dict[str, list[Slot]] = {}
+        """Followers of all topics that begin so."""
+        for part in host.parts.values():
+            for name in part.spec.topics:
+                self.topic(name).kinds[part.spec.name] = part
+
+    # -- where -------------------------------------------------------------------------------
+
+    def find(self, address: str) -> Place:
+        """The place that an address means. Raises: InvalidName."""
+        host = self._host
+        place: Place | None = host.places.get(address)
+        if place is None:
+            place = self._place(check_address(address))
+            if type(place) is not Nowhere:
+                host.places[address] = place
+        return place
+
+    def topic(self, name: str) -> Topic:
+        """A topic, which comes into being when somebody follows it or posts to it."""
+        topic = self.topics.get(name)
+        if topic is None:
+            topic = self.topics[name] = Topic(name)
+            for prefix, slots in self._wild.items():
+                if name.startswith(prefix):
+                    for slot in slots:
+                        topic.follow(slot)
+        return topic
+
+    def follow(self, name: str, slot: Slot) -> None:
+        """Let an agent follow a topic; a name ending in ``*`` means all that begin so."""
+        if not name.endswith("*"):
+            self.topic(name).follow(slot)
+            return
+        slots = self._wild.setdefault(name[:-1], [])
+        if slot not in slots:
+            slots.append(slot)
+        for topic in self.topics.values():
+            if topic.name.startswith(name[:-1]):
+                topic.follow(slot)
+
+    def unfollow(self, name: str, slot: Slot) -> None:
+        """Let an agent follow a topic no more."""
+        if not name.endswith("*"):
+            self.topic(name).unfollow(slot)
+        elif slot in self._wild.get(name[:-1], ()):
+            self._wild[name[:-1]].remove(slot)
+            for topic in self.topics.values():
+                if topic.name.startswith(name[:-1]):
+                    topic.unfollow(slot)
+
+    def _place(self, address: str) -> Place:
+        host = self._host
+        kind, _, _ = address.partition("/")
+        if kind == OUTSIDE:
+            return Elsewhere(address, lambda letter: host.outside(address, letter))
+        skill = skill_of(address)
+        if skill is not None:
+            parts = [part for part in host.parts.values() if skill in part.spec.skills]
+            if not parts:
+                return Nowhere(address, NoSuchAgent(f"nobody has the skill {skill!r}"))
+            return Elsewhere(address, lambda letter: self._offer(skill, parts, letter))
+        part = host.parts.get(kind)
+        if part is None:
+            known = ", ".join(sorted(host.parts)) or "none"
+            return Nowhere(
+                address,
+                NoSuchAgent(f"no kind {kind!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()"),
+            )
+        if is_agent(address):
+            return host.seat(Slot(address, part))
+        return Elsewhere(kind, lambda letter: self._pool(part, letter))
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def send(self, turn: Turn) -> Awaitable[None] | None:
+        """Send what a turn wants sent. What is returned must be awaited: its sender has to wait for room.
+
+        The caller has paid. Raises: SwarmStopped.
+        """
+        host, slot, own = self._host, turn.slot, turn.letter
+        if host.stopped is not None:
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
+        sends, turn.sends = turn.sends, []
+        talk, hops, cause, sender, number = own.talk, own.hops + 1, (own.sender, own.number), slot.name, slot.sent
+        guard, put, many = host.guard, host.arrivals.append, len(sends)
+        slot.sent = number + many
+        talk.messages += many
+        suspicious = hops > guard.shallow or many > guard.few or talk.messages > guard.burst
+        said: Said | None = {} if many > guard.few else None
+        full: Slot | None = None
+        for place, message, taint in sends:
+            number += 1
+            letter = Letter(message, sender, number, talk, cause, hops, taint)
+            if suspicious and not self._passes(place.name, letter, said):
+                continue
+            if type(place) is Slot:
+                put((place, letter))
+                if place.mail is not None and place.full and place is not slot:
+                    full = place
+            else:
+                self.put(place, letter)
+        host.wake()
+        return None if full is None else host.room(full)
+
+    def put(self, place: Any, letter: Letter) -> None:
+        """Put a letter where it goes."""
+        host = self._host
+        kind = type(place)
+        if kind is Slot:
+            host.arrivals.append((place, letter))
+        elif kind is Topic:
+            self._post(place, letter._replace(topic=place.name))
+        elif kind is Nowhere:
+            host.bury(letter, place.name, "undeliverable", place.error)
+        else:
+            place.put(letter)
+        host.wake()
+
+    def check(self, turn: Turn, to: str, letter: Letter) -> None:
+        """Look at an ask before it goes out. Raises: SwarmStopped, Quarantined."""
+        host, guard, talk = self._host, self._host.guard, letter.talk
+        if host.stopped is not None:
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
+        talk.messages += 1
+        said = turn.said if turn.asked > guard.few else None
+        suspicious = letter.hops > guard.shallow or said is not None or talk.messages > guard.burst
+        if (suspicious or talk.ended) and not self._passes(to, letter, said):
+            raise Quarantined(f"conversation was quarantined: {talk.ended}")
+
+    def _passes(self, to: str, letter: Letter, said: Said | None) -> bool:
+        """Whether the watchdog lets a message through; one that it does not is buried."""
+        host, talk = self._host, letter.talk
+        if not talk.ended:
+            verdict = host.guard.look(Sent(to, letter), said, host.now())
+            if verdict is not None:
+                self.carry_out(verdict, letter)
+        if talk.ended:
+            host.bury(letter, to, "quarantined", Quarantined(f"conversation was quarantined: {talk.ended}"))
+        return not talk.ended
+
+    def carry_out(self, verdict: Verdict, letter: Letter | None) -> None:
+        """Do what the watchdog says, and tell the board."""
+        host = self._host
+        if letter is not None and verdict.action in {Action.QUARANTINE, Action.STOP}:
+            letter.talk.ended = f"{verdict.reason}: {verdict.exchange}"
+        host.board.tell("verdict", verdict.to_plain())
+        if verdict.action == Action.STOP:
+            host.stop("loop", f"{verdict.reason}: {verdict.exchange}")
+
+    def begin_wait(self, turn: Turn, place: Place) -> None:
+        """Somebody waits for an answer. Raises: Quarantined when that closes a ring."""
+        if type(place) is not Slot:
+            return
+        host, letter = self._host, turn.letter
+        verdict = host.guard.waits(turn.slot.name, place.name, letter.talk, host.now(), reentrant=place.part.reentrant)
+        if verdict is not None:
+            host.guard.answered(turn.slot.name, place.name)
+            self.carry_out(verdict, letter)
+            raise Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")
+
+    def end_wait(self, turn: Turn, place: Place) -> None:
+        """The wait is over."""
+        if type(place) is Slot:
+            self._host.guard.answered(turn.slot.name, place.name)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _post(self, topic: Topic, letter: Letter) -> None:
+        host = self._host
+        slots = topic.of(type(letter.message))
+        if slots:
+            sender = host.places.get(letter.sender)
+            if sender in topic.followers:
+                slots = [slot for slot in slots if slot is not sender]
+            host.arrivals.append((slots, letter))
+        for part in topic.kinds.values():
+            if type(letter.message) in part.acts:
+                self._pool(part, letter)
+
+    def _offer(self, skill: str, parts: list[Part], letter: Letter) -> None:
+        for part in parts:
+            if type(letter.message) in part.acts:
+                self._pool(part, letter)
+                return
+        what = letter.message.message_type
+        error = NoSuchAgent(f"nobody has the skill {skill!r} and accepts {what}; it is offered, but for other messages")
+        self._host.bury(letter, f"skill:{skill}", "undeliverable", error)
+
+    def _pool(self, part: Part, letter: Letter) -> None:
+        """Give a letter to a member of a pool that is free, or keep it until one is."""
+        pool, host = part.pool, self._host
+        member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
+        if member is None and len(pool.members) < part.spec.pool:
+            name = f"{part.spec.name}/pool.{len(pool.members) + 1}"
+            member = host.seat(Slot(name, part))
+            member.pooled = True
+            pool.members.append(member)
+        if member is None:
+            pool.waiting.append(letter)
+        else:
+            member.reserved = True
+            host.arrivals.append((member, letter))
+
+    def freed(self, slot: Slot) -> None:
+        """A member of a pool is free: give it what waits."""
+        waiting = slot.part.pool.waiting
+        slot.reserved = bool(waiting)
+        if waiting:
+            self._host.arrivals.append((slot, waiting.popleft()))

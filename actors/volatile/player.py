@@ -1,0 +1,210 @@
+"""The player: sees a turn through that does not end where it began.
+
+Coroutines, agents that need time to start, failed turns and their next attempts, and turns that wait
+for the ledger, the blackboard or a full mailbox. While one of these goes on its agent takes no other
+letter, unless its kind is reentrant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from typing import Any, Final, NamedTuple
+
+from stigmergy.protocols.errors import (
+    DeadlineExceeded,
+    Quarantined,
+    StigmergyError,
+    SwarmStopped,
+    UnknownMessage,
+    UsageError,
+)
+from stigmergy.protocols.message import Done, Message
+
+from ..desk import TurnHeld
+from ..failing import is_worth_another, worded
+from .letter import Letter
+from .slot import Part, Slot
+from .turn import Ground, Turn
+
+FAULTS: Final = (Exception, SystemExit, asyncio.CancelledError, TurnHeld)
+"""Whatever user code raises fails its turn, and nothing else."""
+
+RETRY_FIRST_S: Final = 0.1
+RETRY_LONGEST_S: Final = 5.0
+"""A failed turn is started over after 0.1 s, doubling up to 5 s."""
+
+DONE: Final = Done()
+
+
+class Begun(NamedTuple):
+    """A plain handler's turn that is not over: what it returned to wait for, or what it raised."""
+
+    turn: Turn
+    saved: Any
+    rest: BaseException | Awaitable[Any]
+
+
+class Player:
+    """Plays turns on one host."""
+
+    def __init__(self, host: Ground) -> None:
+        self._host = host
+
+    def occupy(self, slot: Slot, letter: Letter, begun: Begun | None = None) -> Awaitable[None]:
+        """Play a turn, and then what has come for the agent meanwhile; from now on it is busy."""
+        if slot.part.reentrant:
+            return self._play(slot, letter, begun)
+        slot.busy = True
+        return self._occupy(slot, letter, begun)
+
+    async def _occupy(self, slot: Slot, letter: Letter, begun: Begun | None) -> None:
+        try:
+            await self._play(slot, letter, begun)
+            while (following := slot.take()) is not None:
+                await self._play(slot, following, None)
+        finally:
+            slot.busy = False
+            if slot.pooled:
+                self._host.office.freed(slot)
+                self._host.wake()
+
+    async def _play(self, slot: Slot, letter: Letter, begun: Begun | None) -> None:
+        host, part = self._host, slot.part
+        if letter.talk.ended or type(letter.message) not in part.acts:
+            self._refuse(slot, letter)
+            return
+        turn = Turn(host, slot, letter) if begun is None else begun.turn
+        turn.task = asyncio.current_task()
+        host.turns.add(turn)
+        try:
+            while (error := await self._attempt(turn, begun)) is not None:
+                turn.sends.clear()
+                turn.writes.clear()
+                if not is_worth_another(error) or letter.talk.ended or turn.attempt >= part.spec.attempts:
+                    self._give_up(turn, error)
+                    return
+                turn.attempt += 1
+                begun = None
+                await host.sleep(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 2)))
+        finally:
+            host.turns.discard(turn)
+
+    async def _attempt(self, turn: Turn, begun: Begun | None) -> BaseException | None:
+        """Play a turn once, or the rest of it. Returns what it failed with."""
+        host, slot, letter = self._host, turn.slot, turn.letter
+        part = slot.part
+        turn.since, saved = host.now(), None
+        try:
+            if begun is not None:
+                saved, rest = begun.saved, begun.rest
+                if isinstance(rest, BaseException):
+                    raise rest
+            else:
+                if slot.agent is None:
+                    await self._enter(slot)
+                if part.save is not None:
+                    saved = part.save(slot.agent)
+                act = part.acts[type(letter.message)]
+                rest = act.function(slot.agent, letter.message, *((turn.ctx,) if act.takes_context else ()))
+            answer = await rest if inspect.isawaitable(rest) else rest
+            if turn.sends or turn.writes or (letter.asked is not None and begun is None):
+                more = host.commit(turn)
+                if more is not None:
+                    await more
+            self.reply(slot, letter, turn.taint, answer)
+        except FAULTS as fault:
+            if saved is not None and part.restore is not None:
+                part.restore(slot.agent, saved)
+            return self._overdue(turn, fault)
+        return None
+
+    @staticmethod
+    def _overdue(turn: Turn, fault: BaseException) -> BaseException:
+        """What a turn failed with, or that it was cancelled for taking too long. Raises when the host stops."""
+        if isinstance(fault, TurnHeld):
+            return UsageError("a volatile swarm cannot wait for a person: leave out durable=False")
+        task = turn.task
+        if not isinstance(fault, asyncio.CancelledError) or task is None or not task.cancelling():
+            return fault  # also when the handler met a cancelled future of its own
+        if not turn.late:
+            raise fault
+        task.uncancel()
+        turn.late = False
+        return DeadlineExceeded(f"{turn.slot.name} took longer than {turn.slot.part.spec.turn_timeout_s:g} s")
+
+    async def _enter(self, slot: Slot) -> None:
+        """Make an agent that needs time to start; until it has, nobody else gets through to it."""
+        if slot.enters():
+            return
+        part, alone = slot.part, not slot.busy
+        kind, _, key = slot.name.partition("/")
+        agent = part.make(kind, key)
+        slot.busy = True
+        try:
+            if part.start is not None:
+                await part.start(agent)
+            slot.agent = agent
+        finally:
+            if alone:
+                slot.busy = False
+                mail, slot.mail = slot.mail, None
+                self._host.ready.extendleft((slot, letter) for letter in reversed(mail or ()))
+                self._host.wake()
+
+    async def commit_late(self, turn: Turn) -> None:
+        """Pay for what a turn sends once the ledger has set enough aside, write to the blackboard, and send.
+
+        Raises: BudgetExhausted, SwarmStopped, and what the blackboard raises.
+        """
+        host, allowance, many = self._host, turn.slot.part.allowance, len(turn.sends) + (turn.letter.asked is not None)
+        while allowance.left < many:
+            await host.purse.refill(allowance, many)
+        allowance.left -= many
+        for write in turn.writes:
+            await host.board.act(turn, write.operation, write.arguments)
+        turn.writes.clear()
+        more = host.office.send(turn) if turn.sends else None
+        if more is not None:
+            await more
+
+    def reply(self, slot: Slot, letter: Letter, taint: tuple[str, ...], answer: Any) -> None:
+        """Answer an ask. Raises: UsageError when a handler returned no message."""
+        asked = letter.asked
+        if asked is None:
+            return
+        if answer is None:
+            answer = DONE
+        elif not isinstance(answer, Message):
+            raise UsageError(f"the handler of {slot.name} returned {type(answer).__name__}, no Message")
+        if asked.done():
+            late = DeadlineExceeded("nobody waits for it any more")
+            self._host.bury(letter, slot.name, "late answer", late)
+        else:
+            asked.answer(answer, taint)
+
+    def _give_up(self, turn: Turn, error: BaseException) -> None:
+        letter, host = turn.letter, self._host
+        known, trace = worded(turn.slot.name, error)
+        if isinstance(error, SwarmStopped):
+            host.stop(error.reason, str(error))
+            if letter.asked is not None:
+                letter.asked.fail(error)
+            return
+        reason = "quarantined" if letter.talk.ended else "handler failed"
+        host.bury(letter, turn.slot.name, reason, known, turn.attempt, trace)
+
+    def _refuse(self, slot: Slot, letter: Letter) -> None:
+        """A letter that its agent does not accept, or whose conversation has been stopped."""
+        if letter.talk.ended:
+            error: StigmergyError = Quarantined(f"conversation was quarantined: {letter.talk.ended}")
+            self._host.bury(letter, slot.name, "quarantined", error)
+        else:
+            self._host.bury(letter, slot.name, "undeliverable", unaccepted(slot.part, letter.message))
+
+
+def unaccepted(part: Part, message: Message) -> StigmergyError:
+    """The error for a message that a kind does not accept."""
+    accepted = ", ".join(part.spec.accepts) or "nothing"
+    return UnknownMessage(f"{part.spec.name} does not accept {message.message_type}; it accepts {accepted:.200}")

@@ -1,0 +1,166 @@
+"""The process of a volatile host: its links, its heartbeat, and the way in for who is outside."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from stigmergy.protocols.envelope import Mode
+from stigmergy.protocols.errors import MailboxFull, SwarmStopped
+from stigmergy.protocols.ids import check_address, check_name
+from stigmergy.protocols.message import Message, decode, encode
+
+from ..channel import Frame
+from ..ledger.paths import ROOT
+from ..link import Endpoint, Handle, Link
+from .asked import Asked
+from .host import Host
+from .letter import Letter, Talk
+from .line import Line
+from .office import OUTSIDE
+from .places import Nowhere, Place
+from .slot import Slot
+
+BEAT_S: Final = 0.25
+"""How often turns past their time are looked for."""
+
+RENEW: Final = 4
+"""Beats between two renewals of the lease; 1 s."""
+
+
+class VolatileService:
+    """Runs a volatile host on an event loop. See `Service`."""
+
+    def __init__(self, name: str, host: Host, line: Line, run: str, close: Callable[[], Awaitable[None]]) -> None:
+        """``close`` closes what the host's agents hold open."""
+        self.host = host
+        self._name = name
+        self._line = line
+        self._run = run
+        self._close = close
+        self._endpoint = Endpoint(name, self._on_frames)
+        self._beating: asyncio.Task[None] | None = None
+        self._beat_at = time.monotonic()
+        self._lost = ""
+        self._sent = 0
+        self._allowance = host.purse.of(f"{ROOT}/kind:{OUTSIDE}")
+        self._types = {message.message_type: message for part in host.parts.values() for message in part.acts}
+        self._open: set[Asked] = set()
+
+    async def receive(self, data: bytes) -> bytes:
+        """See `Service.receive`."""
+        link = self._endpoint.arrive(data)
+        return b"" if link is None else link.take()
+
+    def attach(self, peer: str, handle: Handle) -> None:
+        """See `Service.attach`; the peer is the board."""
+        self._line.link = self._endpoint.connect(peer, handle, self._on_lost)
+        self._beating = asyncio.get_running_loop().create_task(self._beat())
+
+    def health(self) -> dict[str, Any]:
+        """See `Service.health`."""
+        return {
+            "stalled_s": max(0.0, time.monotonic() - self._beat_at - BEAT_S),
+            "agents": len(self.host.places),
+            "turns": len(self.host.turns),
+            "lost": self._lost,
+        }
+
+    async def close(self) -> None:
+        """See `Service.close`."""
+        if self._beating is not None:
+            self._beating.cancel()
+        await self.host.close()
+        await self._close()
+        for peer in list(self._endpoint.links):
+            self._endpoint.disconnect(peer)
+
+    # -- from outside ------------------------------------------------------------------------
+
+    async def ask(self, client: str, to: str, message: Message, timeout_s: float, taint: tuple[str, ...]) -> Message:
+        """Begin a conversation and wait for its answer. Raises: what an ask raises."""
+        place, letter, asked = await self._letter(client, to, message, taint, Asked())
+        asked.deadline = self.host.now() + timeout_s
+        if type(place) is Nowhere:
+            self.host.bury(letter, place.name, "undeliverable", place.error)
+            raise place.error
+        self._open.add(asked)
+        timer = self.host.timer(timeout_s, asked.expire, place.name, timeout_s)
+        try:
+            self._put(place, letter)
+            answer: Message = (await asked.future())[0]
+            return answer
+        finally:
+            timer.cancel()
+            self._open.discard(asked)
+
+    async def send(self, mode: Mode, client: str, to: str, message: Message, taint: tuple[str, ...]) -> str:
+        """Begin a conversation without waiting; returns its id."""
+        place, letter, _ = await self._letter(client, to, message, taint, None, topic=mode == "post")
+        if type(place) is Nowhere:
+            self.host.bury(letter, place.name, "undeliverable", place.error)
+            raise place.error
+        self._put(place, letter)
+        return letter.talk.id
+
+    def _put(self, place: Place, letter: Letter) -> None:
+        host = self.host
+        if host.inline and type(place) is Slot and not host.ready:
+            more = host.run(place, letter)
+            if more is not None:
+                host.spawn(more)
+        else:
+            host.office.put(place, letter)
+
+    async def _letter(
+        self, client: str, to: str, message: Message, taint: tuple[str, ...], asked: Any, *, topic: bool = False
+    ) -> tuple[Place, Letter, Any]:
+        host, allowance = self.host, self._allowance
+        if host.stopped is not None:
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
+        native = self._types.get(message.message_type)
+        if native is not None and native is not type(message):
+            message = decode(native, encode(message))
+        place: Place = host.office.topic(check_name(to, "topic")) if topic else host.office.find(check_address(to))
+        if type(place) is Slot and place.full:
+            raise MailboxFull(f"the mailbox of {to} is full ({place.part.bound:,} messages); send more slowly")
+        while allowance.left < 1:
+            await host.purse.refill(allowance, 1)
+        allowance.left -= 1
+        self._sent += 1
+        talk = Talk(self._run, client, self._sent)
+        return place, Letter(message, client, self._sent, talk, ("", 0), 0, taint, asked), asked
+
+    def stop(self, reason: str, text: str) -> None:
+        """The swarm has stopped: nothing new begins, and who asked from outside hears why."""
+        self.host.stopped = self.host.stopped or (reason, text)
+        for asked in list(self._open):
+            asked.fail(SwarmStopped(text, reason))
+
+    async def settle(self) -> None:
+        """Tell the ledger what has been sent so far."""
+        await self.host.purse.give_back()
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _on_frames(self, _link: Link, frames: list[Frame]) -> None:
+        for _, _, name, payload in frames:
+            if name == "stopped":
+                self.stop(*payload)
+
+    def _on_lost(self, _peer: str, reason: str) -> None:
+        self._lost = self._lost or reason
+        self.stop("failure", reason)
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            self._beat_at = time.monotonic()
+            if self._line.link is not None and beats % RENEW == 0:
+                self._line.tell("renew", [self._name])
+                self._line.link.resend_if_silent(time.monotonic())
+            self.host.sweep()
+            beats += 1
+            await asyncio.sleep(BEAT_S)

@@ -1,0 +1,142 @@
+"""Slots and parts: an agent's place in a host, and what all agents of its kind share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.message import Message
+
+from .allowance import Allowance
+from .letter import Letter
+
+
+class Act(NamedTuple):
+    """One handler, ready to be called: ``function(agent, message, context)``, or without the context."""
+
+    name: str
+    function: Callable[..., Any]
+    takes_context: bool
+    suspends: bool
+    """It is a coroutine function. A plain one runs where it stands."""
+    returns: type[Message] | None
+    """The class that it is annotated to return."""
+
+
+class Part:
+    """One kind as a host runs it."""
+
+    __slots__ = (
+        "acts",
+        "allowance",
+        "bound",
+        "make",
+        "plain",
+        "pool",
+        "reentrant",
+        "restore",
+        "save",
+        "spec",
+        "start",
+        "stop",
+    )
+
+    def __init__(
+        self, spec: KindSpec, acts: dict[type[Message], Act], make: Callable[[str, str], Any], allowance: Allowance
+    ) -> None:
+        """``make(kind, key)`` is a new agent."""
+        self.spec = spec
+        self.acts = acts
+        self.make = make
+        self.plain = not any(act.suspends for act in acts.values())
+        """No handler of it is a coroutine: an ask may be answered where it stands."""
+        self.allowance = allowance
+        self.reentrant = spec.reentrant
+        self.bound = spec.mailbox
+        self.start: Callable[[Any], Awaitable[None]] | None = None
+        """What an agent does before its first message, if anything."""
+        self.stop: Callable[[Any], Awaitable[None]] | None = None
+        """What an agent does when its host closes, if anything."""
+        self.save: Callable[[Any], Any] | None = None
+        """Takes a copy of an agent's state before a turn; None when there is no state."""
+        self.restore: Callable[[Any, Any], None] | None = None
+        self.pool = Pool()
+
+
+class Pool:
+    """Who shares the messages that are addressed to a kind, and which of them wait for someone to be free."""
+
+    __slots__ = ("members", "waiting")
+
+    def __init__(self) -> None:
+        self.members: list[Slot] = []
+        self.waiting: deque[Letter] = deque()
+
+
+class Slot:
+    """One agent's place. The agent is made with its first message, a mailbox when a message must wait."""
+
+    __slots__ = (
+        "agent", "busy", "digest", "draws", "mail", "name", "part", "pooled", "rank", "reserved", "room",
+        "sent",
+    )  # fmt: skip
+
+    def __init__(self, name: str, part: Part) -> None:
+        self.name = name
+        self.part = part
+        self.agent: Any = None
+        self.busy = False
+        """It is in the middle of a turn, or of what follows one."""
+        self.mail: deque[Letter] | None = None
+        self.sent = 0
+        """Letters that it has sent: each is numbered."""
+        self.draws = 0
+        """State of its random stream; 0 before the first draw."""
+        self.digest = 0
+        """Over all that it was given, in lockstep."""
+        self.rank = 0
+        """Its place in the order of names, in lockstep."""
+        self.room: list[asyncio.Future[None]] | None = None
+        """Senders that wait until its mailbox has room."""
+        self.pooled = False
+        """It also takes what is addressed to its kind."""
+        self.reserved = False
+        """A letter of its pool is on its way to it."""
+
+    def enters(self) -> bool:
+        """Make the agent, if that needs no waiting."""
+        part = self.part
+        if part.start is not None:
+            return False
+        kind, _, key = self.name.partition("/")
+        self.agent = part.make(kind, key)
+        return True
+
+    def wait(self, letter: Letter) -> None:
+        """Keep a letter for later."""
+        if self.mail is None:
+            self.mail = deque()
+        self.mail.append(letter)
+
+    def take(self) -> Letter | None:
+        """The next letter that waits; senders that wait for room are let go."""
+        mail = self.mail
+        if mail is None:
+            return None
+        letter = mail.popleft()
+        if not mail:
+            self.mail = None
+        if self.room is not None and len(mail) < self.part.bound:
+            room, self.room = self.room, None
+            for sender in room:
+                if not sender.done():
+                    sender.set_result(None)
+        return letter
+
+    @property
+    def full(self) -> bool:
+        """Whether its mailbox is at its bound."""
+        return self.mail is not None and len(self.mail) >= self.part.bound

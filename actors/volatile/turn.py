@@ -1,0 +1,225 @@
+"""A turn: one handler run for one letter, and what it wants sent when it ends well.
+
+Plain handlers run to their end at once, so all of a host's share one turn and one context; a coroutine
+has its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.message import Message
+
+from .allowance import Purse
+from .asked import Answered, Asked
+from .guard import Guard, Said
+from .letter import Letter
+from .places import Place, Topic
+from .slot import Part, Slot
+
+
+class Board(Protocol):
+    """The board, as a host reaches it."""
+
+    def tell(self, name: str, payload: Any) -> None:
+        """Send something that wants no answer."""
+        ...
+
+    async def act(self, turn: Turn, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard in the name of a turn. Raises: what the board raises."""
+        ...
+
+
+class Desk(Protocol):
+    """The office, as a turn sees it; see `Office`."""
+
+    topics: dict[str, Topic]
+
+    def find(self, address: str, /) -> Place:
+        """See `Office.find`."""
+        ...
+
+    def topic(self, name: str, /) -> Topic:
+        """See `Office.topic`."""
+        ...
+
+    def put(self, place: Place, letter: Letter, /) -> None:
+        """See `Office.put`."""
+        ...
+
+    def send(self, turn: Turn, /) -> Awaitable[None] | None:
+        """See `Office.send`."""
+        ...
+
+    def check(self, turn: Turn, to: str, letter: Letter, /) -> None:
+        """See `Office.check`."""
+        ...
+
+    def begin_wait(self, turn: Turn, place: Place, /) -> None:
+        """See `Office.begin_wait`."""
+        ...
+
+    def end_wait(self, turn: Turn, place: Place, /) -> None:
+        """See `Office.end_wait`."""
+        ...
+
+    def freed(self, slot: Slot, /) -> None:
+        """See `Office.freed`."""
+        ...
+
+    def follow(self, name: str, slot: Slot, /) -> None:
+        """See `Office.follow`."""
+        ...
+
+    def unfollow(self, name: str, slot: Slot, /) -> None:
+        """See `Office.unfollow`."""
+        ...
+
+
+class Ground(Protocol):
+    """The host, as its parts see it; see `Host`."""
+
+    parts: dict[str, Part]
+    guard: Guard
+    purse: Purse
+    board: Board
+    places: dict[str, Place]
+    ready: deque[Any]
+    arrivals: Any
+    inline: bool
+    stopped: tuple[str, str] | None
+    turns: set[Turn]
+    now: Callable[[], float]
+    timer: Callable[..., Any]
+    scene: Callable[[Turn], Any]
+
+    @property
+    def office(self) -> Desk:
+        """See `Host.office`."""
+        ...
+
+    def seat(self, slot: Slot, /) -> Slot:
+        """See `Host.seat`."""
+        ...
+
+    def wake(self) -> None:
+        """See `Host.wake`."""
+        ...
+
+    def run(self, slot: Slot, letter: Letter, /) -> Awaitable[None] | None:
+        """See `Host.run`."""
+        ...
+
+    def commit(self, turn: Turn, /) -> Awaitable[None] | None:
+        """See `Host.commit`."""
+        ...
+
+    def spawn(self, work: Awaitable[None], /) -> None:
+        """See `Host.spawn`."""
+        ...
+
+    def bury(
+        self, letter: Letter, to: str, reason: str, error: StigmergyError, attempts: int = 0, trace: str = "", /
+    ) -> None:
+        """See `Host.bury`."""
+        ...
+
+    def outside(self, client: str, letter: Letter, /) -> None:
+        """See `Host.outside`."""
+        ...
+
+    def stop(self, reason: str, text: str, /) -> None:
+        """See `Host.stop`."""
+        ...
+
+    async def room(self, slot: Slot, /) -> None:
+        """See `Host.room`."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """See `Host.sleep`."""
+        ...
+
+
+class Turn:
+    """One handler run, from the inside."""
+
+    __slots__ = (
+        "asked", "asks", "attempt", "ctx", "desk", "host", "late", "letter", "said", "sends", "since", "slot", "taint",
+        "task", "writes",
+    )  # fmt: skip
+
+    def __init__(self, host: Ground, slot: Slot, letter: Letter) -> None:
+        self.host = host
+        self.slot = slot
+        self.letter = letter
+        self.taint = letter.taint
+        self.attempt = 1
+        self.sends: list[tuple[Place, Message, tuple[str, ...]]] = []
+        """What goes out when the turn ends: where to, what, and where its content came from."""
+        self.writes: list[Any] = []
+        """What is written to the blackboard then."""
+        self.asked = 0
+        """Asks so far."""
+        self.asks = 0
+        """Answers that are being waited for."""
+        self.said: Said = {}
+        """How often it said what to whom, once it has said much."""
+        self.since = 0.0
+        self.late = False
+        """It took longer than its kind may, and is being cancelled."""
+        self.task: asyncio.Task[Any] | None = None
+        self.desk: Any = None
+        """How this turn reaches the board, once it did."""
+        self.ctx: Any = host.scene(self)
+
+    async def ask(self, to: Any, message: Message, timeout_s: float) -> Message:
+        """Send a question now and wait for its answer. Raises: DeadlineExceeded, and what the answerer raised."""
+        host, own, slot = self.host, self.letter, self.slot
+        place = host.places.get(to) or host.office.find(str(to))
+        allowance = slot.part.allowance
+        while allowance.left < 1:
+            await host.purse.refill(allowance, 1)
+        allowance.left -= 1
+        self.asked += 1
+        slot.sent += 1
+        asked = Asked()
+        cause = (own.sender, own.number)
+        letter = Letter(message, slot.name, slot.sent, own.talk, cause, own.hops + 1, self.taint, asked)
+        host.office.check(self, place.name, letter)
+        if not self.asked & PAUSE:
+            await asyncio.sleep(0)  # so that a loop of asks does not keep everybody else waiting
+        if host.inline and type(place) is Slot and place.part.plain and not place.busy and place.mail is None:
+            more = host.run(place, letter)
+            if more is not None:
+                host.spawn(more)
+        else:
+            host.office.put(place, letter)
+        message, taint = asked.found or await self._wait(place, asked, timeout_s)
+        if taint != self.taint:
+            self.taint = tuple(dict.fromkeys((*self.taint, *taint)))
+        return message
+
+    async def _wait(self, place: Place, asked: Asked, timeout_s: float) -> Answered:
+        host, outer = self.host, self.letter.asked
+        asked.deadline = host.now() + timeout_s
+        if outer is not None and outer.deadline:
+            asked.deadline = min(asked.deadline, outer.deadline)
+        host.office.begin_wait(self, place)
+        timer = host.timer(max(0.0, asked.deadline - host.now()), asked.expire, place.name, timeout_s)
+        self.asks += 1
+        try:
+            found: Answered = await asked.future()
+            return found
+        finally:
+            self.asks -= 1
+            timer.cancel()
+            host.office.end_wait(self, place)
+
+
+PAUSE: Final = 0xFF
+"""After 256 asks of one turn the event loop gets to turn."""

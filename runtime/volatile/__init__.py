@@ -1,0 +1,1 @@
+"""Swarms without a journal, and simulations by rounds: agents, contexts and swarms look the same."""

@@ -1,0 +1,79 @@
+"""The cast: the kinds of a swarm as parts that a volatile host can run."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.actors.volatile.allowance import Purse
+from stigmergy.actors.volatile.slot import Act, Part
+from stigmergy.protocols.ids import AgentId
+from stigmergy.protocols.message import Message
+
+from ..agent import Agent
+from ..states import State
+from ..troupe import Troupe
+
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def part_of(troupe: Troupe, purse: Purse) -> Part:
+    """A kind, ready to run."""
+    spec = troupe.spec
+    acts: dict[type[Message], Act] = {}
+    for handler in troupe.handlers.values():
+        function = getattr(troupe.cls, handler.method)
+        suspends = inspect.iscoroutinefunction(function)
+        acts[handler.accepts] = Act(handler.method, function, handler.takes_context, suspends, handler.returns)
+    part = Part(spec, acts, _maker(troupe), purse.of(f"{ROOT}/kind:{spec.name}"))
+    if troupe.cls.on_start is not Agent.on_start:
+        part.start = _start
+    part.stop = None if troupe.cls.on_stop is Agent.on_stop else _stop
+    if troupe.state is not State:
+        part.save = _save if _is_flat(troupe.state) else _save_deep
+        part.restore = _restore
+    return part
+
+
+def _maker(troupe: Troupe) -> Callable[[str, str], Agent]:
+    cls, state, settings = troupe.cls, troupe.state, troupe.spec.settings
+    empty = State()
+
+    def make(kind: str, key: str) -> Agent:
+        agent = cls()
+        agent.me = AgentId(kind, key)
+        agent.settings = dict(settings)
+        agent.state = empty if state is State else state()
+        return agent
+
+    return make
+
+
+async def _start(agent: Agent) -> None:
+    await agent.on_start()
+
+
+async def _stop(agent: Agent) -> None:
+    await agent.on_stop()
+
+
+def _is_flat(state: type[BaseModel]) -> bool:
+    """Whether no field can change but by assignment."""
+    return all(field.annotation in _SCALARS for field in state.model_fields.values())
+
+
+def _save(agent: Agent) -> dict[str, Any]:
+    return dict(agent.state.__dict__)
+
+
+def _save_deep(agent: Agent) -> dict[str, Any]:
+    return copy.deepcopy(agent.state.__dict__)
+
+
+def _restore(agent: Agent, saved: dict[str, Any]) -> None:
+    agent.state = agent.state.model_construct(**saved)

@@ -1,0 +1,58 @@
+"""Opens a volatile host from plain configuration: imports its classes, makes its parts, and sets its stage."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from stigmergy.actors.volatile.allowance import Purse
+from stigmergy.actors.volatile.guard import Guard
+from stigmergy.actors.volatile.host import Host
+from stigmergy.actors.volatile.line import Line
+from stigmergy.actors.volatile.service import VolatileService
+from stigmergy.actors.volatile.slot import Slot
+from stigmergy.actors.watchdog.limits import LoopLimits
+from stigmergy.protocols.kind import KindSpec
+
+from ..context import Means
+from ..logs import LogFile
+from ..luggage import Luggage
+from ..thinking import ModelSpec, Thinking
+from ..troupe import open_paths, troupe_of
+from .cast import part_of
+from .context import VolatileContext
+from .stage import Stage
+
+
+def open_host(config: dict[str, Any]) -> VolatileService:
+    """Build the service: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``, ``limits``, ``run``.
+
+    Raises: UsageError.
+    """
+    luggage = Luggage(config.get("luggage", ()))
+    open_paths(luggage.folders or config["paths"])
+    logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
+    log = logs.logger(host=config["name"])
+    models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
+    thinking = Thinking(models, time.time(), log)
+    line = Line()
+    purse = Purse(config["name"], line.ledger)
+    stage = Stage(config["name"], line, log, config["seed"])
+    troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]
+    stage.means = {troupe.spec.name: Means(thinking, troupe.tools) for troupe in troupes}
+    parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
+    host = Host(parts, Guard(LoopLimits(**config["limits"])), purse, line, lambda turn: VolatileContext(turn, stage))
+
+    async def close() -> None:
+        for place in host.places.values():
+            if type(place) is Slot and place.agent is not None and place.part.stop is not None:
+                try:
+                    await place.part.stop(place.agent)
+                except Exception:
+                    log.exception("on_stop_failed", agent=place.name)
+        await thinking.close()
+        logs.close()
+        luggage.close()
+
+    return VolatileService(config["name"], host, line, config["run"], close)

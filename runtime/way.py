@@ -1,0 +1,78 @@
+"""Ways in: how what a driver sends reaches agents. Through the board when it is durable, else straight to a host."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from stigmergy.protocols.envelope import Mode
+from stigmergy.protocols.errors import Malformed
+from stigmergy.protocols.message import Message, decode_as, encode, reads
+
+from .client import Client
+from .housing import Housing
+from .volatile.context import fitted
+
+OUTSIDE = ("user",)
+"""What comes from outside is marked so."""
+
+
+class Way(Protocol):
+    """What a swarm needs of it."""
+
+    async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
+        """Begin a conversation and wait for its answer. Raises: see `Swarm.ask`."""
+        ...
+
+    async def send(self, mode: Mode, to: str, message: Message) -> str:
+        """Begin a conversation; returns its id. Raises: see `Swarm.tell`."""
+        ...
+
+    async def settle(self, counts: dict[str, Any]) -> None:
+        """Have what hosts count by themselves counted at the ledger and in ``counts``, the board's figures."""
+        ...
+
+
+class BoardWay:
+    """Encoded, to the board, which keeps it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
+        """See `Way.ask`."""
+        answer = await self._client.ask(to, message.message_type, encode(message), timeout_s, OUTSIDE)
+        if not reads(reply, answer.type):
+            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
+        return decode_as(reply, answer.type, answer.body)
+
+    async def send(self, mode: Mode, to: str, message: Message) -> str:
+        """See `Way.send`."""
+        return await self._client.send(mode, to, message.message_type, encode(message), OUTSIDE)
+
+    async def settle(self, counts: dict[str, Any]) -> None:
+        """See `Way.settle`: the board has counted it all."""
+
+
+class HostWay:
+    """By reference, to the host in this process."""
+
+    def __init__(self, housing: Housing, client: str) -> None:
+        """Raises: UsageError when the hosts are elsewhere."""
+        self._client = client
+        self._service = housing.volatile
+
+    async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
+        """See `Way.ask`."""
+        answer = await self._service.ask(self._client, to, message, timeout_s, OUTSIDE)
+        if type(answer) is reply:
+            return answer
+        return fitted(answer, reply, to)
+
+    async def send(self, mode: Mode, to: str, message: Message) -> str:
+        """See `Way.send`."""
+        return await self._service.send(mode, self._client, to, message, OUTSIDE)
+
+    async def settle(self, counts: dict[str, Any]) -> None:
+        """See `Way.settle`."""
+        await self._service.settle()
+        counts["waiting"] = self._service.host.waiting

@@ -1,0 +1,221 @@
+"""What a swarm without a journal promises: the same as a durable one, but for a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from stigmergy.protocols import (
+    Budget,
+    DeadlineExceeded,
+    HandlerFailed,
+    MailboxFull,
+    NoSuchAgent,
+    Quarantined,
+    SwarmStopped,
+    UsageError,
+)
+from stigmergy.protocols.errors import UnknownMessage
+from stigmergy.runtime import Plant, Swarm
+
+from ..cast import Diary, Echo, Heard, Relay, Ring, Say, Slow, Writer
+from .company import (
+    Asker,
+    Chatty,
+    Clumsy,
+    Gossip,
+    Patient,
+    Ping,
+    Plain,
+    Pong,
+    Reader,
+    Spender,
+    Starter,
+    Stop,
+    Tally,
+)
+
+
+@asynccontextmanager
+async def running(*kinds, limits=None, **options):
+    async with Swarm(plant=Plant(engine="local", limits=limits or {}), durable=False, **options) as swarm:
+        for kind in kinds:
+            swarm.add(kind)
+        yield swarm
+
+
+async def quiet(swarm):
+    for _ in range(200):
+        if not (await swarm.counts())["waiting"]:
+            return
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("to", ["echo/one", "echo", "skill:echo"])
+async def test_an_ask_is_answered_by_agent_by_kind_and_by_skill(to):
+    async with running(Echo) as swarm:
+        assert await swarm.ask(to, Say(text="a"), reply=Heard) == Heard(text="a!", n=1)
+        assert (await swarm.ask(to, Say(text="a"), reply=Heard)).n == 2
+
+
+@pytest.mark.parametrize("kind", [Plain, Patient])
+async def test_an_agent_handles_one_message_at_a_time(kind):
+    async with running(kind, Asker) as swarm:
+        name = kind.__name__.lower()
+        heard = await swarm.ask("asker/1", Ping(n=30, to=name), reply=Pong)
+        assert heard == Pong(n=3 * sum(range(1, 11)), text="asker/1")
+
+
+async def test_a_reentrant_agent_starts_once_and_takes_others_while_it_waits():
+    async with running(Starter, Asker) as swarm:
+        assert (await swarm.ask("asker/1", Ping(n=9, to="starter"), reply=Pong)).n == 9
+
+
+async def test_what_an_agent_is_told_it_handles_in_order():
+    async with running(Diary) as swarm:
+        for number in range(50):
+            await swarm.tell("diary/one", Say(text=str(number)))
+        heard = await swarm.ask("diary/one", Heard(text=""), reply=Heard)
+        assert heard.text == ",".join(map(str, range(50)))
+
+
+async def test_a_failed_turn_leaves_nothing_behind_and_is_tried_again():
+    async with running(Clumsy, Plain) as swarm:
+        assert await swarm.ask("clumsy/1", Ping(n=1), reply=Pong) == Pong(n=1, text="[2]")
+        assert (await swarm.ask("plain/one", Ping(), reply=Pong)).n == 2  # told once, asked once
+
+
+async def test_a_message_that_always_fails_is_dead_lettered_and_its_asker_is_told():
+    async with Swarm(engine="local", durable=False) as swarm:
+        swarm.add(Clumsy, attempts=1)
+        swarm.add(Plain)
+        with pytest.raises(HandlerFailed, match="ValueError: clumsy"):
+            await swarm.ask("clumsy/1", Ping(n=9), reply=Pong)
+        assert (await swarm.report()).dead_letters == {"handler failed": 1}
+        assert len(await swarm.read_topic("dead-letters")) == 1
+
+
+async def test_what_cannot_be_delivered_is_refused_or_buried():
+    async with running(Echo) as swarm:
+        with pytest.raises(NoSuchAgent, match="no kind 'nobody'"):
+            await swarm.ask("nobody/1", Say(text="a"))
+        with pytest.raises(UnknownMessage, match="echo does not accept Ping@1"):
+            await swarm.ask("echo/1", Ping())
+        assert (await swarm.report()).dead_letters == {"undeliverable": 2}
+
+
+async def test_an_ask_has_a_deadline_and_a_turn_has_one():
+    async with Swarm(engine="local", durable=False) as swarm:
+        swarm.add(Slow, turn_timeout_s=0.05, attempts=1)
+        with pytest.raises(DeadlineExceeded, match="did not answer"):
+            await swarm.ask("slow/1", Say(text="a"), reply=Heard, timeout_s=0.01)
+        with pytest.raises(DeadlineExceeded, match=r"longer than 0\.05 s"):
+            await swarm.ask("slow/2", Say(text="a"), reply=Heard, timeout_s=5)
+
+
+async def test_a_full_mailbox_refuses_callers_from_outside():
+    async with Swarm(engine="local", durable=False) as swarm:
+        swarm.add(Slow, mailbox=5)
+        with pytest.raises(MailboxFull, match="slow/one is full"):
+            for _ in range(20):
+                await swarm.tell("slow/one", Say(text="a"))
+
+
+async def test_a_slow_answer_does_not_hold_up_a_pool():
+    async with running(Relay, Slow, Echo) as swarm:
+        stuck = [asyncio.ensure_future(swarm.ask("relay", Say(text="slow"), reply=Heard)) for _ in range(8)]
+        assert (await swarm.ask("relay", Say(text="echo"), reply=Heard, timeout_s=5)).text == "relayed!"
+        for ask in stuck:
+            ask.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_a_post_reaches_every_follower_of_its_topic():
+    async with running(Reader) as swarm:
+        for key in "abc":
+            await swarm.ask(f"reader/{key}", Stop())
+        for n in (1, 2):
+            await swarm.post("news.today", Ping(n=n))
+        await swarm.post("olds", Ping(n=100))
+        await quiet(swarm)
+        for key in "abc":
+            assert await swarm.ask(f"reader/{key}", Pong(), reply=Pong) == Pong(n=3, text="2")
+
+
+async def test_facts_trails_and_writes_reach_the_blackboard():
+    async with running(Writer) as swarm:
+        await swarm.ask("writer", Say(text="k", n=5), reply=Heard)
+        fact = await swarm.facts.get("k")
+        assert (fact.value, fact.version) == (5, 1)
+        assert (await swarm.facts.get("k.late")).value == 5
+
+
+async def test_agents_that_wait_for_each_other_are_found_at_once():
+    events = []
+    async with running(Ring, on_event=lambda name, data: events.append((name, data))) as swarm:
+        with pytest.raises(Quarantined, match="deadlock"):
+            await swarm.ask("ring/a", Say(text="go"), reply=Heard, timeout_s=20)
+    assert [data["reason"] for name, data in events if name == "verdict"] == ["deadlock"]
+
+
+async def test_a_chat_without_end_is_quarantined_and_others_go_on():
+    verdicts = []
+    async with running(
+        Chatty, on_event=lambda name, data: verdicts.append(data) if name == "verdict" else None
+    ) as swarm:
+        await swarm.tell("chatty/a", Ping(to="x"))
+        await quiet(swarm)
+        counts = await swarm.counts()
+        assert counts["dead_letters"] == {"quarantined": 1}
+        assert counts["stopped"] is None
+    assert verdicts[-1]["action"] == "quarantine"
+    assert set(verdicts[-1]["agents"]) == {"chatty/a", "chatty/b"}
+
+
+async def test_asking_the_same_for_ever_in_one_turn_is_quarantined():
+    async with running(Asker, Plain) as swarm:
+        with pytest.raises(Quarantined, match="10 times the same"):
+            await swarm.ask("asker/1", Pong(), reply=Pong)
+
+
+async def test_gossip_is_no_loop():
+    verdicts = []
+    async with running(
+        Gossip, Tally, seed=3, on_event=lambda name, data: verdicts.append(data) if name == "verdict" else None
+    ) as swarm:
+        await swarm.tell("gossip/0", Ping(n=500))
+        await quiet(swarm)
+        heard = (await swarm.ask("tally/all", Ping(), reply=Pong)).n
+    assert heard > 400
+    assert verdicts == []
+
+
+@pytest.mark.parametrize("ceiling", [7, 101, 1_000])
+async def test_the_message_ceiling_is_reached_exactly_and_never_passed(ceiling):
+    async with running(Echo, budget=Budget(messages=ceiling)) as swarm:
+        answered = 0
+        with pytest.raises(SwarmStopped) as stop:
+            while True:
+                await swarm.ask("echo/1", Say(text="a"), reply=Heard)
+                answered += 1
+        assert stop.value.reason == "budget"
+        report = await swarm.report()
+        assert (answered, report.messages) == (ceiling // 2, ceiling)
+        assert report.stop_reason == "budget"
+
+
+async def test_a_turn_that_wants_to_send_more_than_there_is_sends_nothing():
+    async with running(Spender, Tally, budget=Budget(messages=100)) as swarm:
+        await swarm.tell("spender/1", Ping(n=90))
+        await quiet(swarm)
+        await swarm.tell("spender/1", Ping(n=20))
+        await quiet(swarm)
+        report = await swarm.report()
+        assert (report.messages, report.stop_reason) == (92, "budget")
+
+
+async def test_without_a_journal_there_is_no_folder():
+    with pytest.raises(UsageError, match="keeps no journal"):
+        Swarm(durable=False, journal="runs/")
