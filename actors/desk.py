@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -30,6 +30,7 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
+from .access import Board, Copies
 from .clock import Clock
 from .link import PeerGone
 
@@ -51,22 +52,6 @@ class Question(NamedTuple):
     type: str
     body: bytes
     taint: tuple[str, ...]
-
-
-class Board(Protocol):
-    """The way to the board: a link, or what stands for one."""
-
-    def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
-        """See `Link.ask`."""
-        ...
-
-
-class Copies(Protocol):
-    """What reads come from; see `Replica`."""
-
-    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float) -> Any:
-        """See `Replica.look`."""
-        ...
 
 
 class Desk:
