@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -97,7 +98,8 @@ async def _run(tool: Tool[Any, Any], arguments: BaseModel, use: Use) -> Any:
             result, error = tool.function(arguments, use), None
         except BaseException as raised:  # noqa: BLE001 - it belongs to whoever waits
             result, error = None, raised
-        loop.call_soon_threadsafe(_tell, outcome, result, error)
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            loop.call_soon_threadsafe(_tell, outcome, result, error)
 
     # A thread of its own: one that never ends would keep a pool's place, and the process from ending.
     Thread(target=work, name=f"tool-{tool.name}", daemon=True).start()

@@ -12,7 +12,7 @@ from stigmergy.protocols.errors import AmbiguousEffect, InvalidName
 from stigmergy.runtime import AtMost, Matching, OneOf, Under, tool
 from stigmergy.runtime.tools import Toolbox
 
-from .tools_cast import Order, Paid, Pay, Strict, Teller, book, credit, effects, erase, look
+from .tools_cast import Impatient, Order, Paid, Pay, Strict, Teller, book, credit, effects, erase, look
 from .town import Town
 
 
@@ -105,6 +105,31 @@ async def test_a_person_can_give_it_up_and_it_is_a_dead_letter(witness):
             await answer
         assert (await town.request("counts"))["dead_letters"] == {"ambiguous effect": 1}
         assert (await town.ask("teller/1", Order(witness=witness, usd=2), Paid)).text == "2 of 1"
+
+
+@pytest.mark.parametrize(("name", "how"), [("hasty", ""), ("credit", "waits for")])
+async def test_no_handler_can_swallow_the_doubt_about_a_call_that_did_not_end_in_time(witness, name, how):
+    async with Town(Impatient) as town:
+        answer = town.begin("impatient/1", Order(witness=witness, tool=name, how=how), Paid)
+        case = await town.heard("case")
+        assert (case["tool"], case["reason"]) == (name, "ambiguous effect")
+        assert not answer.done()
+        await town.decide(case["id"], "happened", {"number": 1})
+        assert (await answer).text == "it went on"
+    assert len(effects(witness)) == 1
+
+
+async def test_a_turn_that_takes_too_long_in_an_irreversible_call_is_held_and_not_buried(witness):
+    async with Town() as town:
+        town.roster.add(Impatient, {}, None, {"turn_timeout_s": 0.05})
+        await town.request("kind", town.roster.kinds["impatient"].to_plain())
+        await town.crash()
+        answer = town.begin("impatient/1", Order(witness=witness), Paid)
+        assert (await town.heard("case"))["reason"] == "ambiguous effect"
+        (case,) = await town.cases()
+        await town.decide(case.id, "give-up")
+        with pytest.raises(AmbiguousEffect):
+            await answer
 
 
 async def test_what_waits_behind_a_held_turn_keeps_its_order_and_others_go_on(witness):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -52,6 +53,8 @@ def have_effect(call: Pay, key: str) -> Receipt:
         file.write(f"{key.partition(':')[2]} {call.usd:g}\n")
     if call.how == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
+    if call.how == "hangs":
+        time.sleep(0.3)
     if call.how == "breaks":
         raise ConnectionError("the line went dead")
     return Receipt(number=len(effects(call.witness)))
@@ -97,6 +100,28 @@ class Teller(Agent):
         except ToolError as why:
             return Paid(text=f"{type(why).__name__}: {why}")
         return Paid(text=f"{getattr(result, 'number', result)} of {self.state.n}")
+
+
+@tool("irreversible", timeout_s=0.05, marks="")
+def hasty(call: Pay, use: Use) -> Receipt:
+    """Has no time."""
+    return have_effect(call, use.key)
+
+
+class Impatient(Agent):
+    """Does not wait for the end, and takes no error for an answer."""
+
+    turn_timeout_s = 1.0
+    tools = [hasty, credit.allow(trust=["user"])]
+
+    @handles
+    async def pay(self, order: Order, ctx: Context) -> Paid:
+        call = ctx.tool(order.tool, {"witness": order.witness, "how": "hangs"})
+        try:
+            await (asyncio.wait_for(call, 0.05) if order.how == "waits for" else call)
+        except BaseException as why:  # noqa: BLE001 - that is what it is for
+            return Paid(text=f"swallowed {type(why).__name__}")
+        return Paid(text="it went on")
 
 
 class Strict(Teller):
