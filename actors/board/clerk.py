@@ -144,6 +144,7 @@ class Clerk:
                 m.outbox.tell(letter.host, "reply", [letter.agent, envelope.reply_to, envelope.to_wire()])
         else:
             m.warden.finished(envelope.conversation)
+            m.treasury.finished(envelope.conversation)
             m.outbox.tell(envelope.to, "reply", [envelope.to, envelope.reply_to, envelope.to_wire()])
 
     def watch_wait(self, ask: Envelope, asked: str) -> None:

@@ -46,6 +46,8 @@ class Treasury:
         self._ledger = ledger
         self._till = Till(ledger)
         self._parked: deque[Parked] = deque()
+        self._talks: dict[str, dict[str, None]] = {}
+        """Accounts of conversations that have no answer yet, since this board opened."""
         self.exhausted: BudgetExhausted | None = None
         """Set when the swarm's own ceiling refused something for good: the hard stop."""
 
@@ -85,6 +87,13 @@ class Treasury:
             self._note(refusal)
             raise
 
+    def finished(self, conversation: str) -> None:
+        """A conversation was answered: its own accounts are not asked for again. What they paid stays above them."""
+        for account in self._talks.pop(conversation, ()):
+            at = self.ledger.position(account)
+            if not (at.reserved.to_plain() or at.ceiling.to_plain()):
+                self.ledger.close(account)
+
     def unpark(self, now: float) -> list[Granted]:
         """Try the parked reservations again, first come first served."""
         answers: list[Granted] = []
@@ -120,6 +129,9 @@ class Treasury:
                 return PARKED
             self._note(refusal)
             raise
+        _, found, conversation = wanted.account.rpartition("/conversation:")
+        if found:
+            self._talks.setdefault(conversation, {})[wanted.account] = None
         return None
 
     def _could_fit_later(self, refusal: BudgetExhausted, wanted: Spend) -> bool:

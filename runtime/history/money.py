@@ -34,9 +34,13 @@ class Money:
     def __init__(self) -> None:
         self._ledger = Ledger(_refuse)
         self.alerts: list[TimedAlert] = []
+        self._closed: list[Position] = []
+        """Of conversations that were finished."""
 
     def apply(self, entry: Entry) -> None:
         """Follow one entry."""
+        if entry.kind == "ledger.close" and _CONVERSATION in entry.data["account"]:
+            self._closed.append(self._ledger.position(entry.data["account"]))
         if entry.kind.startswith("ledger."):
             self._ledger.apply(entry.kind, entry.data)
             self.alerts += [TimedAlert(entry.at, alert) for alert in self._ledger.drain_alerts()]
@@ -62,10 +66,10 @@ class Money:
     def by_conversation(self) -> dict[str, Spend]:
         """What model and tool calls cost, for each conversation that made some."""
         sums: dict[str, list[Spend]] = defaultdict(list)
-        for path in self._ledger.accounts():
-            _, found, conversation = path.rpartition(_CONVERSATION)
+        for at in (*self._closed, *map(self._ledger.position, self._ledger.accounts())):
+            _, found, conversation = at.account.rpartition(_CONVERSATION)
             if found and "/" not in conversation:
-                sums[conversation].append(self._ledger.position(path).settled)
+                sums[conversation].append(at.settled)
         return {conversation: total(spends) for conversation, spends in sums.items()}
 
 

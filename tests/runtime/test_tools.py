@@ -25,6 +25,8 @@ async def test_a_tool_is_called_and_paid_for(witness):
     async with Town(Teller) as town:
         assert (await town.ask("teller/1", Order(witness=witness), Paid)).text == "1 of 1"
         position = await town.request("ledger", ["position", "swarm"])
+        accounts = [one["account"] for one in await town.request("ledger", ["accounts"])]
+    assert not any("conversation:" in account for account in accounts)  # it was answered, and nobody asks again
     assert effects(witness) == ["0 1"]
     assert (position["settled"]["tool_calls"], position["reserved"].get("tool_calls", 0)) == (1, 0)
 
