@@ -230,7 +230,7 @@ def _inspected(session: Session, at: Place) -> tuple[tables.Run, Audit]:
 def _locked(session: Session, at: Place, run: tables.Run) -> JournalLocked:
     return JournalLocked(
         f"journal {at.shown} is in use by {tables.holder(session, run.id) or 'another program'}; stop that run first "
-        f"(if its machine is gone, the server lets go within {VANISHED_S} s)"
+        f"(if its machine is gone, the server lets go after {VANISHED_S} s)"
     )
 
 

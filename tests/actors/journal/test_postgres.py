@@ -104,7 +104,7 @@ def test_who_has_a_journal_open_is_named_to_whoever_comes_second(store: Store, m
     store.open()
     monkeypatch.setattr(postgres, "PATIENCE_MS", 10)
     with pytest.raises(
-        JournalLocked, match=f"in use by process {os.getpid()} on host .*; stop that run first .* within 15 s"
+        JournalLocked, match=f"in use by process {os.getpid()} on host .*; stop that run first .* after 15 s"
     ):
         PostgresJournal.open(store.place)
     assert PostgresStore().is_open(store.place)
