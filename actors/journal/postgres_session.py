@@ -2,7 +2,8 @@
 
 The rule of this file: no wait without an end, on either side. A server that vanished is noticed here
 after 15 s, and a client whose machine vanished is noticed by the server as soon, which then lets the
-next writer in (measured by taking an address away: 15.2 and 15.4 s). And every error becomes one line that says what to do, without a secret in it.
+next writer in (15.2 and 15.4 s, measured by taking an address away). And every error becomes one line
+that says what to do, without a secret in it.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ _OLDEST: Final = 14
 _ADVICE: Final = (
     ("password", "set PGPASSWORD, write a line in ~/.pgpass, or put user:password@ into the URL"),
     ("pg_hba.conf", "the server's administrator must let this user in from this machine"),
-    ("database", "create it (createdb), or name another in the URL"),
-    ("role", "create it (createuser), or name another user in the URL"),
+    ("permission denied", "its owner can GRANT CONNECT"),
+    ("the database system is", "try again in a moment"),
+    ('database "', "create it (createdb), or name another in the URL"),
+    ('role "', "create it (createuser), or name another user in the URL"),
     ("resolve", "check the host in the URL"),
     ("", "is the server up, and are host and port right?"),
 )
