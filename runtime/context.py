@@ -235,7 +235,7 @@ class Context:
         Raises: ToolRefused, ToolFailed, ToolTimeout, StepFailed (what the tool raised), BudgetExhausted.
         """
         name = tool.name if isinstance(tool, Tool) else str(tool)
-        result = await self._means.tools.call(self._desk, name, arguments, self._taint)
+        result = await self._means.tools.call(self._desk, name, arguments, self.taint)
         marks = self._means.tools.marks(name)
         if marks:
             self.mark(marks)

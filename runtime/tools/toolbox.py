@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from stigmergy.actors.deeds import Deed, carry_out
 from stigmergy.actors.desk import Desk
 from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, UsageError
+from stigmergy.protocols.turn import Effect
 
 from ..models.port import ToolSpec
 from .declare import Allowed, Tool, Use
@@ -39,6 +40,11 @@ class Toolbox:
     def specs(self) -> tuple[ToolSpec, ...]:
         """All tools as a model is told of them."""
         return tuple(allowed.tool.spec() for allowed in self._allowed.values())
+
+    def effect(self, name: str) -> Effect | None:
+        """What a tool of this kind does outside; None for one that is not on the list."""
+        allowed = self._allowed.get(name)
+        return None if allowed is None else allowed.tool.effect
 
     def marks(self, name: str) -> str:
         """How the results of a tool mark the context; empty when they do not."""

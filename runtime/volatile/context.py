@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from stigmergy.actors.desk import Desk
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import Malformed
+from stigmergy.protocols.errors import Malformed, ToolRefused
 from stigmergy.protocols.ids import AgentId, check_name
 from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
 
 from ..context import ASK_TIMEOUT_S, Context, Means
+from ..tools import Tool
 from .stage import Stage
 from .stream import Stream
 
@@ -131,6 +132,13 @@ class VolatileContext(Context):
     async def unfollow(self, topic: str) -> None:
         """See `Context.unfollow`."""
         self._turn.host.office.unfollow(topic, self._turn.slot)
+
+    async def tool(self, tool: Any, arguments: Any) -> Any:
+        """See `Context.tool`. What cannot be taken back needs a journal that knows of it. Raises: ToolRefused."""
+        name = tool.name if isinstance(tool, Tool) else str(tool)
+        if self._means.tools.effect(name) == "irreversible":
+            raise ToolRefused(f"{name} is irreversible, and a volatile swarm remembers nothing: use a durable one")
+        return await super().tool(name, arguments)
 
 
 def fitted(answer: Message, reply: type[Message], to: object) -> Message:

@@ -21,6 +21,7 @@ from stigmergy.protocols.errors import UnknownMessage
 from stigmergy.runtime import Plant, Swarm
 
 from ..cast import Diary, Echo, Heard, Relay, Ring, Say, Slow, Writer
+from ..tools_cast import Order, Paid, Teller, effects
 from .company import (
     Asker,
     Chatty,
@@ -219,3 +220,15 @@ async def test_a_turn_that_wants_to_send_more_than_there_is_sends_nothing():
 async def test_without_a_journal_there_is_no_folder():
     with pytest.raises(UsageError, match="keeps no journal"):
         Swarm(durable=False, journal="runs/")
+
+
+async def test_tools_work_but_for_those_that_a_journal_has_to_remember(tmp_path):
+    witness = str(tmp_path / "effects")
+    async with running(Teller) as swarm:
+        for name in ("book", "look"):
+            said = await swarm.ask("teller/1", Order(witness=witness, tool=name), reply=Paid)
+            assert said.text.startswith(("1 of 1", "['0 1'] of 2"))
+        said = await swarm.ask("teller/1", Order(witness=witness), reply=Paid)
+        assert said.text.startswith("ToolRefused: credit is irreversible, and a volatile swarm remembers nothing")
+        assert (await swarm.request("ledger", ["position", "swarm"]))["settled"]["tool_calls"] == 2
+    assert effects(witness) == ["0 1"]
