@@ -74,6 +74,14 @@ class Outside(ABC):
             await asyncio.sleep(0.05)
         return True
 
+    async def finish(self) -> None:
+        """Wait until nothing is left of what was open when this run was resumed, but what waits for a person."""
+        while True:
+            counts = await self.request("counts")
+            if not counts["left"] or counts["stopped"]:
+                return
+            await asyncio.sleep(0.05)
+
     async def request(self, name: str, payload: Any = None) -> Any:
         """A request to the board, for views and tools."""
         return await (await self._ready()).call(name, payload)

@@ -82,6 +82,7 @@ class Swarm(Outside):
         self._last: SwarmReport | None = None
         self._tenure: Tenure | None = None
         self._resumes: RunFolder | None = None
+        self._to_the_end = False
         self.about: dict[str, Any] = {}
         """What ``run.json`` says of this run besides what the swarm knows itself."""
         self.folder: RunFolder | None = None
@@ -101,9 +102,9 @@ class Swarm(Outside):
         swarm.go_on(folder)
         return swarm
 
-    def go_on(self, folder: RunFolder) -> None:
-        """Continue the run in ``folder`` instead of beginning a new one. Before ``async with``."""
-        self._resumes = folder
+    def go_on(self, folder: RunFolder, *, to_the_end: bool = False) -> None:
+        """Continue a run; before ``async with``, which ends ``to_the_end`` only when nothing that was open is left."""
+        self._resumes, self._to_the_end = folder, to_the_end
 
     def add(
         self,
@@ -149,6 +150,8 @@ class Swarm(Outside):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop in good order and keep the last figures."""
+        if error is None and self._to_the_end:
+            await self.finish()
         await self.close("failure" if error is not None else "done")
 
     async def start(self) -> None:

@@ -263,6 +263,7 @@ class Board:
             "accepted": self._clerk.accepted,
             "waiting": len(m.mail.letters),
             "dead_letters": dict(self._clerk.dead_letters.counts),
+            "left": self._past.left,
             "reserved": len(m.treasury.ledger.reservations()),
             "forfeited": m.treasury.ledger.forfeited,
             "seq": self._journal.last_seq,

@@ -31,6 +31,8 @@ class Reopening:
         self._clerk = clerk
         self._cases = cases
         self._outsiders = outsiders
+        self._open: set[str] = set()
+        """Letters that a replay found open."""
         self._slept_at: float | None = None
         """When the last entry before this life was written, until the swarm goes on."""
 
@@ -38,6 +40,13 @@ class Reopening:
     def asleep(self) -> bool:
         """Whether nobody can work yet on what is left from before."""
         return self._slept_at is not None
+
+    @property
+    def left(self) -> int:
+        """How many letters from before are still open, without those that wait for a person."""
+        letters = self._m.mail.letters
+        self._open &= letters.keys()
+        return sum(not letters[message].held_at for message in self._open)
 
     def replay(self, journal: Journal, digest: RunDigest, run: str) -> None:
         """Bring back the state; ``run`` is whose journal it must be. Raises: JournalError, UsageError."""
@@ -53,6 +62,7 @@ class Reopening:
             self._outsiders.note(entry)
             self._clerk.dead_letters.note(entry.kind, entry.data)
             self._slept_at = max(self._slept_at or 0.0, entry.at)
+        self._open = set(m.mail.letters)
         self._take_back()
 
     def wake(self) -> None:

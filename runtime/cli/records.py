@@ -33,6 +33,8 @@ class Past(NamedTuple):
     """Names this run of the app in all its folders."""
     folders: Mapping[int, RunFolder]
     """By the number of the swarm, from 0."""
+    done: bool = False
+    """It had come to its end, and somebody put letters back since."""
 
 
 class Records:
@@ -60,7 +62,7 @@ class Records:
         number = len(self.swarms)
         swarm.about = {**self._about, "number": number}
         if number in self._past.folders:
-            swarm.go_on(self._past.folders[number])
+            swarm.go_on(self._past.folders[number], to_the_end=self._past.done)
         self.swarms.append(swarm)
 
     @property

@@ -19,11 +19,12 @@ from stigmergy.actors.board.reopening import check_beginning
 from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import JournalError, UsageError
 
+from ..history.letters import Letters
 from ..run_folder import RUNS, RunFolder
 from ..tenure import driver_of
 from .arguments import Parser, refuse
 from .choices import Choices, add_house, add_output, named_app, read_choices
-from .finding import find_run, runs_in
+from .finding import find_run, opened, runs_in
 from .footprint import changed, footprint
 from .loading import load_app
 from .quiet import Noise
@@ -46,13 +47,14 @@ def resume(argv: Sequence[str]) -> int:
     given, own = parser.parse_known_args(list(argv))
     run = find_run(given.run, given.runs)
     known = run.read("run.json")
-    if known.get("exit_code") == 0 and not given.anyway:
+    done = known.get("exit_code") == 0
+    if done and not given.anyway and not _is_open(run):
         return _print_again(run, as_json=hasattr(given, "json"))
     _check_state(run, known, given)
     noise = Noise()
     with noise.collected(reserve_stdout=hasattr(given, "json")) as stdout:
         words = [*_recorded(known, own), *own, *_changes(given)]
-        past = _past(run, known)
+        past = _past(run, known)._replace(done=done)
         with chdir(_home(known)):
             choices = read_choices(load_app(named_app(words)), words)._replace(journal=_journal_of(run))
             if not given.anyway:
@@ -142,6 +144,15 @@ def _past(run: RunFolder, known: dict[str, Any]) -> Past:
 def _journal_of(run: RunFolder) -> str:
     """Where the next swarm of the app is kept: where this one is."""
     return run.place.partition("#")[0] if is_server(run.place) else str(run.path.parent)
+
+
+def _is_open(run: RunFolder) -> bool:
+    """Whether a run that came to its end has something to handle: a letter that was put back, or decided about."""
+    letters = Letters()
+    with opened(run, intact=False) as journal:
+        for entry in journal.read(kinds="mail."):
+            letters.apply(entry)
+    return bool(letters.open)
 
 
 def _check_journal(folder: RunFolder) -> None:

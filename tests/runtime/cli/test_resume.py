@@ -319,3 +319,15 @@ def test_on_ray_too(place, stigmergy, office):
     assert died.returncode == -signal.SIGKILL
     (run,) = set((place / "runs").iterdir()) - {before}
     assert told(stigmergy("resume", run.name, "--json", "--quiet")) == undisturbed
+
+
+def test_dead_letters_that_were_put_back_are_handled_when_a_finished_run_is_resumed(place, stigmergy, office):
+    ran = stigmergy("run", office, *RUN)
+    run = Path(json.loads(ran.out)["journal"]).name
+    assert stigmergy("dead-letters", run, "--put-back", "all").code == 0
+    letters = len(entries(place, run))
+    assert stigmergy("resume", run, "--json", "--quiet").code == 0
+    after = [entry.kind for entry in entries(place, run)[letters:]]
+    assert "mail.dead" in after  # they failed again
+    assert stigmergy("resume", run, "--json").code == 0
+    assert len(entries(place, run)) == letters + len(after)
