@@ -247,10 +247,7 @@ class Swarm(Outside):
     # -- inside ------------------------------------------------------------------------------
 
     def _take_folder(self, now: float) -> None:
-        folder = self._resumes
-        if folder is None:
-            folder = RunFolder.create(self._journal or Path(), now)
-        self.folder = folder
+        self.folder = folder = self._resumes or RunFolder.create(self._journal or Path(), now)
         own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
         self._tenure = Tenure(folder, {**self.about, **own}, now)
 
