@@ -43,7 +43,7 @@ check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; chang
 	@$(call quietly,$(BIN)/lint-imports --no-logo)
 	@$(call quietly,$(BIN)/python -m pytest -q tests/test_architecture.py)
 
-bench: $(DEMO) $(LINKED) ## measure beside our peers, some minutes; PROFILE=1 draws flame graphs instead
+bench: $(TEST) $(LINKED) ## measure beside our peers, some minutes; PROFILE=1 draws flame graphs instead
 	@$(BIN)/python -m bench $(if $(PROFILE),--profile)
 
 chaos: $(DEMO) $(TEST) $(LINKED) ## kill, hang and starve real processes, and check what is left; SEED=1 MINUTES=10 JSON=1

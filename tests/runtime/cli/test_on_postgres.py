@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from uuid import uuid4
 
 import pytest
@@ -15,9 +18,44 @@ from stigmergy.runtime.run_folder import RunFolder
 from tests.postgres_server import PostgresServer
 from tests.runtime.cast import Echo, Heard, Say
 
-from .samples import DESK, NOTHING, STOPS
+from .samples import DESK, NOTHING, START, STOPS
 
 PASSWORD = "s3cr/t@of#us"
+
+MORTAL = (
+    START
+    + """
+from stigmergy.runtime import State
+
+class Word(Message):
+    n: int
+
+class Sum(State):
+    n: int = 0
+
+class Counter(Agent):
+    "Counts"
+
+    state: Sum
+
+    @handles
+    def count(self, word: Word) -> Word:
+        self.state.n += 1
+        return Word(n=self.state.n)
+
+async def main(options, stage):
+    async with stage.swarm() as swarm:
+        swarm.add(Counter)
+        first = await swarm.ask("counter/one", Word(n=0), reply=Word)
+        if not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), 9)
+        second = await swarm.ask("counter/one", Word(n=1), reply=Word)
+    return Outcome({"counted": [first.n, second.n]})
+
+app = App(name="mortal", summary="Dies once", options=Options, main=main)
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +149,16 @@ def test_bad_input_leaves_nothing_behind_on_the_server_either(stigmergy, app, pl
     assert ran.code == 2
     assert (rows(server, "run"), rows(server, "entry")) == before
     assert not (place / "runs").exists()
+
+
+def test_a_run_whose_process_was_killed_is_resumed_from_the_server(stigmergy, app, place, url, monkeypatch):
+    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", app("mortal_pg", MORTAL), "--engine", "local"]
+    killed = subprocess.run([*command, "--journal", url], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    resumed = stigmergy("resume", "last", "--json", "--quiet")
+    assert (resumed.code, json.loads(resumed.out)["counted"]) == (0, [1, 2])
+    assert json.loads(stigmergy("inspect", "last", "--json").out)["damage"] == ""
 
 
 @pytest.mark.parametrize(
