@@ -12,7 +12,7 @@ from stigmergy.actors.journal.places import store_of
 from stigmergy.protocols.errors import JournalError, UsageError
 
 from ..run_folder import RUNS, RunFolder
-from ..tenure import driver_of
+from ..tenure import LOCK, driver_of
 from .arguments import Parser, meant
 from .failures import say
 
@@ -77,10 +77,13 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
 
 
 def is_running(run: RunFolder) -> bool | None:
-    """Whether somebody drives it, or has its journal open, just now; None when the journal's server does not say."""
+    """Whether somebody drives it just now; of a run without that lock, whether its journal is open, None if unknown.
+
+    A journal may be open a moment longer than its driver lives.
+    """
+    if (run.path / LOCK).exists():
+        return bool(driver_of(run))
     try:
-        if driver_of(run):
-            return True
         return store_of(run.place).is_open(run.place)
     except (UsageError, JournalError):
         return None

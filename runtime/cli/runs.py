@@ -33,7 +33,7 @@ def runs(argv: Sequence[str]) -> int:
         sys.stdout.write(f"no runs in {given.folder}/ yet: `stigmergy run APP` makes one\n")
         return 0
     console_for(sys.stdout).print(table_for("", _COLUMNS, map(_row, found)))
-    broken = [one["run"] for one in found if one["ended_by"] == "killed"]
+    broken = [one["run"] for one in found if one["ended_by"] == "killed" and one["app"]]
     if broken:
         more = f" (or another of {len(broken):,})" if len(broken) > 1 else ""
         sys.stdout.write(f"interrupted runs go on with: stigmergy resume {broken[-1]}{more}\n")
