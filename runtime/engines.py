@@ -12,6 +12,19 @@ from stigmergy.protocols.errors import UsageError
 EngineName = Literal["ray", "local"]
 
 
+ClockName = Literal["live", "lockstep"]
+
+
+def check_clock(clock: ClockName, *, durable: bool, journal: bool) -> None:
+    """Whether these go together. Raises: UsageError."""
+    if clock not in {"live", "lockstep"}:
+        raise UsageError(f"there is no clock {clock!r:.40}; use 'live' or 'lockstep'")
+    if clock == "lockstep" and durable:
+        raise UsageError("rounds are for swarms without a journal: write Swarm(durable=False, clock='lockstep')")
+    if journal and not durable:
+        raise UsageError("a swarm that is not durable keeps no journal: leave out journal= or durable=False")
+
+
 class Engine(Protocol):
     """Makes processes."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Self, TypedDict
+
+from stigmergy.protocols.errors import UsageError
 
 from .engines import EngineName
 
@@ -35,3 +37,18 @@ class Plant:
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`; what is missing has its default, what is more is passed over."""
         return cls(**{own.name: plain[own.name] for own in fields(cls) if own.name in plain})
+
+
+class Premises(TypedDict, total=False):
+    """Where a swarm is housed: ``engine``, ``ray`` by default; or a ``plant``, which says that and more."""
+
+    engine: EngineName
+    plant: Plant | None
+
+
+def plant_of(premises: Premises) -> Plant:
+    """The plant that is meant. Raises: UsageError."""
+    unknown = premises.keys() - Premises.__annotations__.keys()
+    if unknown:
+        raise UsageError(f"Swarm has no option {min(unknown)!r}")
+    return premises.get("plant") or Plant(engine=premises.get("engine", "ray"))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import structlog
 
@@ -28,11 +28,11 @@ from stigmergy.protocols.message import Done, Message
 from .aftermath import report_of
 from .agent import Agent
 from .client import Client
-from .engines import Engine, EngineName, engine_of
+from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Blueprint, Housing
 from .outside import Outside
-from .plant import Plant
+from .plant import Premises, plant_of
 from .roster import Roster
 from .run_folder import RunFolder
 from .tenure import RECORD, Tenure, options_of
@@ -51,26 +51,26 @@ class Swarm(Outside):
         budget: Budget | None = None,
         journal: str | Path | None = None,
         durable: bool = True,
-        engine: EngineName = "ray",
+        clock: ClockName = "live",
         seed: int = 0,
         models: Mapping[str, ModelSpec] | None = None,
-        plant: Plant | None = None,
         on_event: Callable[[str, dict[str, Any]], None] | None = None,
+        **premises: Unpack[Premises],
     ) -> None:
         """``journal`` is the folder for run folders, the URL of a PostgreSQL server, or None to keep nothing.
 
-        ``durable=False`` keeps messages in the memory of hosts only: much faster, and lost with their host.
+        ``durable=False`` keeps messages in the memory of hosts only: much faster, and lost with their host. With
+        ``clock="lockstep"`` time goes by rounds, and only while `run` or an ask is waited for.
 
         Raises: UsageError.
         """
         if type(seed) is not int or not 0 <= seed < 2**63:
             raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
-        if not durable and journal is not None:
-            raise UsageError("a swarm that is not durable keeps no journal: leave out journal= or durable=False")
-        self._durable = durable
+        check_clock(clock, durable=durable, journal=journal is not None)
+        self._durable, self._time = durable, clock
         self._budget = budget or Budget()
         self._journal = journal
-        self._plant = plant or Plant(engine=engine)
+        self._plant = plant_of(premises)
         self._seed = seed
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
@@ -212,14 +212,6 @@ class Swarm(Outside):
         way = self._way or await self._open_way()
         return await way.ask(check_address(str(to)), message, reply, timeout_s)
 
-    async def tell(self, to: str | AgentId, message: Message) -> str:
-        """Begin a conversation without waiting for it; returns its id once the message is accepted.
-
-        Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
-        """
-        way = self._way or await self._open_way()
-        return await way.send("tell", check_address(str(to)), message)
-
     # -- figures -----------------------------------------------------------------------------
 
     @property
@@ -272,6 +264,7 @@ class Swarm(Outside):
             },
             {
                 "host": DURABLE if self._durable else VOLATILE,
+                "clock": self._time,
                 "run": run,
                 "limits": dict(self._plant.limits),
                 "models": {role: spec.to_plain() for role, spec in self._models.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from stigmergy.protocols.envelope import Mode
-from stigmergy.protocols.errors import Malformed
+from stigmergy.protocols.errors import Malformed, UsageError
 from stigmergy.protocols.message import Message, decode_as, encode, reads
 
 from .client import Client
@@ -25,6 +25,10 @@ class Way(Protocol):
 
     async def send(self, mode: Mode, to: str, message: Message) -> str:
         """Begin a conversation; returns its id. Raises: see `Swarm.tell`."""
+        ...
+
+    async def run(self, rounds: int | None) -> int:
+        """Let virtual time go on. Raises: UsageError when time is real."""
         ...
 
     async def settle(self, counts: dict[str, Any]) -> None:
@@ -49,6 +53,10 @@ class BoardWay:
         """See `Way.send`."""
         return await self._client.send(mode, to, message.message_type, encode(message), OUTSIDE)
 
+    async def run(self, rounds: int | None) -> int:  # noqa: ARG002
+        """See `Way.run`."""
+        raise UsageError("a durable swarm lives in real time; for rounds write Swarm(durable=False, clock='lockstep')")
+
     async def settle(self, counts: dict[str, Any]) -> None:
         """See `Way.settle`: the board has counted it all."""
 
@@ -72,7 +80,13 @@ class HostWay:
         """See `Way.send`."""
         return await self._service.send(mode, self._client, to, message, OUTSIDE)
 
+    async def run(self, rounds: int | None) -> int:
+        """See `Way.run`."""
+        return await self._service.run(rounds)
+
     async def settle(self, counts: dict[str, Any]) -> None:
         """See `Way.settle`."""
         await self._service.settle()
+        if self._service.rounds is not None:
+            counts["digest"] = f"{self._service.rounds.digest():032x}"
         counts["waiting"] = self._service.host.waiting

@@ -56,6 +56,12 @@ class Host:
         """Where letters are put: what may run now, unless somebody delivers by rounds."""
         self.inline = True
         """Whether an ask may be answered where it stands."""
+        self.later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None = None
+        """Answers that are not to be had before the next round, if there are rounds."""
+        self.mixed = False
+        """Whether some arrivals are not in the order of their senders."""
+        self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        """Waits between two attempts of a turn."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.office = Office(self)
@@ -195,15 +201,14 @@ class Host:
         detail = f"{error}\n{trace}" if trace else str(error)
         self.board.tell("bury", [letter.envelope(to).to_wire(), reason, detail, attempts])
         if letter.asked is not None and not letter.asked.done():
-            letter.asked.fail(error)
+            if self.later is None:
+                letter.asked.fail(error)
+            else:
+                self.later.append((letter, error, ()))
 
     def outside(self, client: str, letter: Letter) -> None:
         """Hand a message to a driver."""
         self.board.tell("told", letter.envelope(client).to_wire())
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait a while."""
-        await asyncio.sleep(seconds)
 
     # -- life --------------------------------------------------------------------------------
 

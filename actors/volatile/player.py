@@ -54,6 +54,7 @@ class Player:
 
     def occupy(self, slot: Slot, letter: Letter, begun: Begun | None = None) -> Awaitable[None]:
         """Play a turn, and then what has come for the agent meanwhile; from now on it is busy."""
+        self._host.mixed = True
         if slot.part.reentrant:
             return self._play(slot, letter, begun)
         slot.busy = True
@@ -87,7 +88,7 @@ class Player:
                     return
                 turn.attempt += 1
                 begun = None
-                await host.sleep(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 2)))
+                await host.pause(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 2)))
         finally:
             host.turns.discard(turn)
 
@@ -178,7 +179,10 @@ class Player:
             answer = DONE
         elif not isinstance(answer, Message):
             raise UsageError(f"the handler of {slot.name} returned {type(answer).__name__}, no Message")
-        if asked.done():
+        later = self._host.later
+        if later is not None:
+            later.append((letter, answer, taint))
+        elif asked.done():
             late = DeadlineExceeded("nobody waits for it any more")
             self._host.bury(letter, slot.name, "late answer", late)
         else:

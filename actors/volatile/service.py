@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from stigmergy.protocols.envelope import Mode
-from stigmergy.protocols.errors import MailboxFull, SwarmStopped
+from stigmergy.protocols.errors import MailboxFull, SwarmStopped, UsageError
 from stigmergy.protocols.ids import check_address, check_name
 from stigmergy.protocols.message import Message, decode, encode
 
@@ -21,6 +21,7 @@ from .letter import Letter, Talk
 from .line import Line
 from .office import OUTSIDE
 from .places import Nowhere, Place
+from .rounds import Rounds
 from .slot import Slot
 
 BEAT_S: Final = 0.25
@@ -36,6 +37,8 @@ class VolatileService:
     def __init__(self, name: str, host: Host, line: Line, run: str, close: Callable[[], Awaitable[None]]) -> None:
         """``close`` closes what the host's agents hold open."""
         self.host = host
+        self.rounds: Rounds | None = None
+        """Virtual time, if that is what it runs in."""
         self._name = name
         self._line = line
         self._run = run
@@ -90,6 +93,8 @@ class VolatileService:
         timer = self.host.timer(timeout_s, asked.expire, place.name, timeout_s)
         try:
             self._put(place, letter)
+            if self.rounds is not None:
+                await self.rounds.until(asked.done)
             answer: Message = (await asked.future())[0]
             return answer
         finally:
@@ -107,6 +112,7 @@ class VolatileService:
 
     def _put(self, place: Place, letter: Letter) -> None:
         host = self.host
+        host.mixed = True
         if host.inline and type(place) is Slot and not host.ready:
             more = host.run(place, letter)
             if more is not None:
@@ -133,11 +139,18 @@ class VolatileService:
         talk = Talk(self._run, client, self._sent)
         return place, Letter(message, client, self._sent, talk, ("", 0), 0, taint, asked), asked
 
+    async def run(self, rounds: int | None) -> int:
+        """Let virtual time go on; see `Rounds.run`. Raises: UsageError when time is real."""
+        if self.rounds is None:
+            raise UsageError("time runs by itself in this swarm; for rounds write Swarm(clock='lockstep')")
+        return await self.rounds.run(rounds)
+
     def stop(self, reason: str, text: str) -> None:
         """The swarm has stopped: nothing new begins, and who asked from outside hears why."""
         self.host.stopped = self.host.stopped or (reason, text)
         for asked in list(self._open):
-            asked.fail(SwarmStopped(text, reason))
+            if not asked.done():
+                asked.fail(SwarmStopped(text, reason))
 
     async def settle(self) -> None:
         """Tell the ledger what has been sent so far."""
@@ -161,6 +174,7 @@ class VolatileService:
             if self._line.link is not None and beats % RENEW == 0:
                 self._line.tell("renew", [self._name])
                 self._line.link.resend_if_silent(time.monotonic())
-            self.host.sweep()
+            if self.rounds is None:
+                self.host.sweep()
             beats += 1
             await asyncio.sleep(BEAT_S)

@@ -91,6 +91,9 @@ class Ground(Protocol):
     ready: deque[Any]
     arrivals: Any
     inline: bool
+    mixed: bool
+    later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None
+    pause: Callable[[float], Awaitable[None]]
     stopped: tuple[str, str] | None
     turns: set[Turn]
     now: Callable[[], float]
@@ -138,10 +141,6 @@ class Ground(Protocol):
 
     async def room(self, slot: Slot, /) -> None:
         """See `Host.room`."""
-        ...
-
-    async def sleep(self, seconds: float, /) -> None:
-        """See `Host.sleep`."""
         ...
 
 

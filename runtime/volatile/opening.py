@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from stigmergy.actors.volatile.allowance import Purse
 from stigmergy.actors.volatile.guard import Guard
 from stigmergy.actors.volatile.host import Host
 from stigmergy.actors.volatile.line import Line
+from stigmergy.actors.volatile.rounds import Rounds
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.actors.watchdog.limits import LoopLimits
@@ -42,7 +44,9 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]
     stage.means = {troupe.spec.name: Means(thinking, troupe.tools) for troupe in troupes}
     parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
-    host = Host(parts, Guard(LoopLimits(**config["limits"])), purse, line, lambda turn: VolatileContext(turn, stage))
+    lockstep = config["clock"] == "lockstep"
+    limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])
+    host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage))
 
     async def close() -> None:
         for place in host.places.values():
@@ -55,4 +59,8 @@ def open_host(config: dict[str, Any]) -> VolatileService:
         logs.close()
         luggage.close()
 
-    return VolatileService(config["name"], host, line, config["run"], close)
+    service = VolatileService(config["name"], host, line, config["run"], close)
+    if lockstep:
+        service.rounds = Rounds(host)
+        stage.time = service.rounds.time
+    return service

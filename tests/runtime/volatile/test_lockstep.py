@@ -1,0 +1,145 @@
+"""Virtual time: what is sent in a round is delivered in the next, in an order that depends on nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stigmergy.protocols import DeadlineExceeded, HandlerFailed, Message, UsageError
+from stigmergy.runtime import Agent, Context, State, Swarm, handles
+
+from .company import Asker, Clumsy, Gossip, Patient, Ping, Plain, Pong, Tally
+
+
+class Heard(State):
+    lines: list[str] = []
+
+
+class Listener(Agent):
+    """Writes down who said what, and when."""
+
+    state: Heard
+
+    @handles
+    def hear(self, ping: Ping, ctx: Context) -> None:
+        self.state.lines = [*self.state.lines, f"{ctx.now:g} {ctx.sender} {ping.n}"]
+
+    @handles
+    def tell(self, _: Pong) -> Pong:
+        return Pong(text=", ".join(self.state.lines))
+
+
+class Speaker(Agent):
+    """Says two things as soon as it may: at once, or after a while that has nothing to do with its name."""
+
+    @handles
+    async def speak(self, ping: Ping, ctx: Context) -> None:
+        for _ in range(ping.n):
+            await asyncio.sleep(0)
+        ctx.tell("listener/1", Ping(n=1))
+        ctx.tell("listener/1", Ping(n=2))
+
+
+class Walk(Message):
+    steps: int
+
+
+class Walker(Agent):
+    """Goes from one to another by chance, and remembers its draws."""
+
+    @handles
+    def walk(self, walk: Walk, ctx: Context) -> None:
+        if walk.steps:
+            ctx.tell(f"walker/{ctx.random.randrange(50)}", Walk(steps=walk.steps - 1))
+
+
+class Sleeper(Agent):
+    """Answers when nobody waits any more."""
+
+    @handles
+    async def ping(self, _: Ping, ctx: Context) -> Pong:
+        return await ctx.ask("hole/1", Ping(), reply=Pong, timeout_s=5)
+
+
+class Hole(Agent):
+    """Waits for a friend who waits for it."""
+
+    reentrant = True
+
+    @handles
+    async def ping(self, _: Ping, ctx: Context) -> Pong:
+        return await ctx.ask("hole/1", Ping(), reply=Pong, timeout_s=100)
+
+
+def lockstep(*kinds, seed=1):
+    swarm = Swarm(engine="local", durable=False, clock="lockstep", seed=seed)
+    for kind in kinds:
+        swarm.add(kind)
+    return swarm
+
+
+async def test_a_message_is_delivered_in_the_next_round_ordered_by_sender_and_number():
+    async with lockstep(Listener, Speaker) as swarm:
+        for key, pauses in (("c", 0), ("a", 7), ("b", 3)):
+            await swarm.tell(f"speaker/{key}", Ping(n=pauses))
+        assert await swarm.run(rounds=1) == 1
+        assert await swarm.run() == 1
+        heard = await swarm.ask("listener/1", Pong(), reply=Pong)
+    assert heard.text == ", ".join(f"2 speaker/{key} {n}" for key in "abc" for n in (1, 2))
+
+
+async def test_asks_take_a_round_there_and_a_round_back():
+    async with lockstep(Plain, Patient, Asker) as swarm:
+        for kind in ("plain", "patient"):
+            heard = await swarm.ask("asker/1", Ping(n=30, to=kind), reply=Pong)
+            assert heard.n == 3 * sum(range(1, 11))
+        await swarm.tell("asker/1", Ping(n=3, to="plain"))
+        assert await swarm.run() == 3
+
+
+async def digest_of(seed, *, turned=False):
+    async with lockstep(Gossip, Tally, Walker, Asker, Patient, seed=seed) as swarm:
+        sends = [
+            ("gossip/0", Ping(n=60)),
+            *((f"walker/{n}", Walk(steps=20)) for n in range(20)),
+            ("asker/1", Ping(n=9, to="patient")),
+        ]
+        for to, message in sends:
+            await swarm.tell(to, message)
+        rounds = 0
+        if turned:  # the same run, in pieces
+            while await swarm.run(rounds=3):
+                rounds += 1
+        else:
+            await swarm.run()
+        report = await swarm.report()
+    return report.digest, report.messages
+
+
+async def test_the_same_seed_gives_the_same_digest_and_another_one_does_not():
+    first = await digest_of(1)
+    assert first == await digest_of(1, turned=True)
+    assert first[0] != (await digest_of(2))[0]
+
+
+async def test_a_deadline_counts_rounds():
+    async with lockstep(Sleeper, Hole) as swarm:
+        with pytest.raises(DeadlineExceeded, match="within 5 s"):
+            await swarm.ask("sleeper/1", Ping(), reply=Pong, timeout_s=1_000)
+
+
+async def test_a_failed_turn_is_tried_again_in_the_same_round():
+    async with lockstep(Clumsy, Plain) as swarm:
+        assert await swarm.ask("clumsy/1", Ping(n=2), reply=Pong) == Pong(n=1, text="[3]")
+        with pytest.raises(HandlerFailed, match="clumsy"):
+            await swarm.ask("clumsy/2", Ping(n=3), reply=Pong)
+
+
+async def test_rounds_are_for_swarms_without_a_journal():
+    with pytest.raises(UsageError, match="durable=False"):
+        Swarm(clock="lockstep")
+    async with Swarm(engine="local", durable=False) as swarm:
+        swarm.add(Plain)
+        with pytest.raises(UsageError, match="time runs by itself"):
+            await swarm.run()
