@@ -8,58 +8,17 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from stigmergy.actors.board.cases import Case, Verdict
-from stigmergy.protocols.errors import UsageError
-from stigmergy.protocols.ids import AgentId, check_address, check_name
-from stigmergy.protocols.message import Message
 
 from .client import Client
 from .views import Claims, Facts, Trail, read_topic
-from .way import Way
 
 
 class Outside(ABC):
     """What a swarm offers of its blackboard to the code that started it."""
 
-    _way: Way | None = None
-    """How messages reach agents, once there are hosts."""
-
     @abstractmethod
     async def _ready(self) -> Client:
         """The client, once there are hosts."""
-
-    async def _open_way(self) -> Way:
-        await self._ready()
-        if self._way is None:
-            raise UsageError("the swarm is closed")
-        return self._way
-
-    async def counts(self) -> dict[str, Any]:
-        """Plain figures of this moment: ``waiting`` messages, ``dead_letters`` by reason, and others."""
-        counts: dict[str, Any] = await self.request("counts")
-        await (await self._open_way()).settle(counts)
-        return counts
-
-    async def post(self, topic: str, message: Message) -> str:
-        """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""
-        way = self._way or await self._open_way()
-        return await way.send("post", check_name(topic, "topic"), message)
-
-    async def tell(self, to: str | AgentId, message: Message) -> str:
-        """Begin a conversation without waiting for it; returns its id once the message is accepted.
-
-        Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
-        """
-        way = self._way or await self._open_way()
-        return await way.send("tell", check_address(str(to)), message)
-
-    async def run(self, rounds: int | None = None) -> int:
-        """In lockstep: go on for so many rounds, or until nothing is left to happen. Returns how many it were.
-
-        Raises: UsageError when time is real.
-        """
-        if rounds is not None and rounds < 0:
-            raise UsageError(f"rounds is {rounds}; give a number from 0")
-        return await (await self._open_way()).run(rounds)
 
     @property
     def facts(self) -> Facts:

@@ -31,7 +31,7 @@ from .client import Client
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Blueprint, Housing
-from .outside import Outside
+from .mailing import Mailing
 from .plant import Premises, plant_of
 from .roster import Roster
 from .run_folder import RunFolder
@@ -42,7 +42,7 @@ from .way import BoardWay, HostWay
 R = TypeVar("R", bound=Message)
 
 
-class Swarm(Outside):
+class Swarm(Mailing):
     """One run. Use it as an async context manager; kinds are added before or inside it."""
 
     def __init__(

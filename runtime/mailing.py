@@ -1,0 +1,53 @@
+"""Mail from outside: how a driver's messages begin conversations, and how virtual time goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.ids import AgentId, check_address, check_name
+from stigmergy.protocols.message import Message
+
+from .outside import Outside
+from .way import Way
+
+
+class Mailing(Outside):
+    """What a swarm offers to who sends from outside."""
+
+    _way: Way | None = None
+    """How messages reach agents, once there are hosts."""
+
+    async def _open_way(self) -> Way:
+        await self._ready()
+        if self._way is None:
+            raise UsageError("the swarm is closed")
+        return self._way
+
+    async def counts(self) -> dict[str, Any]:
+        """Plain figures of this moment: ``waiting`` messages, ``dead_letters`` by reason, and others."""
+        counts: dict[str, Any] = await self.request("counts")
+        await (await self._open_way()).settle(counts)
+        return counts
+
+    async def post(self, topic: str, message: Message) -> str:
+        """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""
+        way = self._way or await self._open_way()
+        return await way.send("post", check_name(topic, "topic"), message)
+
+    async def tell(self, to: str | AgentId, message: Message) -> str:
+        """Begin a conversation without waiting for it; returns its id once the message is accepted.
+
+        Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
+        """
+        way = self._way or await self._open_way()
+        return await way.send("tell", check_address(str(to)), message)
+
+    async def run(self, rounds: int | None = None) -> int:
+        """In lockstep: go on for so many rounds, or until nothing is left to happen. Returns how many it were.
+
+        Raises: UsageError when time is real.
+        """
+        if rounds is not None and rounds < 0:
+            raise UsageError(f"rounds is {rounds}; give a number from 0")
+        return await (await self._open_way()).run(rounds)
