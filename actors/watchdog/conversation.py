@@ -24,7 +24,7 @@ class Conversation:
     """Echoes since somebody learned something."""
     _numbered = 0
     _frontier = 0
-    """The most hops at which there was news."""
+    """The most hops at which there was news, or at which we met the conversation."""
     _roots: Recent[str, Tree] | None = None
     """Trees by the tick, or the forgotten message, that began them."""
 
@@ -83,7 +83,9 @@ class Conversation:
 
     def _begin(self, sent: Sighting, pair: Pair, room: int) -> Link:
         link = Link(sent, self._root(sent.cause, room), pair.index, None)
-        if sent.hops:
+        if sent.cause and not len(self.links):
+            self._frontier = sent.hops  # met in the middle, as all are after a restart
+        elif sent.hops:
             link.stale_hops = self._unexplained(sent)
         if self.epoch:
             link.since = link.epoch = self.epoch
@@ -126,10 +128,8 @@ class Conversation:
         return tree
 
     def _unexplained(self, sent: Sighting) -> int:
-        """Hops that no remembered chain accounts for. A conversation we have just met is given the benefit."""
-        if not sent.cause:
-            return sent.hops
-        return max(0, sent.hops - self._frontier) if len(self.links) else 0
+        """Hops that no remembered chain accounts for."""
+        return max(0, sent.hops - self._frontier) if sent.cause else sent.hops
 
     def _weigh(self, link: Link, before: Link | None, body: bytes, room: int) -> None:
         """Compare a content by its words, which costs about 20 microseconds and is not for every message."""

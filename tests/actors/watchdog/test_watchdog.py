@@ -91,6 +91,13 @@ def test_a_chain_that_is_met_in_the_middle_is_given_the_benefit_of_the_doubt():
         assert watchdog.see(sighting) is None
 
 
+def test_all_chains_of_a_conversation_that_is_met_in_the_middle_are_given_it():
+    watchdog = LoopWatchdog()
+    for ant in range(6):
+        sighting = Sighting(f"m{ant}", "c", f"before{ant}", f"ant/{ant}", "tours", "Tour@1", ant, 98 + ant % 2, 0.0)
+        assert watchdog.see(sighting) is None
+
+
 def test_a_request_from_outside_that_claims_many_hops_is_not():
     verdict = LoopWatchdog().see(Sighting("m", "c", "", "a/1", "b/1", "T@1", 1, 65, 0.0))
     assert verdict is not None
