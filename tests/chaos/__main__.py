@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="for journals and histories; default runs/chaos-<seed>-<time>")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--lanes", type=int, default=2, help="rounds at a time")
+    parser.add_argument("--no-drivers", action="store_true", help="let drivers live")
     parser.add_argument("--rpc", choices=("mixed", "failing", "sound"), default="mixed", help="calls between processes")
     parser.add_argument("--mutation", choices=sorted(MUTATIONS), default="", help="break a promise on purpose")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         mutation=chosen.mutation,
         lanes=chosen.lanes,
         workloads=tuple(chosen.workloads),
+        drivers=not chosen.no_drivers and not chosen.mutation,
         rpc=chosen.rpc,
     )
     report = run(campaign, lambda text: print(text, file=out, flush=True))

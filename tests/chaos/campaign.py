@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from . import driver
 from .checker import Verdict, check_round
 from .history import load
 from .openers import MUTATION
@@ -51,6 +52,8 @@ class Campaign:
     """Share of model calls that go wrong."""
     rounds: int = 1_000_000
     """At most so many in each lane of a session."""
+    drivers: bool = True
+    """Whether drivers die too, between the sessions."""
     rpc: str = "mixed"
     """``failing``: in every session calls between processes fail; ``sound``: in none; ``mixed``: in one of three."""
 
@@ -58,8 +61,10 @@ class Campaign:
 def run(campaign: Campaign, say: Say) -> Report:
     """Carry it out."""
     report, began = Report(campaign.seed), time.monotonic()
-    colony = asyncio.run(reference()) if "colony" in campaign.workloads else {}
     campaign.folder.mkdir(parents=True, exist_ok=True)
+    colony = asyncio.run(reference()) if "colony" in campaign.workloads else {}
+    if campaign.drivers:
+        colony["run"] = driver.undisturbed(campaign.folder / "undisturbed")
     with ModelServer(campaign.folder / "calls.jsonl", campaign.seed, campaign.model_faults) as server:
         session = 0
         while (left := campaign.seconds - (time.monotonic() - began)) > 0:
@@ -74,6 +79,10 @@ def run(campaign: Campaign, say: Say) -> Report:
                 campaign.rounds,
             )
             _session(campaign, orders, server, colony, lambda verdict: _note(report, verdict, campaign, say))
+            if campaign.drivers and time.monotonic() - began < campaign.seconds:
+                folder = campaign.folder / f"driver-{session}"
+                driver.play(folder, campaign.seed, session, server.base_url)
+                _note(report, check_round(folder, server.calls(), colony), campaign, say)
             session += 1
             if campaign.rounds < 1_000_000:
                 break

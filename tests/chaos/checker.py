@@ -20,7 +20,7 @@ from .checks_letters import (
     check_topics,
 )
 from .checks_money import check_calls, check_ledger
-from .checks_work import check_bank, check_colony, check_counter, check_desk
+from .checks_work import check_bank, check_colony, check_colony_run, check_counter, check_desk
 from .entries import Event, events_of, rows_of
 from .history import Line, load, of_kind
 from .recovery import recoveries
@@ -95,6 +95,8 @@ def _of_workload(workload: str, events: list[Event], history: list[Line], audit:
     match workload:
         case "bank":
             return list(check_bank(events, audit))
+        case "colony-cli":
+            return list(check_colony_run(audit, colony))
         case "counter":
             return list(check_counter(history, audit))
         case "colony":

@@ -55,6 +55,14 @@ def check_colony(audit: Line, expected: Line) -> Iterator[Violation]:
         yield Violation("order", "the colony found other tours than one that nothing happened to")
 
 
+def check_colony_run(audit: Line, expected: Line) -> Iterator[Violation]:
+    """A colony whose driver died reports what one does that nobody touched, by as many messages."""
+    report, undisturbed = audit["report"]["runs"][0], expected["run"]["runs"][0]
+    for key in ("cycles", "length", "tour", "found", "messages"):
+        if report[key] != undisturbed[key]:
+            yield Violation("lost", f"{key} is {report[key]!r:.80} after resuming, not {undisturbed[key]!r:.80}")
+
+
 def check_desk(audit: Line) -> Iterator[Violation]:
     """Every ticket came to its end."""
     report = audit["report"]

@@ -8,21 +8,28 @@ from math import ceil
 from .entries import Event, Row
 from .history import Line, of_kind
 
-KINDS = {"host.kill": "killed", "host.stop": "hung", "board.kill": "board"}
+KINDS = {
+    "host.kill": "killed",
+    "host.stop": "hung",
+    "board.kill": "board",
+    "driver.kill": "driver",
+    "driver.term": "driver",
+    "driver.int": "driver",
+}
 
 
 def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dict[str, list[float]]:
-    """Seconds, by ``killed``, ``hung``, ``board``, ``process_start``. A host without work in flight does not count."""
+    """Seconds, by `KINDS` and ``process_start``. A host without work in flight does not count."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     found["process_start"] = [line["seconds"] for line in of_kind(history, "start")]
     for fault in of_kind(history, "fault"):
         kind, at = fault["fault"], fault["at"]
-        if kind == "board.kill":
-            end = _first_under_next_epoch(rows, events, at)
-        elif kind in KINDS:
+        if kind not in KINDS:
+            continue
+        if kind.startswith("host."):
             end = _first_of_lost(events, fault["target"], at)
         else:
-            continue
+            end = _first_under_next_epoch(rows, events, at)
         if end is not None:
             found[KINDS[kind]].append(end - at)
     return dict(found)

@@ -8,6 +8,7 @@ from typing import Any
 from .checker import Verdict
 from .recovery import KINDS, percentile
 
+MEASURED = (*dict.fromkeys(KINDS.values()), "process_start")
 HEADS = ("times", "lost", "dup.", "over", "order", "fence")
 ALIKE = ("lost", "duplicated", "overspent", "order", "fencing", "failed")
 
@@ -60,7 +61,9 @@ class Report:
             "order_violations": kinds["order"],
             "fencing_violations": kinds["fencing"],
             "failed_rounds": kinds["failed"],
-            "recovery_s": {kind: _spread(self._seconds[kind]) for kind in (*KINDS.values(), "process_start")},
+            "recovery_s": {
+                kind: _spread(self._seconds[kind]) for kind in (*dict.fromkeys(KINDS.values()), "process_start")
+            },
             "violations": self.violations[:100],
         }
 

@@ -30,7 +30,6 @@ ROUND_S: Final = 150.0
 """A round that takes longer has failed."""
 
 BUDGET: Final = Budget(usd=20, messages=2_000_000)
-LIMITS: Final = {"hops": 100_000}
 
 ENGINE: ContextVar[ChaosEngine] = ContextVar("engine")
 """The engine of this lane's round: a swarm makes its own by name, and two lanes run at once."""
@@ -92,7 +91,7 @@ async def play(planned: Round, folder: Path, history: History) -> None:
         budget=BUDGET,
         journal=folder,
         seed=seed,
-        plant=Plant(hosts=2, limits=LIMITS),
+        plant=Plant(hosts=2),
     )
     async with swarm:
         nemesis = Nemesis(swarm, engine, history)
@@ -130,13 +129,13 @@ async def _play_desk(planned: Round, folder: Path, history: History, engine: Cha
     stage = Stage(
         budget=BUDGET,
         journal=str(folder),
-        plant=Plant(hosts=2, limits=LIMITS),
+        plant=Plant(hosts=2),
         seed=planned.seed,
         on_event=hear,
         on_swarm=begun,
     )
     options = DeskOptions.model_validate(
-        {"brain": "claude", "input": _tickets(folder), "model_timeout_s": 2.0, "at_once": 6}
+        {"brain": "claude", "input": tickets(folder), "model_timeout_s": 2.0, "at_once": 6}
     )
     outcome = await app.main(options, stage)
     over.set()
@@ -145,7 +144,8 @@ async def _play_desk(planned: Round, folder: Path, history: History, engine: Cha
     history.write("audit", report=outcome.report)
 
 
-def _tickets(folder: Path, count: int = 24) -> Path:
+def tickets(folder: Path, count: int = 24) -> Path:
+    """The first tickets of the desk, as a file."""
     lines = (DATA / "tickets.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     chosen = folder / "tickets.csv"
     chosen.write_text("".join(lines[: count + 1]), encoding="utf-8")

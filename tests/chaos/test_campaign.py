@@ -11,9 +11,10 @@ pytestmark = pytest.mark.ray
 
 def test_a_seeded_campaign_of_faults_breaks_no_promise(tmp_path):
     said: list[str] = []
-    report = run(
-        Campaign(seed=11, seconds=30, folder=tmp_path / "runs", workloads=("counter", "bank"), rounds=1), said.append
+    campaign = Campaign(
+        seed=11, seconds=30, folder=tmp_path, workloads=("counter", "bank"), rounds=1, rpc="sound", drivers=False
     )
+    report = run(campaign, said.append)
     assert report.violations == [], said
     assert report.rounds == 2
     assert report.faults.total() >= 12
