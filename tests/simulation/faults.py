@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 DISK_TROUBLES: tuple[Trouble, ...] = tuple(t for t in get_args(Trouble) if t)
 
 AT_HOSTS = ("kill a host", "hang a host", "cut a host off", "replace a host", "replace a host")
-AT_BOARD = ("kill the board", "kill the driver", "power failure", "disk trouble", "hang the board")
+AT_BOARD = ("kill the board", "kill the driver", "power failure", "disk trouble", "disk trouble", "hang the board")
 CLOCKS = ("clock of the board", "clock of a host", "clock of the driver")
 
 
