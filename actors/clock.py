@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Clock(NamedTuple):
@@ -18,3 +18,7 @@ class Clock(NamedTuple):
     """Unix seconds; may jump."""
     steady: Callable[[], float] = time.monotonic
     """Seconds since some moment; only grows."""
+
+
+REAL: Final = Clock()
+"""Those of this computer."""

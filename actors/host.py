@@ -18,7 +18,7 @@ from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
 
 from .cell import Cell, Flight, Undone
 from .channel import Frame
-from .clock import Clock
+from .clock import REAL, Clock
 from .desk import Desk
 from .idle import Idle, IdleLimits
 from .link import Endpoint, Handle, Link, PeerGone
@@ -29,12 +29,12 @@ BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
 
 
-def open_host(config: dict[str, Any]) -> HostService:
+def open_host(config: dict[str, Any], clock: Clock = REAL) -> HostService:
     """Build a host from plain configuration: ``name``, ``performer`` (``module:function``) and what that needs."""
     module, _, function = config["performer"].partition(":")
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-    return HostService(config["name"], performer, kinds, Clock(), IdleLimits(**config.get("idle", {})))
+    return HostService(config["name"], performer, kinds, clock, IdleLimits(**config.get("idle", {})))
 
 
 class HostService:

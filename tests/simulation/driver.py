@@ -17,7 +17,7 @@ from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.errors import DeadlineExceeded, MailboxFull, StigmergyError, SwarmStopped
 from stigmergy.protocols.message import decode, encode
 from stigmergy.runtime.client import Client
-from stigmergy.runtime.housing import Blueprint, Housing
+from stigmergy.runtime.housing import DURABLE, Blueprint, Housing
 from stigmergy.runtime.roster import Roster
 from stigmergy.runtime.thinking import ModelSpec
 
@@ -51,7 +51,15 @@ class Drive:
         if "thinker" in work.kinds:
             roster.budgets = {"thinker": Budget(tokens=TOKENS)}
         board = {"journal": "on the simulated disk"}
-        host = {"models": {"thinker": THINKER.to_plain()}, "seed": 0, "logs": ""}
+        host = {
+            "host": DURABLE,
+            "run": RUN,
+            "limits": {},
+            "models": {"thinker": THINKER.to_plain()},
+            "seed": 0,
+            "idle": {"after_s": work.idle_s, "live": work.live},
+            "logs": "",
+        }
         draw = loop.lab.random.random
         self._housing = Housing(Blueprint(engine, board, host, HOSTS, roster, self._heard, loop.clock, draw), client)
         self.news: list[str] = []

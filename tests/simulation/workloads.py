@@ -43,6 +43,10 @@ class Work:
     kinds: set[str] = field(default_factory=set)
     lanes: list[list[Op]] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
+    idle_s: float = 600.0
+    """After how many seconds of silence an agent is passivated, and..."""
+    live: int = 10_000
+    """...how many a host keeps alive at most."""
     kills: int = 0
     """How many times a message will end its host."""
 
@@ -70,6 +74,8 @@ def plan_work(random: Random) -> Work:
     for name in random.sample(sorted(PARTS), 2 if random.random() < 0.8 else 3):
         work.kinds |= set(PARTS[name].kinds)
         PARTS[name].plan(random, work)
+    if random.random() < 0.5:
+        work.idle_s, work.live = random.choice((0.5, 2.0)), random.choice((1, 3))
     if random.random() < 0.25:
         victim = random.choice([op for op in work.ops if op.mode in {"tell", "ask"}] or work.ops)
         work.kills = random.choice((1, 2, 3, 9))

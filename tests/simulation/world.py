@@ -14,12 +14,10 @@ from typing import Any
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.service import BoardService
-from stigmergy.actors.host import HostService
+from stigmergy.actors.host import open_host
 from stigmergy.actors.journal.port import Journal
 from stigmergy.actors.services import Service
 from stigmergy.protocols.errors import JournalLocked, StigmergyError
-from stigmergy.protocols.kind import KindSpec
-from stigmergy.runtime.performer import open_performer
 
 from .disk import Disk, DiskJournal
 from .driver import RUN, Drive
@@ -158,8 +156,7 @@ class Simulation:
         return BoardService(board, journal, loop.clock)
 
     def _build_host(self, loop: ProcessLoop, config: dict[str, Any]) -> Service:
-        kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-        return HostService(loop.name, open_performer(config), kinds, loop.clock)
+        return open_host(config, loop.clock)
 
     # -- faults
 
