@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 from stigmergy.protocols.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Running sums over the turns of one kind. What was never measured is None, not zero."""
+class Measured(NamedTuple):
+    """Running sums over the turns of one kind. What was never measured is None, not zero.
+
+    A named tuple, because one is made for every turn of the swarm.
+    """
 
     calls: int = 0
     ok: int = 0
@@ -46,4 +48,4 @@ class Measured:
 
     def to_plain(self) -> list[int | float]:
         """As msgpack-able data."""
-        return list(astuple(self))
+        return list(self)

@@ -1,6 +1,7 @@
 """Back-pressure: a sender whose recipient's mailbox is full gets its answer late, and so sends no more.
 
-Nothing is dropped and nothing grows without bound: a sender has one request open at a time.
+Nothing is dropped and nothing grows without bound: a sender has one request open at a time, or as many turns as it may
+run ahead of their commits (`dispatch.AHEAD`).
 """
 
 from __future__ import annotations

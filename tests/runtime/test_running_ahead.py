@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
 
 import pytest
@@ -126,6 +127,19 @@ async def test_a_turn_acts_only_when_everything_before_it_has_committed(town, ho
         fact = await town.facts.get("texts")
         assert fact is not None
         assert (fact.value, fact.version) == (["b"], 1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_any_mixture_ends_as_if_every_turn_had_waited_for_the_one_before(town, seed):
+    chance = random.Random(seed)
+    trouble = ["refused once", "refused", "fails"]
+    quiet = chance.choices(["", "acts", "runs", "swallows"], [12, 1, 1, 1], k=40)
+    told = [Add(text=str(n), how=how) for n, how in enumerate(chance.sample([*quiet, *trouble], 43))]
+    kept = [add.text for add in told if add.how not in {"refused", "fails"}]
+    clerk, reader = await after(town, *told)
+    assert clerk.texts == kept
+    assert reader.texts == [",".join(kept[: n + 1]) for n in range(len(kept))]
+    assert [text for text in kept if text in DONE_OUTSIDE] == DONE_OUTSIDE
 
 
 async def test_a_host_that_dies_leaves_nothing_of_the_turns_that_had_not_committed(town):
