@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +76,32 @@ def nodes(count: int) -> Iterator[Nodes]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@contextmanager
+def ray_start(*words: str, environ: dict[str, str], inside: tuple[str, ...] = ()) -> Iterator[None]:
+    """A ``ray start`` of our own, with all that it starts, until the block ends; ``inside`` is a command before it."""
+    ray_itself = str(Path(sys.executable).with_name("ray"))
+    own = [ray_itself, "start", "--block", "--num-cpus=1", f"--object-store-memory={OBJECT_STORE_BYTES}"]
+    command = [*inside, *own, *words]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as ray:
+        try:
+            assert ray.stdout is not None
+            assert any("Ray runtime started" in line for line in ray.stdout)
+            yield
+        finally:
+            ours = [ray.pid, *children(ray.pid)]
+            ray.send_signal(signal.SIGTERM)
+            try:
+                ray.wait(10)
+            except subprocess.TimeoutExpired:
+                for pid in ours:
+                    os.kill(pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.cluster.nodes import children
+from tests.cluster.nodes import free_port, ray_start
 
 pytestmark = pytest.mark.ray
-
-RAY = Path(sys.executable).with_name("ray")
 
 APP = """
 import asyncio
@@ -59,34 +56,11 @@ class Head(NamedTuple):
     environ: dict[str, str]
 
 
-@contextmanager
-def ray_start(*words: str, environ: dict[str, str], hidden: Path | None = None) -> Iterator[None]:
-    """A ``ray start`` of our own, with everything it starts, until the block ends; ``hidden`` is empty for it."""
-    command = [str(RAY), "start", "--block", "--num-cpus=1", f"--object-store-memory={100 * 2**20}", *words]
-    if hidden is not None:
-        mask = f'mount -t tmpfs none "{hidden}" && exec "$@"'
-        command = ["unshare", "--mount", "sh", "-c", mask, "sh", *command]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as ray:
-        try:
-            assert ray.stdout is not None
-            assert any("Ray runtime started" in line for line in ray.stdout)
-            yield
-        finally:
-            ours = [ray.pid, *children(ray.pid)]
-            ray.send_signal(signal.SIGTERM)
-            try:
-                ray.wait(10)
-            except subprocess.TimeoutExpired:
-                for pid in ours:
-                    os.kill(pid, signal.SIGKILL)
-
-
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="r-", ignore_cleanup_errors=True))
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port = free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         environ = {**clean, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_TMPDIR": folder}
         words = ("--head", f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false")
@@ -119,7 +93,9 @@ def test_an_app_runs_on_a_cluster_by_its_address_and_its_token_and_leaves_it_run
 
 def test_an_apps_folder_is_importable_on_a_node_that_does_not_have_it(head, crier, require):
     require(os.geteuid() == 0 and Path("/usr/bin/unshare").exists(), "a node without our files takes root and unshare")
-    with ray_start(f"--address={head.address}", environ=head.environ, hidden=crier):
+    mask = f'mount -t tmpfs none "{crier}" && exec "$@"'
+    hidden = ("unshare", "--mount", "sh", "-c", mask, "sh")
+    with ray_start(f"--address={head.address}", environ=head.environ, inside=hidden):
         ran = run(crier.parent, "crier", "--address", head.address, "--json", "--hosts", "6", environ=head.environ)
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
