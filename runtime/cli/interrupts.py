@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,8 @@ def _in_child(work: Callable[[], None]) -> None:
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
+            # A thread that is not here any more may have held the lock of the old one.
+            sys.stderr = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, encoding="utf-8")
             work()
         os._exit(0)
     until = time.monotonic() + LAST_WORDS_S
