@@ -70,6 +70,11 @@ VERDICT = {
         ),
         ("host_started", {"host": "host-1.1"}, ""),
         ("host_started", {"host": "host-1.2"}, "host host-1.2 took its place"),
+        (
+            "case",
+            {"tool": "credit", "agent": "teller/1", "reason": "not approved"},
+            "waits for a person: credit of teller/1 (not approved); `stigmergy approve` lists it when the run has ended",
+        ),
         ("something_new", {}, ""),
     ],
 )
