@@ -123,7 +123,7 @@ class Swarm(Mailing):
         self._roster.add(cls, settings or {}, budget, changes)
 
     def on_event(self, hook: Callable[[str, dict[str, Any]], None]) -> None:
-        """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped`` ..."""
+        """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped``..."""
         self._hooks.append(hook)
 
     # -- life --------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Events:
                 return self._dead_letter(data)
             case "case":
                 call = f"{clean(data['tool'])} of {data['agent']} ({data['reason']})"
-                return f"waits for a person: {call}; `stigmergy approve` lists it when the run has ended"
+                return f"waits for a person: {call}; `stigmergy approve` lists it once the run is over"
             case "host_lost":
                 back = f"; {counted(data['letters'], 'message')} it had will be tried again" if data["letters"] else ""
                 return f"host {data['host']} was lost ({first_line(data['reason'])}){back}"

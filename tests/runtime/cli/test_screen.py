@@ -73,7 +73,7 @@ VERDICT = {
         (
             "case",
             {"tool": "credit", "agent": "teller/1", "reason": "not approved"},
-            "waits for a person: credit of teller/1 (not approved); `stigmergy approve` lists it when the run has ended",
+            "waits for a person: credit of teller/1 (not approved); `stigmergy approve` lists it once the run is over",
         ),
         ("something_new", {}, ""),
     ],
