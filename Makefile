@@ -34,6 +34,7 @@ test: $(TEST) $(LINKED) ## run the tests: those without Ray, 2,000 simulated swa
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services
 	@$(BIN)/python -m pytest -q -m nightly
+	@$(BIN)/python -m tests.simulation --first $$(date +%s) --seeds 20000
 
 check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing
 	@$(call quietly,$(BIN)/ruff check)
