@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="for journals and histories; default runs/chaos-<seed>-<time>")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--lanes", type=int, default=2, help="rounds at a time")
+    parser.add_argument("--keep", action="store_true", help="keep the journals of clean rounds too")
     parser.add_argument("--no-drivers", action="store_true", help="let drivers live")
     parser.add_argument("--rpc", choices=("mixed", "failing", "sound"), default="mixed", help="calls between processes")
     parser.add_argument("--mutation", choices=sorted(MUTATIONS), default="", help="break a promise on purpose")
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         mutation=chosen.mutation,
         lanes=chosen.lanes,
         workloads=tuple(chosen.workloads),
+        keep=chosen.keep,
         drivers=not chosen.no_drivers and not chosen.mutation,
         rpc=chosen.rpc,
     )

@@ -52,6 +52,8 @@ class Campaign:
     """Share of model calls that go wrong."""
     rounds: int = 1_000_000
     """At most so many in each lane of a session."""
+    keep: bool = False
+    """Whether the journals of clean rounds are kept too."""
     drivers: bool = True
     """Whether drivers die too, between the sessions."""
     rpc: str = "mixed"
@@ -145,5 +147,5 @@ def _note(report: Report, verdict: Verdict, campaign: Campaign, say: Say) -> Non
     say(f"round {verdict.name:<7} {verdict.workload:<8} {verdict.turns:>6} turns  {faults}")
     for violation in verdict.violations[:5]:
         say(f"  VIOLATION {violation.kind}: {violation.text}")
-    if not verdict.violations:
+    if not verdict.violations and not campaign.keep:
         shutil.rmtree(campaign.folder / verdict.name, ignore_errors=True)

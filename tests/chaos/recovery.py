@@ -8,6 +8,9 @@ from math import ceil
 from .entries import Event, Row
 from .history import Line, of_kind
 
+OVERLAPPED = "overlapped"
+"""Another fault struck before the work was done: how long that took says little about either."""
+
 KINDS = {
     "host.kill": "killed",
     "host.stop": "hung",
@@ -22,7 +25,8 @@ def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dic
     """Seconds, by `KINDS` and ``process_start``. A host without work in flight does not count."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     found["process_start"] = [line["seconds"] for line in of_kind(history, "start")]
-    for fault in of_kind(history, "fault"):
+    faults = of_kind(history, "fault")
+    for fault in faults:
         kind, at = fault["fault"], fault["at"]
         if kind not in KINDS:
             continue
@@ -31,7 +35,8 @@ def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dic
         else:
             end = _first_under_next_epoch(rows, events, at)
         if end is not None:
-            found[KINDS[kind]].append(end - at)
+            again = any(at < other["at"] < end for other in faults)
+            found[OVERLAPPED if again else KINDS[kind]].append(end - at)
     return dict(found)
 
 

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from .checker import Verdict
-from .recovery import KINDS, percentile
+from .recovery import KINDS, OVERLAPPED, percentile
 
-MEASURED = (*dict.fromkeys(KINDS.values()), "process_start")
+MEASURED = (*dict.fromkeys(KINDS.values()), OVERLAPPED, "process_start")
 HEADS = ("times", "lost", "dup.", "over", "order", "fence")
 ALIKE = ("lost", "duplicated", "overspent", "order", "fencing", "failed")
 
@@ -62,7 +62,8 @@ class Report:
             "fencing_violations": kinds["fencing"],
             "failed_rounds": kinds["failed"],
             "recovery_s": {
-                kind: _spread(self._seconds[kind]) for kind in (*dict.fromkeys(KINDS.values()), "process_start")
+                kind: _spread(self._seconds[kind])
+                for kind in (*dict.fromkeys(KINDS.values()), OVERLAPPED, "process_start")
             },
             "violations": self.violations[:100],
         }
@@ -74,11 +75,13 @@ class Report:
             bad, seconds = self._by_fault[fault], self._seconds.get(KINDS.get(fault, ""), [])
             counts = "".join(f"{bad[kind]:>6}" for kind in ALIKE[:5])
             lines.append(f"{fault:<22}{times:>6}{counts}{_shown(seconds, 0.5):>8}{_shown(seconds, 0.95):>8}")
-        start = self._seconds["process_start"]
-        lines.append(
-            f"{'(a process starts)':<22}{len(start):>6}{'':>30}{_shown(start, 0.5):>8}{_shown(start, 0.95):>8}"
-        )
+        for title, kind in (("(hit again meanwhile)", OVERLAPPED), ("(a process starts)", "process_start")):
+            lines.append(self._line(title, self._seconds[kind]))
         return "\n".join(lines)
+
+    @staticmethod
+    def _line(title: str, seconds: list[float]) -> str:
+        return f"{title:<22}{len(seconds):>6}{'':>30}{_shown(seconds, 0.5):>8}{_shown(seconds, 0.95):>8}"
 
 
 def _spread(seconds: list[float]) -> dict[str, float | int | None]:
