@@ -1,8 +1,8 @@
 """The guard: what the loop watchdog costs a message that is in no loop.
 
 The watchdog's own look takes 3 us. So a host counts first, in a few comparisons, and calls the watchdog
-for what could be a loop at all: chains of more than six hops. A turn that sends ten messages is looked
-through for repetitions, and a talk with more messages in a second than one pair may send is counted by
+for what could be a loop at all: chains of more than six hops. A turn that sends more than four
+is probed for repetitions, and a talk with more messages in a second than one pair may send is counted by
 pairs. Whatever a loop is, it sends; so it passes one of the three.
 """
 
@@ -31,8 +31,30 @@ class Sent(NamedTuple):
     letter: Letter
 
 
-Said = dict[tuple[str, int], int]
-"""How often a turn has said what to whom, by address and content."""
+PROBED: Final = 63
+"""One message of 64 is compared with those that follow it: what repeats every six, shows ten times."""
+
+
+class Probe:
+    """Whether a turn says the same again and again."""
+
+    __slots__ = ("_content", "_place", "_said", "_same")
+
+    def __init__(self) -> None:
+        self._said = 0
+        self._same = 0
+        self._place: object = None
+        self._content: dict[str, object] | None = None
+
+    def again(self, place: object, message: Message) -> int:
+        """How often this was said to this one lately, as far as was looked at; 0 when it is not looked at."""
+        said, self._said = self._said, self._said + 1
+        if not said & PROBED:
+            self._place, self._content, self._same = place, message.__dict__, 1
+        elif place is self._place and message.__dict__ == self._content:
+            self._same += 1
+            return self._same
+        return 0
 
 
 class Guard:
@@ -50,10 +72,10 @@ class Guard:
         """Messages of one talk in a window up to which nothing is looked at."""
         self._slowed: set[tuple[str, str, str]] = set()
 
-    def look(self, sent: Sent, said: Said | None, now: float) -> Verdict | None:
+    def look(self, sent: Sent, same: int, now: float) -> Verdict | None:
         """Judge a message that passed one of the three bounds.
 
-        ``said`` is what its turn has said so far, if that is much.
+        ``same`` is how often its turn has said it already, see `Probe`.
         """
         letter = sent.letter
         if letter.hops > self.shallow:
@@ -64,7 +86,7 @@ class Guard:
             verdict = self._rate(sent, now)
             if verdict is not None:
                 return verdict
-        return None if said is None else self._repetition(sent, said)
+        return self._repetition(sent, same) if same else None
 
     def progress(self, letter: Letter, now: float) -> None:
         """The turn for this letter brought something new."""
@@ -99,10 +121,8 @@ class Guard:
             letter.mode,
         )
 
-    def _repetition(self, sent: Sent, said: Said) -> Verdict | None:
+    def _repetition(self, sent: Sent, count: int) -> Verdict | None:
         to, letter = sent
-        key = (to, _digest(letter.message))
-        count = said[key] = said.get(key, 0) + 1
         if count not in (self._limits.repeats_warn, self._limits.repeats):
             return None
         action = Action.QUARANTINE if count >= self._limits.repeats else Action.WARN

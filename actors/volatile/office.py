@@ -13,11 +13,14 @@ from stigmergy.protocols.errors import NoSuchAgent, Quarantined, SwarmStopped
 from stigmergy.protocols.ids import check_address, is_agent, skill_of
 
 from ..watchdog.sightings import Action, Verdict
-from .guard import Said, Sent
+from .guard import Probe, Sent
 from .letter import Letter
 from .places import Elsewhere, Nowhere, Place, Topic
 from .slot import Part, Slot
 from .turn import Ground, Turn
+
+_letter = tuple.__new__
+"""Makes a letter of its fields in half the time."""
 
 OUTSIDE = "client"
 """The kind of everybody outside: drivers and their requests."""
@@ -117,13 +120,16 @@ class Office:
         guard, put, many = host.guard, host.arrivals.append, len(sends)
         slot.sent = number + many
         talk.messages += many
-        suspicious = hops > guard.shallow or many > guard.few or talk.messages > guard.burst
-        said: Said | None = {} if many > guard.few else None
+        few, same = guard.few, 0
+        suspicious = hops > guard.shallow or talk.messages > guard.burst
+        probe = Probe() if many > few else None
         full: Slot | None = None
         for place, message, taint in sends:
             number += 1
-            letter = Letter(message, sender, number, talk, cause, hops, taint)
-            if suspicious and not self._passes(place.name, letter, said):
+            letter = _letter(Letter, (message, sender, number, talk, cause, hops, taint, None, ""))
+            if probe is not None:
+                same = probe.again(place, message)
+            if (suspicious or same > few) and not self._passes(place.name, letter, same):
                 continue
             if type(place) is Slot:
                 put((place, letter))
@@ -131,7 +137,8 @@ class Office:
                     full = place
             else:
                 self.put(place, letter)
-        host.wake()
+        if host.ready:
+            host.wake()
         return None if full is None else host.room(full)
 
     def put(self, place: Any, letter: Letter) -> None:
@@ -148,22 +155,16 @@ class Office:
             place.put(letter)
         host.wake()
 
-    def check(self, turn: Turn, to: str, letter: Letter) -> None:
-        """Look at an ask before it goes out. Raises: SwarmStopped, Quarantined."""
-        host, guard, talk = self._host, self._host.guard, letter.talk
-        if host.stopped is not None:
-            raise SwarmStopped(host.stopped[1], host.stopped[0])
-        talk.messages += 1
-        said = turn.said if turn.asked > guard.few else None
-        suspicious = letter.hops > guard.shallow or said is not None or talk.messages > guard.burst
-        if (suspicious or talk.ended) and not self._passes(to, letter, said):
-            raise Quarantined(f"conversation was quarantined: {talk.ended}")
+    def check(self, to: str, letter: Letter, same: int) -> None:
+        """Look at an ask before it goes out. Raises: Quarantined."""
+        if not self._passes(to, letter, same):
+            raise Quarantined(f"conversation was quarantined: {letter.talk.ended}")
 
-    def _passes(self, to: str, letter: Letter, said: Said | None) -> bool:
+    def _passes(self, to: str, letter: Letter, same: int) -> bool:
         """Whether the watchdog lets a message through; one that it does not is buried."""
         host, talk = self._host, letter.talk
         if not talk.ended:
-            verdict = host.guard.look(Sent(to, letter), said, host.now())
+            verdict = host.guard.look(Sent(to, letter), same, host.now())
             if verdict is not None:
                 self.carry_out(verdict, letter)
         if talk.ended:

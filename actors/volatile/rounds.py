@@ -38,6 +38,10 @@ MANY: Final = 10_000
 """New agents after which the garbage collector is told not to walk through them again."""
 
 
+SPRING: Final = 16
+"""Rounds after which cycles among what is young are looked for."""
+
+
 class Timer:
     """Something to be done at the beginning of a round, unless it is cancelled."""
 
@@ -131,7 +135,8 @@ class Rounds:
             self._deliver(arrivals)
         await self._settle()
         host.sweep()
-        gc.collect(1)
+        if not self.number % SPRING:
+            gc.collect(1)
 
     def _deliver(self, arrivals: list[Any]) -> None:
         """Make everything ready in its order, and take it into the digests."""

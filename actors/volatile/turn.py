@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import StigmergyError, SwarmStopped
 from stigmergy.protocols.message import Message
 
 from .allowance import Purse
 from .asked import Answered, Asked
-from .guard import Guard, Said
+from .guard import Guard, Probe
 from .letter import Letter
 from .places import Place, Topic
 from .slot import Part, Slot
@@ -55,7 +55,7 @@ class Desk(Protocol):
         """See `Office.send`."""
         ...
 
-    def check(self, turn: Turn, to: str, letter: Letter, /) -> None:
+    def check(self, to: str, letter: Letter, same: int, /) -> None:
         """See `Office.check`."""
         ...
 
@@ -148,7 +148,7 @@ class Turn:
     """One handler run, from the inside."""
 
     __slots__ = (
-        "asked", "asks", "attempt", "ctx", "desk", "host", "late", "letter", "said", "sends", "since", "slot", "taint",
+        "asked", "asks", "attempt", "ctx", "desk", "host", "late", "letter", "probe", "sends", "since", "slot", "taint",
         "task", "writes",
     )  # fmt: skip
 
@@ -166,8 +166,8 @@ class Turn:
         """Asks so far."""
         self.asks = 0
         """Answers that are being waited for."""
-        self.said: Said = {}
-        """How often it said what to whom, once it has said much."""
+        self.probe: Probe | None = None
+        """Looks for repetitions, once it has asked much."""
         self.since = 0.0
         self.late = False
         """It took longer than its kind may, and is being cancelled."""
@@ -188,8 +188,18 @@ class Turn:
         slot.sent += 1
         asked = Asked()
         cause = (own.sender, own.number)
-        letter = Letter(message, slot.name, slot.sent, own.talk, cause, own.hops + 1, self.taint, asked)
-        host.office.check(self, place.name, letter)
+        letter = _letter(Letter, (message, slot.name, slot.sent, own.talk, cause, own.hops + 1, self.taint, asked, ""))
+        same = 0
+        if self.asked > host.guard.few:
+            if self.probe is None:
+                self.probe = Probe()
+            same = self.probe.again(place, message)
+        talk = own.talk
+        talk.messages += 1
+        if same > host.guard.few or own.hops >= host.guard.shallow or talk.messages > host.guard.burst or talk.ended:
+            host.office.check(place.name, letter, same)
+        if host.stopped is not None:
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
         if not self.asked & PAUSE:
             await asyncio.sleep(0)  # so that a loop of asks does not keep everybody else waiting
         if host.inline and type(place) is Slot and place.part.plain and not place.busy and place.mail is None:
@@ -219,6 +229,9 @@ class Turn:
             timer.cancel()
             host.office.end_wait(self, place)
 
+
+_letter: Final = tuple.__new__
+"""Makes a letter of its fields in half the time."""
 
 PAUSE: Final = 0xFF
 """After 256 asks of one turn the event loop gets to turn."""
