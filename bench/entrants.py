@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.journals import postgres_fleet, postgres_journal, sqlite_journal
 from bench.load import Measure
+from bench.lockstep import lockstep
 from bench.ours import fleet
 from bench.pace import Pace, Said, Series, alternate, describe
 from bench.peer_process import peer_process
@@ -21,6 +22,7 @@ from bench.rows import (
     AUTOGEN,
     BATCHED_RAY,
     GRPC,
+    LOCKSTEP,
     MEMORY,
     MESA,
     MESA_IN_ORDER,
@@ -57,6 +59,7 @@ class Entrants:
         """One entrant, by its name in `bench.rows`."""
         openers: dict[str, Callable[[], AbstractAsyncContextManager[Measure]]] = {
             VOLATILE: lambda: fleet("local", None, durable=False),
+            LOCKSTEP: lockstep,
             MEMORY: lambda: fleet("local", None),
             SQLITE: lambda: fleet("local", self._folder),
             RAY_MEMORY: lambda: fleet("ray", None),

@@ -11,6 +11,7 @@ from bench.load import Load
 from bench.results import Heading
 
 VOLATILE: Final = "local, volatile"
+LOCKSTEP: Final = "local, lockstep"
 MEMORY: Final = "local, memory"
 SQLITE: Final = "local, SQLite"
 RAY_MEMORY: Final = "Ray, memory"
@@ -60,15 +61,22 @@ class Comparison(NamedTuple):
         ]
 
 
-IN_PROCESS: Final = (MEMORY, SQLITE)
+IN_PROCESS: Final = (VOLATILE, MEMORY, SQLITE)
 ON_RAY: Final = (RAY_MEMORY, RAY_SQLITE)
 
 COMPARISONS: Final = (
     Comparison("tell", "tells/s", Load("tell", 100), IN_PROCESS, (AUTOGEN,)),
-    Comparison("ask", "asks/s", Load("ask", 20), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 25}),
-    Comparison("ask, 100 in flight", "asks/s", Load("ask", 400, 100), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 25}),
+    Comparison("ask", "asks/s", Load("ask", 20), IN_PROCESS, (AUTOGEN,), {(VOLATILE, AUTOGEN): 25}),
     Comparison(
-        "fan-out, 1 post to 100", "deliveries/s", Load("fan_out", 500), IN_PROCESS, (AUTOGEN,), {(MEMORY, AUTOGEN): 40}
+        "ask, 100 in flight", "asks/s", Load("ask", 400, 100), IN_PROCESS, (AUTOGEN,), {(VOLATILE, AUTOGEN): 25}
+    ),
+    Comparison(
+        "fan-out, 1 post to 100",
+        "deliveries/s",
+        Load("fan_out", 500),
+        IN_PROCESS,
+        (AUTOGEN,),
+        {(VOLATILE, AUTOGEN): 40},
     ),
     Comparison(
         "new agent + first message",
@@ -76,7 +84,18 @@ COMPARISONS: Final = (
         Load("spawn", 200, 100),
         IN_PROCESS,
         (AUTOGEN,),
-        {(MEMORY, AUTOGEN): 60},
+        {(VOLATILE, AUTOGEN): 60},
+    ),
+    Comparison(
+        "lockstep, 1,000 agents, a message each", "agent-steps/s", Load("step", 1_000, 1_000), (LOCKSTEP,), (MESA,)
+    ),
+    Comparison(
+        "lockstep, 1,000,000 agents, a message each",
+        "agent-steps/s",
+        Load("step", 1_000_000, 1_000_000),
+        (LOCKSTEP,),
+        (MESA, MESA_IN_ORDER),
+        {(LOCKSTEP, MESA): 1},
     ),
     Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),
     Comparison("durable posts in PostgreSQL", "posts/s", Load("post", 200), (POSTGRES,), (REDIS,)),

@@ -111,7 +111,7 @@ class Guard:
         return Sighting(
             _id(letter.sender, letter.number),
             letter.talk.id,
-            _id(*letter.cause),
+            _id(letter.causer, letter.cause),
             letter.sender,
             letter.topic or to,
             message.message_type,

@@ -9,7 +9,6 @@ with it is lost.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -58,6 +57,8 @@ class Host:
         """Whether an ask may be answered where it stands."""
         self.later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None = None
         """Answers that are not to be had before the next round, if there are rounds."""
+        self.posted = False
+        """Whether some arrivals are for a list of slots."""
         self.mixed = False
         """Whether some arrivals are not in the order of their senders."""
         self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -65,6 +66,7 @@ class Host:
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.office = Office(self)
+        self._send = self.office.send
         self.turns: set[Turn] = set()
         """Turns of coroutines that run now."""
         self._workers: set[asyncio.Task[None]] = set()
@@ -75,7 +77,7 @@ class Host:
         self.timer: Callable[..., Any] = self._loop.call_later
         self.player = Player(self)
         nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _kind, _key: None, Allowance(""))
-        self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), ("", 0), 0, ())
+        self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
         self.plain = self._new_turn()
         """The turn of whatever plain handler runs."""
 
@@ -139,40 +141,34 @@ class Host:
 
     # -- one letter --------------------------------------------------------------------------
 
-    def run(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:  # noqa: PLR0912 - calls cost here
+    def run(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:
         """Handle a letter, or keep it until its agent is free. What is returned must be awaited."""
         if slot.busy or slot.mail is not None:
             slot.wait(letter)
             return None
-        act = slot.part.acts.get(type(letter.message))
+        part, message = slot.part, letter.message
+        act = part.acts.get(type(message))
         if act is None or act.suspends or letter.talk.ended or (slot.agent is None and not slot.enters()):
             return self.player.occupy(slot, letter)
-        turn = self.plain
+        turn, asked = self.plain, letter.asked
         turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
-        save = slot.part.save
-        saved = None if save is None else save(slot.agent)
-        rest: Any
+        saved = None if part.save is None else part.save(slot.agent)
+        rest: Any = None
         try:
-            if act.takes_context:
-                answer = act.function(slot.agent, letter.message, turn.ctx)
-            else:
-                answer = act.function(slot.agent, letter.message)
-            if answer is not None and type(answer) is not act.returns and inspect.isawaitable(answer):
-                rest = answer
-            elif turn.sends or turn.writes or (letter.asked is not None and slot.part.allowance.left < 1):
+            call, agent = act.function, slot.agent
+            answer = call(agent, message, turn.ctx) if act.takes_context else call(agent, message)
+            if answer is not None and type(answer) is not act.returns:
+                rest = self.player.judged(slot, letter, answer)
+            if rest is None and (turn.sends or turn.writes or asked is not None):
                 rest = self.commit(turn)
                 if rest is not None:
                     rest = after(rest, answer)
-            else:
-                rest = None
-                if letter.asked is not None:
-                    slot.part.allowance.left -= 1
         except FAULTS as error:
             rest = error
         if rest is not None:
             self.plain = self._new_turn()
             return self.player.occupy(slot, letter, Begun(turn, saved, rest))
-        if letter.asked is not None:
+        if asked is not None:
             self.player.reply(slot, letter, turn.taint, answer)
         if slot.pooled:
             self.office.freed(slot)
@@ -180,11 +176,12 @@ class Host:
 
     def commit(self, turn: Turn) -> Awaitable[None] | None:
         """Let what a turn did come true. What is returned must be awaited. Raises: SwarmStopped."""
-        many, allowance = len(turn.sends) + (turn.letter.asked is not None), turn.slot.part.allowance
-        if turn.writes or allowance.left < many:
+        sends, allowance = turn.sends, turn.slot.part.allowance
+        many = len(sends) if turn.letter.asked is None else len(sends) + 1
+        if allowance.left < many or turn.writes:
             return self.player.commit_late(turn)
         allowance.left -= many
-        return self.office.send(turn) if turn.sends else None
+        return self._send(turn) if sends else None
 
     async def room(self, slot: Slot) -> None:
         """Wait until a mailbox has room, 30 s at most."""

@@ -14,9 +14,6 @@ from stigmergy.protocols.message import Message, encode
 
 from .asked import Asked
 
-Name = tuple[str, int]
-"""A letter's name: who sent it, and its number among what that one sent."""
-
 
 class Talk:
     """A conversation, as all its letters within a host share it."""
@@ -50,7 +47,10 @@ class Letter(NamedTuple):
     sender: str
     number: int
     talk: Talk
-    cause: Name
+    causer: str
+    """The name of the letter that caused it: its sender,"""
+    cause: int
+    """and its number; 0 for an outside request."""
     hops: int
     taint: tuple[str, ...]
     asked: Asked | None = None
@@ -73,7 +73,7 @@ class Letter(NamedTuple):
             to=self.topic or to,
             body=encode(self.message),
             conversation=self.talk.id,
-            cause=derive_id(self.talk.id, *self.cause) if self.hops else "",
+            cause=derive_id(self.talk.id, self.causer, self.cause) if self.hops else "",
             hops=self.hops,
             deadline=0.0 if self.asked is None else self.asked.deadline,
             taint=self.taint,

@@ -116,7 +116,7 @@ class Office:
         if host.stopped is not None:
             raise SwarmStopped(host.stopped[1], host.stopped[0])
         sends, turn.sends = turn.sends, []
-        talk, hops, cause, sender, number = own.talk, own.hops + 1, (own.sender, own.number), slot.name, slot.sent
+        talk, hops, causer, cause, sender, number = own.talk, own.hops + 1, own.sender, own.number, slot.name, slot.sent
         guard, put, many = host.guard, host.arrivals.append, len(sends)
         slot.sent = number + many
         talk.messages += many
@@ -126,7 +126,7 @@ class Office:
         full: Slot | None = None
         for place, message, taint in sends:
             number += 1
-            letter = _letter(Letter, (message, sender, number, talk, cause, hops, taint, None, ""))
+            letter = _letter(Letter, (message, sender, number, talk, causer, cause, hops, taint, None, ""))
             if probe is not None:
                 same = probe.again(place, message)
             if (suspicious or same > few) and not self._passes(place.name, letter, same):
@@ -205,6 +205,7 @@ class Office:
             sender = host.places.get(letter.sender)
             if sender in topic.followers:
                 slots = [slot for slot in slots if slot is not sender]
+            host.posted = True
             host.arrivals.append((slots, letter))
         for part in topic.kinds.values():
             if type(letter.message) in part.acts:

@@ -110,6 +110,8 @@ class Player:
                 act = part.acts[type(letter.message)]
                 rest = act.function(slot.agent, letter.message, *((turn.ctx,) if act.takes_context else ()))
             answer = await rest if inspect.isawaitable(rest) else rest
+            if answer is not None:
+                self.judged(slot, letter, answer)
             if turn.sends or turn.writes or (letter.asked is not None and begun is None):
                 more = host.commit(turn)
                 if more is not None:
@@ -170,15 +172,22 @@ class Player:
         if more is not None:
             await more
 
+    @staticmethod
+    def judged(slot: Slot, letter: Letter, answer: Any) -> Awaitable[Any] | None:
+        """What a handler returned, if it is to be awaited. Raises: UsageError when it cannot answer an ask."""
+        if inspect.isawaitable(answer):
+            return answer
+        if letter.asked is not None and not isinstance(answer, Message):
+            raise UsageError(f"the handler of {slot.name} returned {type(answer).__name__}, no Message")
+        return None
+
     def reply(self, slot: Slot, letter: Letter, taint: tuple[str, ...], answer: Any) -> None:
-        """Answer an ask. Raises: UsageError when a handler returned no message."""
+        """Answer an ask."""
         asked = letter.asked
         if asked is None:
             return
         if answer is None:
             answer = DONE
-        elif not isinstance(answer, Message):
-            raise UsageError(f"the handler of {slot.name} returned {type(answer).__name__}, no Message")
         later = self._host.later
         if later is not None:
             later.append((letter, answer, taint))

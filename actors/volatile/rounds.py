@@ -141,7 +141,8 @@ class Rounds:
     def _deliver(self, arrivals: list[Any]) -> None:
         """Make everything ready in its order, and take it into the digests."""
         host, order = self._host, self._order
-        if any(type(slot) is list for slot, _ in arrivals):
+        if host.posted:
+            host.posted = False
             arrivals = list(_spread(arrivals))
         if len(host.places) != len(order):
             self._rank()

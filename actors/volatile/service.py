@@ -137,7 +137,7 @@ class VolatileService:
         allowance.left -= 1
         self._sent += 1
         talk = Talk(self._run, client, self._sent)
-        return place, Letter(message, client, self._sent, talk, ("", 0), 0, taint, asked), asked
+        return place, Letter(message, client, self._sent, talk, "", 0, 0, taint, asked), asked
 
     async def run(self, rounds: int | None) -> int:
         """Let virtual time go on; see `Rounds.run`. Raises: UsageError when time is real."""

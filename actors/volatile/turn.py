@@ -92,6 +92,7 @@ class Ground(Protocol):
     arrivals: Any
     inline: bool
     mixed: bool
+    posted: bool
     later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None
     pause: Callable[[float], Awaitable[None]]
     stopped: tuple[str, str] | None
@@ -187,8 +188,8 @@ class Turn:
         self.asked += 1
         slot.sent += 1
         asked = Asked()
-        cause = (own.sender, own.number)
-        letter = _letter(Letter, (message, slot.name, slot.sent, own.talk, cause, own.hops + 1, self.taint, asked, ""))
+        fields = (message, slot.name, slot.sent, own.talk, own.sender, own.number, own.hops + 1, self.taint, asked, "")
+        letter = _letter(Letter, fields)
         same = 0
         if self.asked > host.guard.few:
             if self.probe is None:

@@ -6,9 +6,11 @@ desk for that is made when it is first used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stigmergy.actors.desk import Desk
+from stigmergy.actors.volatile.places import Place
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Malformed, ToolRefused
@@ -31,6 +33,7 @@ class VolatileContext(Context):
         self._turn = turn
         self._stage = stage
         self._writes = turn.writes
+        self._known: Callable[[Any], Place | None] = turn.host.places.get
         self._stream: Stream | None = None
 
     @property
@@ -114,9 +117,7 @@ class VolatileContext(Context):
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""
         turn = self._turn
-        host = turn.host
-        place = host.places.get(to) if type(to) is str else None
-        turn.sends.append((place or host.office.find(str(to)), message, turn.taint))
+        turn.sends.append((self._known(to) or turn.host.office.find(str(to)), message, turn.taint))
 
     def post(self, topic: str, message: Message) -> None:
         """See `Context.post`."""

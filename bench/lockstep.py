@@ -1,0 +1,88 @@
+"""Our side of simulations: rounds in which every agent gets a message, changes its state, and sends one.
+
+Ledger, digest and order are on. Mesa's agents, beside which it is put, say nothing to anybody.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from bench.load import Load, Measure, Taken
+from stigmergy.protocols import Message
+from stigmergy.runtime import Agent, Context, Swarm, handles
+
+
+class Populate(Message):
+    """Bring so many agents to life."""
+
+    count: int
+
+
+class Step(Message):
+    """Take a step, and call for the next."""
+
+    place: int
+
+
+class Stepper(Agent):
+    """Counts its steps."""
+
+    count = 0
+
+    @handles
+    def populate(self, wish: Populate, ctx: Context) -> None:
+        for place in range(wish.count):
+            ctx.tell(f"stepper/{place}", Step(place=place))
+
+    @handles
+    def step(self, step: Step, ctx: Context) -> None:
+        self.count += 1
+        ctx.tell(f"stepper/{step.place}", Step(place=step.place))
+
+
+class Rounds:
+    """One population at a time."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._swarm: Swarm | None = None
+        self._width = 0
+
+    async def measure(self, load: Load) -> Taken:
+        """See `Measure`."""
+        if self._swarm is None or self._width != load.width:
+            self._swarm = await self._populated(load.width)
+        rounds = -(-load.operations // load.width)
+        gc.collect()
+        began = time.perf_counter()
+        done = await self._swarm.run(rounds=rounds)
+        seconds = time.perf_counter() - began
+        if done != rounds:
+            raise RuntimeError(f"{done} rounds of {rounds}")
+        return Taken(rounds * load.width, seconds)
+
+    async def close(self) -> None:
+        """Let go of the population."""
+        await self._stack.aclose()
+
+    async def _populated(self, width: int) -> Swarm:
+        await self._stack.aclose()
+        swarm = await self._stack.enter_async_context(Swarm(engine="local", durable=False, clock="lockstep", seed=1))
+        swarm.add(Stepper)
+        await swarm.tell("stepper/0", Populate(count=width))
+        await swarm.run(rounds=2)
+        self._width = width
+        return swarm
+
+
+@asynccontextmanager
+async def lockstep() -> AsyncIterator[Measure]:
+    """Simulations on the local engine."""
+    rounds = Rounds()
+    try:
+        yield rounds.measure
+    finally:
+        await rounds.close()
