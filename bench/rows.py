@@ -45,12 +45,18 @@ class Comparison(NamedTuple):
     bars: dict[tuple[str, str], float] = {}
     """By entry of ours and peer."""
 
+    def _how(self, mine: str) -> str:
+        """What tells a row of ours from the others of the same comparison."""
+        if mine in DURABLE and len(self.ours) > 1:
+            return ", durable"
+        return ", through the board" if mine == MEMORY and VOLATILE in self.ours else ""
+
     @property
     def headings(self) -> list[Heading]:
         """The rows that come of it."""
         return [
             Heading(
-                f"{self.name}, durable" if mine in DURABLE and len(self.ours) > 1 else self.name,
+                self.name + self._how(mine),
                 self.unit,
                 mine,
                 peer,
