@@ -25,6 +25,12 @@ from .workloads import reference
 SESSION_S: Final = 90.0
 """How long one Ray lasts."""
 
+LEAST_S: Final = 15.0
+"""Less time is no use to another session: a Ray start takes 5 s of it."""
+
+DRIVERS_LEAVE: Final = 0.7
+"""Share of the time that is left after the drivers' runs."""
+
 RPC_TURN: Final = 1
 """Of three sessions, this one has a Ray whose calls fail."""
 
@@ -69,8 +75,8 @@ def run(campaign: Campaign, say: Say) -> Report:
         colony["run"] = driver.undisturbed(campaign.folder / "undisturbed")
     with ModelServer(campaign.folder / "calls.jsonl", campaign.seed, campaign.model_faults) as server:
         session = 0
-        while (left := campaign.seconds - (time.monotonic() - began)) > 0:
-            seconds = min(left, SESSION_S)
+        while (left := campaign.seconds - (time.monotonic() - began)) > (LEAST_S if session else 0):
+            seconds = min(left * DRIVERS_LEAVE if campaign.drivers else left, SESSION_S)
             orders = Orders(
                 str(campaign.folder),
                 campaign.seed,

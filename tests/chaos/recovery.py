@@ -9,7 +9,7 @@ from .entries import Event, Row
 from .history import Line, of_kind
 
 OVERLAPPED = "overlapped"
-"""Another fault struck before the work was done: how long that took says little about either."""
+"""Another process died before the work was done: how long that took says little about either."""
 
 KINDS = {
     "host.kill": "killed",
@@ -35,7 +35,7 @@ def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dic
         else:
             end = _first_under_next_epoch(rows, events, at)
         if end is not None:
-            again = any(at < other["at"] < end for other in faults)
+            again = any(at < other["at"] < end for other in faults if other["fault"] in KINDS)
             found[OVERLAPPED if again else KINDS[kind]].append(end - at)
     return dict(found)
 
