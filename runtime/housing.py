@@ -155,7 +155,8 @@ class Housing:
             **self._plan.host,
         }
         plan, board = self._plan, self._keeper.process
-        yard = Yard(plan.engine, board, client.call, client.call_once, config, plan.on_event, plan.clock, plan.draw)
+        calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
+        yard = Yard(plan.engine, board, *calls, config, plan.on_event, *luck, lambda: client.stopped is not None)
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(self._plan.hosts)
         unhoused, self._unhoused = self._unhoused, {}

@@ -46,6 +46,8 @@ class Yard(NamedTuple):
     clock: Clock
     draw: Callable[[], float]
     """Random numbers in [0, 1), for the waits between restarts."""
+    stopped: Callable[[], bool]
+    """Whether the swarm has stopped: then a host that is lost stays lost, since nothing new begins."""
 
 
 class Shepherd:
@@ -143,7 +145,8 @@ class Shepherd:
 
     async def _start(self, start: Start) -> None:
         await asyncio.sleep(start.after_s)
-        if not self._supervisor.wanted(start.child, start.epoch):
+        was_up = self._first[start.child].done()
+        if not self._supervisor.wanted(start.child, start.epoch) or (was_up and self._yard.stopped()):
             return
         yard, plan, peer = self._yard, self._plans[start.child], f"{start.child}.{start.epoch}"
         process = self._up[peer] = yard.engine.process(peer, plan.resources)
