@@ -6,11 +6,12 @@ buried with a reason.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable
 from typing import Any
 
 from stigmergy.protocols.errors import NoSuchAgent, Quarantined, SwarmStopped
-from stigmergy.protocols.ids import check_address, is_agent, skill_of
+from stigmergy.protocols.ids import check_address, check_name, skill_of
 
 from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
@@ -21,6 +22,9 @@ from .turn import Ground, Turn
 
 _letter = tuple.__new__
 """Makes a letter of its fields in half the time."""
+
+MANY = 10_000
+"""New agents after which the garbage collector is told not to walk through them again."""
 
 OUTSIDE = "client"
 """The kind of everybody outside: drivers and their requests."""
@@ -43,11 +47,19 @@ class Office:
     def find(self, address: str) -> Place:
         """The place that an address means. Raises: InvalidName."""
         host = self._host
-        place: Place | None = host.places.get(address)
-        if place is None:
-            place = self._place(check_address(address))
-            if type(place) is not Nowhere:
-                host.places[address] = place
+        place = host.places.get(address)
+        if place is not None:
+            return place
+        kind, slash, key = address.partition("/")
+        part = host.parts.get(kind)
+        if part is not None and slash:
+            check_name(key, "key")
+            if not len(host.places) % MANY:
+                gc.freeze()  # agents live long: nobody shall walk through them in search of rubbish
+            return host.seat(Slot(address, part))
+        place = self._place(check_address(address))
+        if type(place) is not Nowhere:
+            host.places[address] = place
         return place
 
     def topic(self, name: str) -> Topic:
@@ -101,8 +113,6 @@ class Office:
                 address,
                 NoSuchAgent(f"no kind {kind!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()"),
             )
-        if is_agent(address):
-            return host.seat(Slot(address, part))
         return Elsewhere(kind, lambda letter: self._pool(part, letter))
 
     # -- out ---------------------------------------------------------------------------------

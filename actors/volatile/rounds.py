@@ -34,10 +34,6 @@ CALM: Final = 3
 PATIENCE: Final = 1_000
 """Turns of the event loop after which a round that waits for the world outside looks only every millisecond."""
 
-MANY: Final = 10_000
-"""New agents after which the garbage collector is told not to walk through them again."""
-
-
 SPRING: Final = 16
 """Rounds after which cycles among what is young are looked for."""
 
@@ -64,7 +60,6 @@ class Rounds:
         self._order: list[Slot] = []
         self._running = asyncio.Lock()
         self._pack = msgpack.Packer(autoreset=True).pack
-        self._frozen = 0
         self.number = 0
         """Rounds so far."""
         host.arrivals = []
@@ -177,9 +172,6 @@ class Rounds:
         for rank, slot in enumerate(slots):
             slot.rank = rank
         self._order = slots
-        if len(slots) > self._frozen + MANY:
-            self._frozen = len(slots)
-            gc.freeze()
 
     def _at(self, seconds: float, call: Callable[..., None], *arguments: Any) -> Timer:
         timer = Timer(lambda: call(*arguments))
