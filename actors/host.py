@@ -92,6 +92,8 @@ class HostService:
                 self._deliver(Delivery.from_wire(payload))
             elif name == "replica" and self._replica is not None:
                 self._replica.change(payload)
+            elif name == "held" and payload in self._cells:
+                self._cells[payload].mailbox.clear()  # now: what comes behind this word is to be kept
             elif name == "reply":
                 _, ask, reply = payload
                 answer = self._asks.get(ask)
@@ -197,8 +199,6 @@ class HostService:
         try:
             while (said := await self._word(board, turn, answer)) is not None:
                 self._performer.take_back(turn.agent)
-                if said[0] == HELD:
-                    cell.mailbox.clear()  # the board has taken back what waits behind the turn
                 if said[0] in {HELD, BURIED}:
                     return
                 _, after_s, attempt, round_ = said

@@ -232,7 +232,7 @@ class Board:
         epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
         m.incarnations[host] = f"{host}.{epoch}"
         self._past.wake()
-        m.dispatcher.stir_all()
+        m.dispatcher.joined()
         return epoch
 
     def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:

@@ -79,8 +79,10 @@ class Cases:
         """Set a turn aside until a person has decided. Its agent waits with it, unless its kind is reentrant."""
         m = self._m
         letter = m.mail.letters[message]
-        host = letter.host
-        m.mail.hold(message, m.now, blocks=not m.kinds[letter.agent.partition("/")[0]].reentrant)
+        host, blocks = letter.host, not m.kinds[letter.agent.partition("/")[0]].reentrant
+        m.mail.hold(message, m.now, blocks=blocks)
+        if host and blocks:
+            m.outbox.tell(host, "held", letter.agent)  # what it has behind the turn is taken back
         m.end_turn(message, letter.agent)
         m.dispatcher.finished(message, host, letter.agent, letter.pool)
         step = letter.doubt

@@ -263,8 +263,9 @@ class Clerk:
             self._m.mail.rearm(envelope.id, envelope.deadline)
             heappush(self._deadlines, (envelope.deadline, envelope.id))
 
-    def recover(self) -> None:
-        """After a replay: know the deadlines of what is still open."""
+    def wake(self) -> None:
+        """After a replay: time counts anew for what is open, but not for what was asked, or asked again, since."""
+        self._m.mail.wake(self._m.now, {message for _, message in self._deadlines})
         for message, letter in self._m.mail.letters.items():
             if letter.envelope.deadline:
                 heappush(self._deadlines, (letter.envelope.deadline, message))

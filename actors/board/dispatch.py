@@ -45,8 +45,15 @@ class Dispatcher:
         """Look at an agent or a pool again: it got mail, or finished some."""
         self._stirred[address] = None
 
+    def joined(self) -> None:
+        """There is another host: suspects wait in the line of the one to which they belong now."""
+        lines, self._suspects = self._suspects, {}
+        for line in lines.values():
+            self.suspect([m for m in line if m in self._mail.letters])
+        self.stir_all()
+
     def stir_all(self) -> None:
-        """Look at everybody again: hosts came or went."""
+        """Look at everybody again: hosts came or went, or one is nobody's alone any more."""
         for address in (*self._mail.boxes, *self._mail.pools):
             self._stirred[address] = None
 
@@ -99,6 +106,7 @@ class Dispatcher:
             self._suspects[waiting_for] = line
             if not line:
                 del self._suspects[waiting_for]
+                self.stir_all()
                 continue
             ready = sorted(filter(self._is_next, line), key=lambda m: self._mail.letters[m].strict)
             first = ready[0] if ready else line[0]
@@ -157,6 +165,13 @@ class Dispatcher:
     def _reserved(self, host: str) -> bool:
         return host in self._alone or host in self._suspects
 
+    def _may_pass(self, message: str, host: str) -> bool:
+        """Whether a reserved host may have a letter: the lone suspect, or what has to end before it, waits for it."""
+        if self._is_waited_for(message):
+            return True
+        letters = self._mail.letters
+        return host not in self._alone and any(letters[t].host for t in self._waiting_for(message) if t in letters)
+
     def _send_agent(self, agent: str, out: list[tuple[str, str, str]]) -> None:
         if agent in self._mail.blocked:
             return
@@ -169,7 +184,7 @@ class Dispatcher:
             return
         reserved = self._reserved(host)
         for message in [m for _, m in zip(range(room), box, strict=False)]:
-            if self._mail.letters[message].suspect or (reserved and not self._is_waited_for(message)):
+            if self._mail.letters[message].suspect or (reserved and not self._may_pass(message, host)):
                 break
             out.append((message, agent, host))
 
@@ -190,7 +205,7 @@ class Dispatcher:
             elif not self._reserved(host):
                 out.append((waiting.popleft(), agent, host))
             else:
-                message = next((m for m in waiting if self._is_waited_for(m)), None)
+                message = next((m for m in waiting if self._may_pass(m, host)), None)
                 if message is not None:
                     waiting.remove(message)
                     out.append((message, agent, host))

@@ -10,7 +10,7 @@ that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from stigmergy.protocols.envelope import Envelope
@@ -106,13 +106,14 @@ class Mail:
         """End a letter that no attempt will finish."""
         self._write("mail.dead", {"id": message, "reason": reason, "detail": detail})
 
-    def wake(self, now: float) -> None:
+    def wake(self, now: float, waited_for: Iterable[str]) -> None:
         """The swarm goes on after a time in which nobody could work: what an agent asked has its whole time again.
 
-        What was asked from outside has no deadline until whoever asked repeats it (`rearm`).
+        What was asked from outside has no deadline until whoever asked repeats it (`rearm`), but for those that are
+        ``waited_for``: they came, or came again, while nobody could work.
         """
         if any(letter.envelope.deadline for letter in self.letters.values()):
-            self._write("mail.wake", {"now": now})
+            self._write("mail.wake", {"now": now, "waited": sorted(waited_for)})
 
     def rearm(self, message: str, deadline: float) -> None:
         """Whoever asked has asked again, and waits until then."""
@@ -267,8 +268,9 @@ class Mail:
             del self.blocked[letter.agent]
 
     def _wake(self, data: dict[str, Any]) -> None:
-        for letter in self.letters.values():
-            if letter.envelope.deadline:
+        waited_for = set(data.get("waited", ()))  # a journal of before has none
+        for message, letter in self.letters.items():
+            if letter.envelope.deadline and message not in waited_for:
                 until = data["now"] + letter.timeout_s if letter.envelope.cause else 0.0
                 letter.envelope = letter.envelope._replace(deadline=until)
 

@@ -69,9 +69,8 @@ class Reopening:
         """Hosts are back: time counts again."""
         if self._slept_at is not None:
             m, slept_at, self._slept_at = self._m, self._slept_at, None
-            m.mail.wake(m.now)
+            self._clerk.wake()
             m.space.claims.extend(m.now - slept_at)
-            self._clerk.recover()
 
     def _take_back(self) -> None:
         m = self._m

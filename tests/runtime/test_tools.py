@@ -159,6 +159,17 @@ async def test_letters_that_the_host_has_behind_a_held_turn_are_taken_back(witne
         assert [(await answer).text for answer in answers] == ["1 of 1", "2 of 2", "3 of 3"]
 
 
+async def test_a_decision_may_reach_the_host_together_with_the_word_that_its_turn_is_held(witness):
+    async with Town(Teller) as town:
+        released = town.hold_answers_to("commit")
+        answer = town.begin("teller/1", Order(witness=witness, how="breaks"), Paid)
+        case = await town.heard("case")
+        await town.decide(case["id"], "happened", {"number": 7})
+        await town.request("counts")  # the turn has gone out again
+        released.set()
+        assert (await answer).text == "7 of 1"
+
+
 async def test_a_marked_context_cannot_drive_an_irreversible_tool_until_a_person_agrees_to_that_very_call(witness):
     async with Town(Strict) as town:
         answer = town.begin("strict/1", Order(witness=witness, usd=80), Paid, marks=("user",))

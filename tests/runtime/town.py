@@ -10,6 +10,7 @@ from typing import Any, Self
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.handles import LocalProcess
 from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.actors.link import Handle
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.message import Message, decode, encode
 from stigmergy.runtime.agent import Agent
@@ -95,6 +96,12 @@ class Town(Outside):
         await self._client.call("lost", [self._life, "killed by a test"])
         await self.settle_in()
 
+    def hold_answers_to(self, request: str) -> asyncio.Event:
+        """What the board hands back to calls of the host that bring such a request is late: until the event is set."""
+        link, released = self._host.service._board, asyncio.Event()  # type: ignore[attr-defined]
+        link._handle = _Late(link._handle, request.encode(), released)
+        return released
+
     async def living(self) -> int:
         """How many agents the host keeps."""
         return int((await self._host.health())["agents"])
@@ -125,3 +132,16 @@ class Town(Outside):
 
     async def _ready(self) -> Client:
         return self._client
+
+
+class _Late:
+    def __init__(self, handle: Handle, request: bytes, released: asyncio.Event) -> None:
+        self._handle = handle
+        self._request = request
+        self._released = released
+
+    async def receive(self, data: bytes) -> bytes:
+        back = await self._handle.receive(data)
+        if self._request in data:
+            await self._released.wait()
+        return back

@@ -170,3 +170,49 @@ def test_a_letter_that_was_there_twice_when_a_host_died_endangers_nobody_else(de
     assert send(mail, dispatcher, now=200.0) == []
     finish(mail, dispatcher, "killer")
     assert send(mail, dispatcher, now=200.0) == [("newer", "a/3")]
+
+
+def twice_in_flight(mail, dispatcher, hosts):
+    """Of two letters that saw two hosts die, one runs alone at the third, and one waits that it is quiet there."""
+    accept(mail, dispatcher, "killer", to="a/1")
+    accept(mail, dispatcher, "long", to="a/2")
+    send(mail, dispatcher)
+    for dead in ("h.1", "h.2"):
+        hosts["here"] = None
+        dispatcher.suspect(mail.lost(dead))
+        dispatcher.lost(dead)
+        hosts["here"] = "h.3" if dead == "h.2" else "h.2"
+        dispatcher.joined()
+        first = send(mail, dispatcher)
+    assert first == [("long", "a/2")]
+
+
+def test_a_suspect_that_waits_for_a_quiet_host_keeps_new_mail_from_its_successor_too(desk):
+    mail, dispatcher, hosts = desk
+    twice_in_flight(mail, dispatcher, hosts)
+    accept(mail, dispatcher, "new", to="a/3")
+    assert send(mail, dispatcher, now=100.0) == []  # else there may always be some, and the killer waits for ever
+    finish(mail, dispatcher, "long")
+    assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
+
+
+def test_what_waited_behind_a_suspect_goes_out_when_the_suspect_dies_waiting(desk):
+    mail, dispatcher, hosts = desk
+    twice_in_flight(mail, dispatcher, hosts)
+    accept(mail, dispatcher, "new", to="a/3")
+    assert send(mail, dispatcher, now=100.0) == []
+    mail.dead("killer", "deadline", "")
+    dispatcher.finished("killer", "", "a/1", "")
+    assert send(mail, dispatcher, now=101.0) == [("new", "a/3")]
+
+
+def test_a_host_gets_quiet_for_a_suspect_though_a_turn_there_asks_for_something_first(desk):
+    mail, dispatcher, hosts = desk
+    twice_in_flight(mail, dispatcher, hosts)
+    ask = Envelope("q", "ask", "T@1", "a/2", "b/1", b"", "talk", cause="long")
+    mail.accept(ask, "", 0.0, (0, "ask"))
+    dispatcher.stir("b/1")
+    assert send(mail, dispatcher, now=100.0) == [("q", "b/1")]
+    finish(mail, dispatcher, "q")
+    finish(mail, dispatcher, "long")
+    assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]

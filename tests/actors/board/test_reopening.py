@@ -254,3 +254,20 @@ def test_a_second_death_before_anybody_came_back_changes_nothing(site):
     site.lives += 1
     delivered = [payload for _, name, payload in site.begin() if name == "deliver"]
     assert [(payload[0], payload[3]) for payload in delivered] == [("a/1", 1)]
+
+
+def test_what_is_asked_before_the_first_host_is_back_keeps_its_deadline(site):
+    open_, silent = ask(site), ask(site, "m2")
+    site.send(open_)
+    site.send(silent)
+    site.die(dead_s=1.0)
+    site.send(open_)  # the driver has outlived the board, and repeats itself at once
+    site.send(ask(site, "m3"))
+    site.lives += 1
+    site.do("kind", a_kind("a").to_plain())
+    site.do("join", ["h", [], site.lives])
+    left = {name: letter.envelope.deadline for name, letter in site.board.machines.mail.letters.items()}
+    assert left == {"m1": open_.deadline, "m2": 0.0, "m3": site.now + 30}
+    site.now += 60
+    site.board.tick(site.now)
+    assert {"m1", "m3"}.isdisjoint(site.board.machines.mail.asks)
