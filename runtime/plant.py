@@ -40,15 +40,21 @@ class Plant:
 
 
 class Premises(TypedDict, total=False):
-    """Where a swarm is housed: ``engine``, ``ray`` by default; or a ``plant``, which says that and more."""
+    """Where a swarm is housed: ``engine``, or a ``plant``, which says that and more.
+
+    By default ``ray``, and ``local`` for a swarm that is not durable.
+    """
 
     engine: EngineName
     plant: Plant | None
 
 
-def plant_of(premises: Premises) -> Plant:
-    """The plant that is meant. Raises: UsageError."""
+def plant_of(premises: Premises, *, durable: bool) -> Plant:
+    """The plant that is meant; without a journal it is one process. Raises: UsageError."""
     unknown = premises.keys() - Premises.__annotations__.keys()
     if unknown:
         raise UsageError(f"Swarm has no option {min(unknown)!r}")
-    return premises.get("plant") or Plant(engine=premises.get("engine", "ray"))
+    plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
+    if not durable and (plant.engine != "local" or plant.hosts > 1):
+        raise UsageError("a swarm with durable=False is one process: write engine='local', and no hosts=")
+    return plant

@@ -70,7 +70,7 @@ class Swarm(Mailing):
         self._durable, self._time = durable, clock
         self._budget = budget or Budget()
         self._journal = journal
-        self._plant = plant_of(premises)
+        self._plant = plant_of(premises, durable=durable)
         self._seed = seed
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]

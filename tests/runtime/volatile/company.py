@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from pydantic import BaseModel
+
 from stigmergy.protocols import Message
-from stigmergy.runtime import Agent, Context, State, handles
+from stigmergy.runtime import Agent, Context, State, Use, handles, tool
 
 
 class Ping(Message):
@@ -162,3 +164,26 @@ class Reader(Agent):
     @handles
     def tell(self, _: Pong) -> Pong:
         return Pong(n=sum(self.seen), text=str(len(self.seen)))
+
+
+class Order(BaseModel):
+    what: str
+
+
+@tool("irreversible")
+async def buy(order: Order, use: Use) -> None:
+    """Buys it."""
+
+
+class Buyer(Agent):
+    """Would buy something, and cannot even say so."""
+
+    tools = [buy]
+
+    @handles
+    async def ping(self, _: Ping, ctx: Context) -> None:
+        await ctx.tool(buy, Order(what="bread"))
+
+    @handles
+    def pong(self, _: Pong) -> str:
+        return "no message"

@@ -17,13 +17,14 @@ from stigmergy.protocols import (
     SwarmStopped,
     UsageError,
 )
-from stigmergy.protocols.errors import UnknownMessage
+from stigmergy.protocols.errors import ToolRefused, UnknownMessage
 from stigmergy.runtime import Plant, Swarm
 
 from ..cast import Diary, Echo, Heard, Relay, Ring, Say, Slow, Writer
 from ..tools_cast import Order, Paid, Teller, effects
 from .company import (
     Asker,
+    Buyer,
     Chatty,
     Clumsy,
     Gossip,
@@ -232,3 +233,24 @@ async def test_tools_work_but_for_those_that_a_journal_has_to_remember(tmp_path)
         assert said.text.startswith("ToolRefused: credit is irreversible, and a volatile swarm remembers nothing")
         assert (await swarm.request("ledger", ["position", "swarm"]))["settled"]["tool_calls"] == 2
     assert effects(witness) == ["0 1"]
+
+
+async def test_a_swarm_without_a_journal_is_one_process():
+    with pytest.raises(UsageError, match="one process"):
+        Swarm(durable=False, engine="ray")
+    async with Swarm(durable=False) as swarm:
+        swarm.add(Echo)
+        assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard)).n == 1
+
+
+async def test_what_cannot_be_undone_is_refused():
+    async with running(Buyer) as swarm:
+        with pytest.raises(ToolRefused, match="buy is irreversible"):
+            await swarm.ask("buyer/1", Ping())
+
+
+async def test_an_answer_that_is_no_message_is_its_handlers_error():
+    async with running(Buyer, Plain) as swarm:
+        with pytest.raises(UsageError, match="returned str, no Message"):
+            await swarm.ask("buyer/1", Pong())
+        assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
