@@ -110,8 +110,11 @@ class Housing:
         return {name: health for name, health in zip(known, said, strict=True) if isinstance(health, dict)}
 
     async def close(self) -> None:
-        """Stop the hosts, then the board."""
+        """Stop the hosts, then the board; whoever waits for hosts hears that there will be none."""
         self._stop_moving()
+        if self._housed is not None and not self._housed.done():
+            self._housed.set_exception(PeerGone("the swarm is closed"))
+            self._housed.exception()
         if self._shepherd is not None:
             await self._shepherd.close()
         await self._keeper.close()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.journal import SqliteJournal
-from stigmergy.protocols import DeliveryError, HandlerFailed, MailboxFull, SwarmStopped, UsageError
+from stigmergy.protocols import DeliveryError, HandlerFailed, MailboxFull, StigmergyError, SwarmStopped, UsageError
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.cast import Bystander, Flood, Poison, StillBorn
 from tests.runtime.cast import Diary, Echo, Heard, Say
@@ -220,3 +220,27 @@ async def gone(pids: set[int]) -> None:
     async with asyncio.timeout(20):
         while any(Path(f"/proc/{pid}").exists() for pid in pids):  # noqa: ASYNC110, ASYNC240 - no event tells
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 1.5])
+async def test_a_swarm_that_is_closed_while_it_starts_leaves_nothing_behind(tmp_path, after_s: float):
+    """The moment is not exact, and need not be: whichever it is, the end is the same."""
+    async with Swarm(journal=tmp_path, plant=Plant(hosts=2)) as swarm:
+        swarm.add(Echo)
+        starting = asyncio.ensure_future(swarm.start())
+        await asyncio.wait([starting], timeout=after_s)
+        known = {said["pid"] for said in (await swarm.processes()).values()}
+    (ended,) = await asyncio.wait_for(asyncio.gather(starting, return_exceptions=True), 60)
+    assert ended is None or isinstance(ended, StigmergyError)
+    for pid in known:
+        await _gone(pid)
+
+
+async def _gone(pid: int) -> None:
+    async with asyncio.timeout(30):
+        while _lives(pid):  # noqa: ASYNC110 - the end of somebody else's child is no event here
+            await asyncio.sleep(0.1)
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
