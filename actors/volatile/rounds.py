@@ -128,6 +128,8 @@ class Rounds:
         arrivals, host.arrivals = host.arrivals, []
         if arrivals:
             self._deliver(arrivals)
+        if host.turns:
+            host.mixed = True  # what goes on now sends before its turn by name
         await self._settle()
         host.sweep()
         if not self.number % SPRING:

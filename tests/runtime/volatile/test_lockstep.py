@@ -54,6 +54,22 @@ class Walker(Agent):
             ctx.tell(f"walker/{ctx.random.randrange(50)}", Walk(steps=walk.steps - 1))
 
 
+class Hopper(Agent):
+    """Takes some steps on the spot, and then says so; without any, it asks first."""
+
+    @handles
+    def walk(self, walk: Walk, ctx: Context) -> None:
+        if walk.steps:
+            ctx.tell(ctx.me, Walk(steps=walk.steps - 1))
+        else:
+            ctx.tell("listener/1", Ping())
+
+    @handles
+    async def ask(self, _: Ping, ctx: Context) -> None:
+        await ctx.ask("plain/1", Ping(), reply=Pong)
+        ctx.tell("listener/1", Ping())
+
+
 class Sleeper(Agent):
     """Answers when nobody waits any more."""
 
@@ -87,6 +103,15 @@ async def test_a_message_is_delivered_in_the_next_round_ordered_by_sender_and_nu
         assert await swarm.run() == 1
         heard = await swarm.ask("listener/1", Pong(), reply=Pong)
     assert heard.text == ", ".join(f"2 speaker/{key} {n}" for key in "abc" for n in (1, 2))
+
+
+async def test_turns_that_waited_do_not_overtake_those_that_did_not():
+    async with lockstep(Listener, Hopper, Plain) as swarm:
+        await swarm.tell("hopper/z", Ping())
+        await swarm.tell("hopper/b", Walk(steps=2))
+        await swarm.run()
+        heard = await swarm.ask("listener/1", Pong(), reply=Pong)
+    assert heard.text == "4 hopper/b 0, 4 hopper/z 0"
 
 
 async def test_asks_take_a_round_there_and_a_round_back():
