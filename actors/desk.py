@@ -165,9 +165,15 @@ class Desk:
         return await self._board.ask("act", payload)
 
     async def ledger(self, *request: Any) -> Any:
-        """Ask the ledger."""
+        """Ask the ledger. Who stops waiting for a reservation has sent nothing, and needs none."""
         await self._settled()
-        return await self._board.ask("ledger", list(request))
+        try:
+            return await self._board.ask("ledger", list(request))
+        except asyncio.CancelledError:
+            if request[0] == "reserve":
+                withdrawn = self._board.ask("ledger", ["withdraw", request[1]])
+                withdrawn.add_done_callback(lambda word: word.cancelled() or word.exception())
+            raise
 
     def envelope(self, number: str, mode: Any, message_type: str, to: str, body: bytes, **more: Any) -> Envelope:
         """An envelope that this turn sends; its id follows from the turn and ``number``."""

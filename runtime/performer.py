@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from stigmergy.actors.desk import Desk, TurnHeld
 from stigmergy.actors.failing import is_worth_another, worded
@@ -73,6 +74,8 @@ class AgentPerformer:
         self._log = logs.logger(host=config["name"])
         self._seed = config["seed"]
         self._live: dict[str, Live] = {}
+        self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Where turns wait whose agent is just being activated."""
         types = [handler.accepts for troupe in troupes.values() for handler in troupe.handlers.values()]
         self._types = MessageTypes(types)
 
@@ -84,7 +87,7 @@ class AgentPerformer:
         kind = delivery.agent.partition("/")[0]
         base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
         try:
-            live = self._live.get(delivery.agent) or await self._activate(kind, delivery.agent, state)
+            live = self._live.get(delivery.agent) or await self._enter(kind, delivery.agent, state)
             sends, writes = await self._handle(self._troupes[kind], live, desk)
             before, live.pending = live.pending, self._state_of(kind, live)
         except TurnHeld:
@@ -164,6 +167,12 @@ class AgentPerformer:
 
     def _state_of(self, kind: str, live: Live) -> bytes:
         return live.pending if self._troupes[kind].state is State else pack_state(live.agent.state)
+
+    async def _enter(self, kind: str, name: str, state: bytes | None) -> Live:
+        """Activate an agent once, though turns of a reentrant kind may begin together."""
+        door = self._doors.setdefault(name, asyncio.Lock())
+        async with door:
+            return self._live.get(name) or await self._activate(kind, name, state)
 
     async def _activate(self, kind: str, name: str, state: bytes | None) -> Live:
         troupe = self._troupes[kind]

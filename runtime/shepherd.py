@@ -14,7 +14,7 @@ from stigmergy.actors.handles import Process
 from stigmergy.actors.link import PeerGone, PeerUnavailable
 from stigmergy.actors.supervisor import Supervisor
 from stigmergy.protocols.errors import StigmergyError, UsageError
-from stigmergy.protocols.ids import check_name
+from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Supervision
 
 from .engines import Engine
@@ -73,7 +73,7 @@ class Shepherd:
 
     def host_for(self, agent: str, resources: dict[str, Any]) -> None:
         """Start a host for one agent alone."""
-        name = check_name("own-" + agent.replace("/", "-"), "host")
+        name = own_host(agent)
         if name not in self._plans:
             self._carry_out(self._plan(name, Plan((agent,), resources), self._now()))
 
@@ -232,6 +232,11 @@ class Shepherd:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
+
+
+def own_host(agent: str) -> str:
+    """The name of an agent's own host: like its own, and unlike that of any other's."""
+    return f"own-{agent.replace('/', '-')[:40]}-{derive_id(agent)[:12]}"
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.budget import Budget, Spend
@@ -64,6 +65,8 @@ class Treasury:
             return list(self.ledger.settle(rest[0], Spend.from_plain(rest[1]), now)[:3])
         if verb == "release":
             return list(self.ledger.release(rest[0])[:3])
+        if verb == "withdraw":
+            return self._withdraw(rest[0])
         if verb == "open":
             self.ledger.open(rest[0], Budget.from_plain(rest[1]), now)
             return None
@@ -133,6 +136,12 @@ class Treasury:
         if found:
             self._talks.setdefault(conversation, {})[wanted.account] = None
         return None
+
+    def _withdraw(self, op: str) -> None:
+        """Nobody waits for a reservation any more, granted or not; a repeat changes nothing."""
+        self._parked = deque(parked for parked in self._parked if parked.op != op)
+        with suppress(UsageError):  # it was never granted
+            self.ledger.release(op)
 
     def _could_fit_later(self, refusal: BudgetExhausted, wanted: Spend) -> bool:
         """Whether it fits once everything that is reserved has settled at nothing. In whole numbers: money is exact."""

@@ -53,6 +53,7 @@ class Twin(Agent):
 
     async def on_start(self) -> None:
         DIARY.append("came")
+        await asyncio.sleep(0)
 
     async def on_stop(self) -> None:
         DIARY.append("left")
@@ -128,3 +129,9 @@ async def test_nothing_is_lost_or_repeated_while_agents_come_and_go(kind):
 
         await asyncio.gather(*(visit(key) for key in range(5)))
     assert len(DIARY) > 10  # they did come and go
+
+
+async def test_turns_that_begin_together_bring_their_agent_to_life_once():
+    async with Town(Twin) as town:
+        await asyncio.gather(*(town.ask("twin/1", Say(n=1), Say) for _ in range(3)))
+        assert DIARY == ["came"]

@@ -20,6 +20,7 @@ from stigmergy.protocols import (
     skill,
 )
 from stigmergy.protocols.errors import NonDeterministic, UnknownMessage
+from stigmergy.protocols.kind import Resources
 from stigmergy.runtime import Plant, Swarm
 
 from .cast import (
@@ -245,3 +246,12 @@ async def test_a_run_leaves_a_journal_that_can_be_opened(tmp_path):
     journal = folder.path / "journal.db"
     assert (folder.place, journal.is_file()) == (str(journal), True)
     assert journal.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("agents", [("echo/on-1", "echo-on/1"), ("echo/" + "k" * 64, "echo-on/" + "k" * 64)])
+async def test_agents_with_hosts_of_their_own_are_not_taken_for_each_other_and_may_have_any_key(agents):
+    async with running() as swarm:
+        for kind in ("echo", "echo-on"):
+            swarm.add(Echo, kind=kind, resources=Resources(own_process=True))
+        for agent in agents:
+            assert (await swarm.ask(agent, Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"

@@ -46,6 +46,21 @@ def test_a_reservation_that_waits_is_dropped_with_the_host_that_wanted_it(board:
     assert board.machines.treasury.ledger.reservations() == ()
 
 
+def test_a_reservation_that_waits_and_is_withdrawn_is_never_made(board: Board):
+    assert len(reserve(board, "one", 8)) == 1
+    assert reserve(board, "two", 5) == []
+    do(board, "ledger", ["withdraw", "two"])
+    do(board, "ledger", ["settle", "one", Spend(tokens=1).to_plain()])
+    assert board.machines.treasury.ledger.reservations() == ()
+
+
+def test_a_reservation_that_was_granted_and_is_withdrawn_is_given_back(board: Board):
+    assert len(reserve(board, "one", 8)) == 1
+    for op in ("one", "one", "never asked for"):
+        do(board, "ledger", ["withdraw", op])
+    assert len(reserve(board, "two", 10)) == 1
+
+
 def test_letters_that_a_lost_host_had_not_begun_get_their_attempt_back(board: Board):
     kind = a_kind("b", attempts=1)  # what may be tried more often runs ahead: then any of them may have begun
     do(board, "kind", kind.to_plain())
