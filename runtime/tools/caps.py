@@ -59,19 +59,23 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Under:
-    """A path inside a folder, also after ``..`` and links have been followed."""
+    """An absolute path inside a folder, also after ``..`` and links have been followed.
+
+    A relative one is refused: where it leads depends on the process that opens it.
+    """
 
     folder: str
 
     def objection(self, value: Any) -> str:
         """See `Cap.objection`."""
         inside = isinstance(value, str | Path) and _inside(Path(self.folder), value)
-        return "" if inside else f"is {str(value)!r:.80}, and must be inside {self.folder}"
+        return "" if inside else f"is {str(value)!r:.80}, and must be an absolute path inside {self.folder}"
 
 
 def _inside(folder: Path, value: str | Path) -> bool:
     root = folder.resolve()
     try:
-        return (root / value).resolve().is_relative_to(root)
+        path = Path(value)
+        return path.is_absolute() and path.resolve().is_relative_to(root)
     except (OSError, ValueError):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,8 +207,11 @@ def test_a_folder_cap_follows_dots_and_links(tmp_path):
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
     cap = Under(str(folder))
-    assert [cap.objection(path) for path in ("a.txt", "a/../b", str(folder / "c"))] == ["", "", ""]
-    assert all(cap.objection(path) for path in ("../b", "/etc/passwd", "link/secret", "a\0b"))
+    assert [cap.objection(f"{folder}/{path}") for path in ("a.txt", "a/../b", ".")] == ["", "", ""]
+    assert all(cap.objection(f"{folder}/{path}") for path in ("../b", "link/secret", "a\0b"))
+    assert all(
+        cap.objection(path) for path in ("/etc/passwd", "a.txt", Path("a.txt"), 7)
+    )  # who opens a.txt, and where?
 
 
 def test_a_tool_that_is_declared_wrongly_is_refused_at_once():
