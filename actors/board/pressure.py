@@ -1,7 +1,8 @@
 """Back-pressure: a sender whose recipient's mailbox is full gets its answer late, and so sends no more.
 
 Nothing is dropped and nothing grows without bound: a sender has one request open at a time, or as many turns as it may
-run ahead of their commits (`dispatch.AHEAD`).
+run ahead of their commits (`dispatch.AHEAD`). Nobody waits for a recipient that itself waits to be alone on its host: a
+sender that is held there is what would keep it from being alone.
 """
 
 from __future__ import annotations
@@ -59,8 +60,11 @@ class Pressure:
         return [agent or pool]
 
     def _is_full(self, address: str) -> bool:
-        kind = self._m.kinds.get(address.partition("/")[0])
-        return kind is not None and self._m.mail.waiting(address) >= kind.mailbox
+        m = self._m
+        kind, box = m.kinds.get(address.partition("/")[0]), m.mail.boxes.get(address)
+        if kind is None or m.mail.waiting(address) < kind.mailbox:
+            return False
+        return box is None or not m.mail.letters[box[0]].suspect
 
     def hold(self, peer: str, ticket: int, address: str) -> None:
         """Answer a sender when an address has room again, or after half a minute."""

@@ -177,8 +177,19 @@ def test_a_sender_is_held_for_half_a_minute_at_most():
     site = Site(a_kind("a"), a_kind("b", mailbox=1))
     site.send(a_letter("m1"), a_letter("b1", "b/1"))
     assert answers(site.do(done("m1", sends=(a_letter("b2", "b/1", sender="a/1"),)))) == []
-    assert answers(site.tick(HOLD_S - 1)) == []
+    for _ in range(5):
+        site.do((HOST, "renew", [HOST]))
+        assert answers(site.tick((HOLD_S - 1) / 5)) == []
     assert answers(site.tick(1)) == [None]
+
+
+def test_nobody_waits_for_a_recipient_that_waits_to_be_alone():
+    site = Site(a_kind("a"), a_kind("b", mailbox=1))
+    site.send(a_letter("m1"), a_letter("m2"), a_letter("b1", "b/1"))
+    site.do((DRIVER, "lost", [HOST, "by a test"]))
+    assert delivered(site.do((DRIVER, "join", ["h", [], 2]))) == ["m1"]  # the others wait until it is through
+    again = ("h.2", "commit", list(Turn("m1", "a/1", "h.2", 0, "done", sends=(a_letter("b2", "b/1", sender="a/1"),))))
+    assert answers(site.do(again)) == [None]
 
 
 def test_a_ring_of_asks_through_a_pool_names_the_agent_that_the_pool_chose():
