@@ -180,7 +180,7 @@ def test_a_sender_is_held_for_half_a_minute_at_most():
     for _ in range(5):
         site.do((HOST, "renew", [HOST]))
         assert answers(site.tick((HOLD_S - 1) / 5)) == []
-    assert answers(site.tick(1)) == [None]
+    assert answers(site.tick(1.1)) == [None]
 
 
 def test_nobody_waits_for_a_recipient_that_waits_to_be_alone():
