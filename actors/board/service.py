@@ -7,6 +7,7 @@ commit that it depends on; if the commit fails, the board stops rather than say 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError, JournalLost
@@ -155,6 +156,8 @@ class BoardService:
         if self._failure is not None:
             return  # what follows the first one is its consequence
         self._failure = failure
+        with suppress(Exception):  # its disk may be full
+            self._journal.close()  # so that a successor can open it, also in this very process
         if isinstance(failure, JournalLost):
             return  # whoever asks for its health opens another board, once the journal's server is back
         text = str(failure) if isinstance(failure, JournalError) else f"{type(failure).__name__}: {failure}"

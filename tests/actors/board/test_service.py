@@ -35,6 +35,8 @@ async def test_a_board_that_could_not_commit_takes_nothing_in_even_when_there_is
     with pytest.raises(StigmergyError):
         await put(clients[1], "afterwards")
     assert journal.last_seq == last
+    successor = MemoryJournal(disk)  # though the failed one is still in this process
+    assert successor.last_seq == last
     await service.close()
 
 
