@@ -40,7 +40,9 @@ def play(folder: Path, seed: int, number: int, base_url: str) -> None:
         for fault in faults:
             if _hit(words, env, folder, fault, draw, history):
                 break
-            words = [*CLI, "resume", str(_run_of(folder)), "--json", "--quiet"]
+            left = _run_of(folder)
+            if left is not None:
+                words = [*CLI, "resume", str(left), "--json", "--quiet"]
         ended = subprocess.run(words, env=env, capture_output=True, text=True, timeout=END_S, cwd=folder)
         if ended.returncode:
             history.write("crashed", error=f"{words[3]} ended with {ended.returncode}: {ended.stderr[-500:]}")
@@ -96,5 +98,6 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*/journal.db*"))
 
 
-def _run_of(folder: Path) -> Path:
-    return next(folder.glob("*/journal.db")).parent
+def _run_of(folder: Path) -> Path | None:
+    """The run that a driver left; one that was interrupted before its first message leaves none, and is run again."""
+    return next((journal.parent for journal in folder.glob("*/journal.db")), None)
