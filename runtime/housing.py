@@ -176,4 +176,5 @@ class Housing:
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
         if self._housed is not None:
+            self._abandon()  # this may have waited for a board that died meanwhile, and come second for its successor
             await asyncio.wait([self._move_in(self._housed)])

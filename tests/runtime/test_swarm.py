@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.protocols import (
     Budget,
     DeadlineExceeded,
@@ -19,7 +20,7 @@ from stigmergy.protocols import (
     UsageError,
     skill,
 )
-from stigmergy.protocols.errors import NonDeterministic, UnknownMessage
+from stigmergy.protocols.errors import NonDeterministic, StorageFull, UnknownMessage
 from stigmergy.protocols.kind import Resources
 from stigmergy.runtime import Plant, Swarm
 
@@ -255,3 +256,27 @@ async def test_agents_with_hosts_of_their_own_are_not_taken_for_each_other_and_m
             swarm.add(Echo, kind=kind, resources=Resources(own_process=True))
         for agent in agents:
             assert (await swarm.ask(agent, Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
+
+
+async def test_hosts_of_a_stopped_swarm_are_started_once_though_two_boards_die_in_a_row(tmp_path, monkeypatch):
+    events: list[tuple[str, dict[str, object]]] = []
+    append, fails = SqliteJournal.append, ["the first board", "the second"]
+
+    def full(self, batch, at, epoch):
+        if fails:
+            fails.pop()
+            raise StorageFull("no room")
+        return append(self, batch, at, epoch)
+
+    async with running(Echo, journal=tmp_path, on_event=lambda *event: events.append(event)) as swarm:
+        await swarm.ask("echo", Say(text="a"), reply=Heard)
+        await swarm.stop()
+        monkeypatch.setattr(SqliteJournal, "append", full)
+        await swarm.facts.put("key", 1)
+        async with asyncio.timeout(10):
+            while len([name for name, _ in events if name == "host_started"]) < 2:  # noqa: ASYNC110 - hooks are called
+                await asyncio.sleep(0.01)
+        names = [name for name in await swarm.processes() if name != "board"]
+    assert not fails
+    assert "host_failed" not in dict(events)
+    assert names == ["host-1.2"]
