@@ -40,7 +40,7 @@ from bench.rows import (
     XOSCAR,
     Comparison,
 )
-from stigmergy.actors.cluster import Cluster
+from stigmergy.actors.transport.cluster import Cluster
 
 NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_MEMORY, RAY_SQLITE, ONE_HOST})
 

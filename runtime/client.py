@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stigmergy.actors.channel import Frame
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.link import Endpoint, Handle, Link, PeerGone
+from stigmergy.actors.transport.channel import Frame
+from stigmergy.actors.transport.link import Endpoint, Handle, Link, PeerGone
 from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope

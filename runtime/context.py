@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from pydantic import BaseModel
 
-from stigmergy.actors.desk import Desk, Question
+from stigmergy.actors.host.desk import Desk, Question
 from stigmergy.protocols.envelope import Envelope, Mode
 from stigmergy.protocols.errors import Malformed
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id

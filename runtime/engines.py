@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Any, Literal, Protocol
 
-from stigmergy.actors.handles import LocalProcess, Process, RayProcess
+from stigmergy.actors.transport.handles import LocalProcess, Process, RayProcess
 from stigmergy.protocols.errors import UsageError
 
 EngineName = Literal["ray", "local"]
@@ -72,7 +72,7 @@ class RayEngine:
     """One Ray actor per process, on this machine or on a cluster."""
 
     def __init__(self, address: str = "local") -> None:
-        from stigmergy.actors.cluster import Cluster
+        from stigmergy.actors.transport.cluster import Cluster
 
         self._cluster = Cluster(address, os.cpu_count() or 2)
         self.shares_disk = address == "local"

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.handles import LocalProcess
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.link import PeerGone
+from stigmergy.actors.transport.handles import LocalProcess
+from stigmergy.actors.transport.link import PeerGone
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import UsageError
 
@@ -24,7 +24,7 @@ from .luggage import packed
 from .roster import Roster
 from .shepherd import Shepherd, Yard
 
-DURABLE: Final = "stigmergy.actors.host:open_host"
+DURABLE: Final = "stigmergy.actors.host.host:open_host"
 VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
 """What opens a host."""
 

@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.handles import Process
 from stigmergy.actors.journal.places import is_server
-from stigmergy.actors.link import PeerGone, PeerUnavailable
 from stigmergy.actors.supervisor import Supervisor
+from stigmergy.actors.transport.handles import Process
+from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Supervision
 

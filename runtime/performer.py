@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from stigmergy.actors.desk import Desk, TurnHeld
 from stigmergy.actors.failing import is_worth_another, worded
+from stigmergy.actors.host.desk import Desk, TurnHeld
 from stigmergy.protocols.errors import UsageError, pack
 from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec
@@ -57,7 +57,7 @@ def open_performer(config: dict[str, Any]) -> AgentPerformer:
 
 
 class AgentPerformer:
-    """Runs the handlers of agents. See `stigmergy.actors.performer.Performer`."""
+    """Runs the handlers of agents. See `stigmergy.actors.host.performer.Performer`."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.ledger.paths import agent_account
 from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.errors import UsageError

@@ -10,7 +10,7 @@ from stigmergy.protocols.ids import AgentId, skill_of
 from stigmergy.protocols.kind import KindSpec
 
 from ..ledger.ledger import Ledger
-from ..registry import Registry
+from ..registry.registry import Registry
 from .dispatch import Dispatcher
 from .mail import Mail
 from .outbox import Outbox

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError, JournalLost
 
-from ..channel import Frame
 from ..clock import Clock
 from ..journal.places import store_of
 from ..journal.port import Journal
-from ..link import ASK, Endpoint, Handle, Link
+from ..transport.channel import Frame
+from ..transport.link import ASK, Endpoint, Handle, Link
 from .board import Board, BoardConfig
 from .machines import CLIENT
 from .outbox import Event, Out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from ..link import Link, PeerGone
+from ..transport.link import Link, PeerGone
 from .turn import Turn
 
 NEWS: Final = frozenset({"facts.put", "claims.complete"})

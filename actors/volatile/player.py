@@ -22,8 +22,8 @@ from stigmergy.protocols.errors import (
 )
 from stigmergy.protocols.message import Done, Message
 
-from ..desk import TurnHeld
 from ..failing import is_worth_another, worded
+from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
 from .turn import Ground, Turn

@@ -12,9 +12,9 @@ from stigmergy.protocols.errors import MailboxFull, SwarmStopped, UsageError
 from stigmergy.protocols.ids import check_address, check_name
 from stigmergy.protocols.message import Message, decode, encode
 
-from ..channel import Frame
 from ..ledger.paths import ROOT
-from ..link import Endpoint, Handle, Link
+from ..transport.channel import Frame
+from ..transport.link import Endpoint, Handle, Link
 from .asked import Asked
 from .host import Host
 from .letter import Letter, Talk

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
-from stigmergy.actors.cluster import check_head
 from stigmergy.actors.journal.places import is_server, store_of
+from stigmergy.actors.transport.cluster import check_head
 from stigmergy.protocols.budget import DIMENSIONS, Budget
 from stigmergy.protocols.errors import UsageError
 

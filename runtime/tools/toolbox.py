@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from stigmergy.actors.deeds import Deed, carry_out
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.host.deeds import Deed, carry_out
+from stigmergy.actors.host.desk import Desk
 from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, UsageError
 from stigmergy.protocols.turn import Effect
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.volatile.places import Place
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.volatile.line import Line, TurnLine
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.turn import Delivery

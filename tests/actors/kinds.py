@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stigmergy.actors.registry import Registry
+from stigmergy.actors.registry.registry import Registry
 from stigmergy.protocols.card import AgentCard, MessageType, Skill
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message

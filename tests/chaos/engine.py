@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Final
 
-from stigmergy.actors.handles import RayProcess
+from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.runtime.engines import RayEngine
 
 from .history import History
@@ -51,5 +51,5 @@ class ChaosProcess(RayProcess):
 
 _MUTATED: Final = {
     "stigmergy.actors.board.service:open_board": "tests.chaos.openers:open_board",
-    "stigmergy.actors.host:open_host": "tests.chaos.openers:open_host",
+    "stigmergy.actors.host.host:open_host": "tests.chaos.openers:open_host",
 }

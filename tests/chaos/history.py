@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stigmergy.actors.link import PeerGone
+from stigmergy.actors.transport.link import PeerGone
 from stigmergy.protocols import DeadlineExceeded, StigmergyError
 
 Line = dict[str, Any]

@@ -15,12 +15,12 @@ from stigmergy.actors.board import service as board_service
 from stigmergy.actors.board.board import Board
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.board.turns import Turns
-from stigmergy.actors.host import HostService
-from stigmergy.actors.host import open_host as open_real_host
+from stigmergy.actors.host.host import HostService
+from stigmergy.actors.host.host import open_host as open_real_host
 from stigmergy.actors.journal import Journal
 from stigmergy.actors.journal.places import store_of
-from stigmergy.actors.link import Endpoint
-from stigmergy.actors.services import Service
+from stigmergy.actors.transport.link import Endpoint
+from stigmergy.actors.transport.services import Service
 
 MUTATION: Final = "STIGMERGY_CHAOS_MUTATION"
 

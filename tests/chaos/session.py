@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import stigmergy.runtime.swarm as swarm_module
 from examples.support_desk.app import DATA, DeskOptions, app
-from stigmergy.actors.cluster import Cluster
+from stigmergy.actors.transport.cluster import Cluster
 from stigmergy.protocols import Budget
 from stigmergy.runtime import Plant, Stage, Swarm
 

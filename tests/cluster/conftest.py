@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stigmergy.actors.cluster import Cluster
+from stigmergy.actors.transport.cluster import Cluster
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from stigmergy.actors.cluster import OBJECT_STORE_BYTES, QUIET
+from stigmergy.actors.transport.cluster import OBJECT_STORE_BYTES, QUIET
 
 
 class Nodes:

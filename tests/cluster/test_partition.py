@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from stigmergy.actors.cluster import QUIET
 from stigmergy.actors.journal import SqliteJournal
+from stigmergy.actors.transport.cluster import QUIET
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.nodes import free_port, ray_start
 from tests.runtime.cast import Diary, Heard, Say

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stigmergy.actors import host
+from stigmergy.actors.host import host
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Context, State, handles
 

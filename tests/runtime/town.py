@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.handles import LocalProcess
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.link import Handle
+from stigmergy.actors.transport.handles import LocalProcess
+from stigmergy.actors.transport.link import Handle
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.message import Message, decode, encode
 from stigmergy.runtime.agent import Agent
@@ -85,7 +85,7 @@ class Town(Outside):
             "seed": 0,
             "idle": self._idle,
         }
-        await self._host.open("stigmergy.actors.host:open_host", config)
+        await self._host.open("stigmergy.actors.host.host:open_host", config)
         await self._board.attach(self._life, self._host)
         await self._host.attach("board", self._board)
         await self._client.call("join", ["host", [], epoch])

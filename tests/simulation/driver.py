@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.link import PeerGone
+from stigmergy.actors.transport.link import PeerGone
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.errors import DeadlineExceeded, MailboxFull, StigmergyError, SwarmStopped

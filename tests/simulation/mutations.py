@@ -16,8 +16,8 @@ from stigmergy.actors.board.dispatch import Dispatcher
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.board.outsiders import Outsiders
 from stigmergy.actors.board.turns import Turns
-from stigmergy.actors.channel import Channel
-from stigmergy.actors.link import Endpoint
+from stigmergy.actors.transport.channel import Channel
+from stigmergy.actors.transport.link import Endpoint
 
 from .disk import DiskJournal
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from stigmergy.actors.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 
 from .loop import ProcessLoop, Timeline
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from stigmergy.actors.handles import Process
-from stigmergy.actors.link import PeerGone
-from stigmergy.actors.services import Driver, Service
+from stigmergy.actors.transport.handles import Process
+from stigmergy.actors.transport.link import PeerGone
+from stigmergy.actors.transport.services import Driver, Service
 
 from .loop import ProcessLoop
 from .network import Network

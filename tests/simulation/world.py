@@ -14,9 +14,9 @@ from typing import Any
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.service import BoardService
-from stigmergy.actors.host import open_host
+from stigmergy.actors.host.host import open_host
 from stigmergy.actors.journal.port import Journal
-from stigmergy.actors.services import Service
+from stigmergy.actors.transport.services import Service
 from stigmergy.protocols.errors import JournalLocked, StigmergyError
 
 from .disk import Disk, DiskJournal

@@ -11,7 +11,7 @@ from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryJournal
-from stigmergy.actors.link import Endpoint, PeerGone
+from stigmergy.actors.transport.link import Endpoint, PeerGone
 from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.runtime.client import Client

@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stigmergy.actors.placement import Member, Seat, Seating, place
+from stigmergy.actors.registry.placement import Member, Seat, Seating, place
 from stigmergy.protocols.kind import KindSpec, Resources
 
 NAMES = st.sets(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), min_size=2, max_size=12)

@@ -19,8 +19,8 @@ from stigmergy.protocols.errors import StigmergyError, ToolFailed, pack
 from stigmergy.protocols.ids import AgentId, derive_id
 from stigmergy.protocols.turn import APPROVED, FAILED, INTENDED, WANTED, Effect, Step
 
+from ..ledger.paths import agent_account
 from .desk import NOT_OURS, Desk, recalled
-from .ledger.paths import agent_account
 
 ONE_CALL: Final = Spend(tool_calls=1)
 

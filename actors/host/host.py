@@ -16,12 +16,12 @@ from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pac
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
 
+from ..clock import REAL, Clock
+from ..transport.channel import Frame
+from ..transport.link import Endpoint, Handle, Link, PeerGone
 from .cell import Cell, Flight, Undone
-from .channel import Frame
-from .clock import REAL, Clock
 from .desk import Desk
 from .idle import Idle, IdleLimits
-from .link import Endpoint, Handle, Link, PeerGone
 from .performer import Performer
 from .replica import Replica
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stigmergy.actors.registry import Registry
+from stigmergy.actors.registry.registry import Registry
 from stigmergy.protocols.card import AgentCard, MessageType, Skill
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import StigmergyError

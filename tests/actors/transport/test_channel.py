@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stigmergy.actors.channel import MAX_EARLY, MAX_FRAMES, Channel, open_batch
+from stigmergy.actors.transport.channel import MAX_EARLY, MAX_FRAMES, Channel, open_batch
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import Malformed, WireError
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, NoReturn
 
-from .board.areas import Area, area_of
-from .board.space import Space
-from .clock import Clock
-from .link import Link
+from ..board.areas import Area, area_of
+from ..board.space import Space
+from ..clock import Clock
+from ..transport.link import Link
 
 IDLE_S: Final = 60.0
 """A copy that nobody has read for so long is let go."""

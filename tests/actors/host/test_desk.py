@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from stigmergy.actors.access import Copies
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.desk import Desk
+from stigmergy.actors.host.access import Copies
+from stigmergy.actors.host.desk import Desk
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import Delivery
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stigmergy.actors.board.space import Space
 from stigmergy.actors.board.watchers import Watchers
 from stigmergy.actors.clock import Clock
-from stigmergy.actors.replica import IDLE_S, Replica
+from stigmergy.actors.host.replica import IDLE_S, Replica
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.turn import Write
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from stigmergy.actors import link as link_module
-from stigmergy.actors.link import ASK, Endpoint, PeerGone, PeerUnavailable
+from stigmergy.actors.transport import link as link_module
+from stigmergy.actors.transport.link import ASK, Endpoint, PeerGone, PeerUnavailable
 from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded
 
 

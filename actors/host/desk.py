@@ -30,9 +30,9 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
+from ..clock import Clock
+from ..transport.link import PeerGone
 from .access import Board, Copies
-from .clock import Clock
-from .link import PeerGone
 
 NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""

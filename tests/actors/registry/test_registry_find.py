@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stigmergy.actors.measured import Measured
-from stigmergy.actors.registry import Registry
+from stigmergy.actors.registry.measured import Measured
+from stigmergy.actors.registry.registry import Registry
 from stigmergy.protocols.card import Skill
 from stigmergy.protocols.errors import JournalCorrupt, NoSuchAgent, UsageError
 from stigmergy.protocols.kind import Resources

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stigmergy.actors.board.holders import Holders
-from stigmergy.actors.idle import MOST_AT_ONCE, Idle, IdleLimits
+from stigmergy.actors.host.idle import MOST_AT_ONCE, Idle, IdleLimits
 
 
 def idle(after_s=10.0, live=3, **since):
