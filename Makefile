@@ -27,8 +27,10 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) ## run the tests: those without Ray, 2,000 simulated swarms, those with Ray
-	@$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile
+test: $(TEST) $(LINKED) ## run the tests: those without Ray, with servers, 2,000 simulated swarms, with Ray
+	@$(BIN)/python -m pytest -q -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py
+	@$(BIN)/python -m pytest -q -m "server and not ray" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 tests/simulation
 	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(BIN)/python -m pytest -q -m ray
 

@@ -23,6 +23,8 @@ from tests.actors.journal.programs import batch
 from tests.contracts.journal_contract import BIG, ONE, THREE, JournalContract, JournalStore, content, fill_with
 from tests.postgres_server import PostgresServer, execute
 
+pytestmark = pytest.mark.server
+
 FILL = """
 CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

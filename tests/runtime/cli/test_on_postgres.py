@@ -20,6 +20,9 @@ from tests.runtime.cast import Echo, Heard, Say
 
 from .samples import DESK, NOTHING, START, STOPS
 
+pytestmark = pytest.mark.server
+
+
 PASSWORD = "s3cr/t@of#us"
 
 MORTAL = (
