@@ -4,6 +4,7 @@ from .budget import Budget, Spend
 from .card import AgentCard, Skill
 from .envelope import Envelope
 from .errors import (
+    AmbiguousEffect,
     BudgetExhausted,
     ClaimLost,
     Conflict,
@@ -19,10 +20,15 @@ from .errors import (
     NoSuchAgent,
     Oversized,
     Quarantined,
+    StepFailed,
     StigmergyError,
     SwarmStopped,
+    ToolFailed,
+    ToolRefused,
+    ToolTimeout,
     UnknownMessage,
     UnknownPrice,
+    UnknownVersion,
     UsageError,
 )
 from .ids import AgentId
@@ -34,6 +40,7 @@ from .versions import upcasts
 __all__ = [
     "AgentCard",
     "AgentId",
+    "AmbiguousEffect",
     "Budget",
     "BudgetExhausted",
     "ClaimLost",
@@ -57,11 +64,16 @@ __all__ = [
     "Resources",
     "Skill",
     "Spend",
+    "StepFailed",
     "StigmergyError",
     "SwarmStopped",
     "Text",
+    "ToolFailed",
+    "ToolRefused",
+    "ToolTimeout",
     "UnknownMessage",
     "UnknownPrice",
+    "UnknownVersion",
     "UsageError",
     "skill",
     "upcasts",

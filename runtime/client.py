@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport.channel import Frame
 from stigmergy.actors.transport.link import Endpoint, Handle, Link, PeerGone
@@ -254,12 +256,19 @@ class Client:
                     self._early[ask] = Envelope.from_wire(reply)
             elif name == "told":
                 envelope = Envelope.from_wire(payload)
-                self._on_event("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
+                self._tell("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
             elif name == "event":
                 event, data = payload
                 if event == "stopped":
                     self._stop(data["reason"], data["text"])
-                self._on_event(event, data)
+                self._tell(event, data)
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        """Pass an event on; what goes wrong there must not cut this driver off from its swarm."""
+        try:
+            self._on_event(event, data)
+        except Exception:  # noqa: BLE001 - it is logged, and the frames behind it are heard
+            structlog.get_logger().exception("event_failed", event_name=event)
 
     def _stop(self, reason: str, text: str) -> None:
         if self.stopped is None:

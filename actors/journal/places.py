@@ -8,6 +8,7 @@ such a place is there, so nobody else waits for it or needs it.
 
 from __future__ import annotations
 
+import re
 from typing import Final, Protocol
 
 from stigmergy.protocols.errors import UsageError
@@ -20,6 +21,8 @@ from .sqlite import SqliteJournal
 from .view import ReadOnlyJournal
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
+_ALMOST: Final = re.compile(r"postgres\w*:|[a-z][a-z0-9+]+://", re.IGNORECASE)
+"""A URL that was meant, and is none that we know: not the name of a folder."""
 
 
 class Store(Protocol):
@@ -86,8 +89,10 @@ def is_server(place: str) -> bool:
 
 
 def store_of(place: str) -> Store:
-    """What keeps the journal at ``place``. Raises: UsageError when its client is not installed."""
+    """What keeps the journal at ``place``. Raises: UsageError for a URL we don't know, or without its client."""
     if not is_server(place):
+        if _ALMOST.match(place):
+            raise UsageError(f"{place!r:.60} is no place for a journal: give postgresql://USER@HOST/DATABASE or a path")
         return Disk()
     try:
         from .postgres_store import PostgresStore

@@ -176,8 +176,9 @@ def _check_address(address: str, engine: str) -> None:
 
 def _usable(journal: str) -> str:
     """Refuse a place for runs that cannot work before anything long begins. Raises: UsageError."""
+    store = store_of(journal)
     if is_server(journal):
-        store_of(journal).settled(f"{journal}#try")
+        store.settled(f"{journal}#try")
     _check_writable(RUNS if is_server(journal) else Path(journal))
     return journal
 

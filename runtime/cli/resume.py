@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
@@ -88,12 +89,18 @@ def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespac
         refuse(f"run {run.id} is still being driven by {driver}; stop that first")
     if "argv" not in known or "cwd" not in known:
         refuse(f"run {run.id} was not begun by `stigmergy run`: start its script with Swarm.resume({str(run.path)!r})")
-    reason, raised = known.get("stop_reason"), any(name.startswith("budget_") for name in vars(given))
+    reason, short = known.get("stop_reason"), _ran_out_of(known)
     if known.get("exit_code") is not None and not given.anyway:
-        if reason == "budget" and not raised:
-            refuse(f"run {run.id} was stopped by its budget: give a larger one, for example --budget-usd 2")
+        if reason == "budget" and not hasattr(given, short.removeprefix("--").replace("-", "_")):
+            refuse(f"run {run.id} was stopped by its budget: give a larger one with {short}")
         if reason == "loop":
             refuse(f"run {run.id} was stopped by the loop watchdog, and would loop again; --anyway goes on")
+
+
+def _ran_out_of(known: dict[str, Any]) -> str:
+    """The option for what a run had too little of."""
+    said = re.search(r"exhausted: \S+ (\w+) asked for", str((known.get("figures") or {}).get("stop_text", "")))
+    return f"--budget-{said[1].lower().replace('_', '-')}" if said else "--budget-usd"
 
 
 def _recorded(known: dict[str, Any], own: Sequence[str]) -> list[str]:

@@ -41,3 +41,11 @@ def test_nothing_imports_the_client_of_a_server_before_there_is_one():
     code = "import sys, stigmergy.runtime.swarm, stigmergy.runtime.cli.choices; print('psycopg' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "False\n"
+
+
+@pytest.mark.parametrize(
+    "place", ["postgresql:/oops", "postgres:me@here", "mysql://here/there", "PostgreSQL://here/db"]
+)
+def test_a_url_that_was_meant_and_is_none_becomes_no_folder(place):
+    with pytest.raises(UsageError, match="no place for a journal"):
+        store_of(place)
