@@ -44,6 +44,8 @@ class Means(NamedTuple):
 
     thinking: Thinking
     tools: Toolbox
+    birth: str
+    """Tells this run from all others, unlike its seed; part of the keys that tools hand on."""
 
 
 class Context:
@@ -235,8 +237,9 @@ class Context:
         Raises: ToolRefused, ToolFailed, ToolTimeout, StepFailed (what the tool raised), BudgetExhausted.
         """
         name = tool.name if isinstance(tool, Tool) else str(tool)
-        result = await self._means.tools.call(self._desk, name, arguments, self.taint)
-        marks = self._means.tools.marks(name)
+        tools, birth = self._means.tools, self._means.birth
+        result = await tools.call(self._desk, birth, name, arguments, self.taint)
+        marks = tools.marks(name)
         if marks:
             self.mark(marks)
         return result

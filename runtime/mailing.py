@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any, Final
 
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.errors import StigmergyError, UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name
 from stigmergy.protocols.message import Message
 
 from .outside import Outside
 from .way import Way
+
+DECIDED_S: Final = 30.0
+"""How long a swarm that closes waits for turns that go on from a person's decision."""
 
 
 class Mailing(Outside):
@@ -23,6 +29,16 @@ class Mailing(Outside):
         if self._way is None:
             raise UsageError("the swarm is closed")
         return self._way
+
+    async def _see_decided_through(self) -> None:
+        """Wait until those turns have ended about which a person has decided; 30 s at most."""
+        until = time.monotonic() + DECIDED_S
+        with suppress(StigmergyError):
+            while self._way is not None and time.monotonic() < until:
+                counts = await self.request("counts")
+                if not counts["decided"] or counts["stopped"]:
+                    return
+                await asyncio.sleep(0.05)
 
     async def counts(self) -> dict[str, Any]:
         """Plain figures of this moment: ``waiting`` messages, ``dead_letters`` by reason, and others."""

@@ -46,7 +46,7 @@ class Live:
 
 
 def open_performer(config: dict[str, Any]) -> AgentPerformer:
-    """Build from a host's configuration: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``."""
+    """Build from a host's configuration: ``kinds``, ``paths``, ``models``, ``seed``, ``birth``, ``logs``, ``name``."""
     luggage = Luggage(config.get("luggage", ()))
     open_paths(luggage.folders or config["paths"])
     logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
@@ -73,6 +73,7 @@ class AgentPerformer:
         self._luggage = luggage
         self._log = logs.logger(host=config["name"])
         self._seed = config["seed"]
+        self._birth = config["birth"]
         self._live: dict[str, Live] = {}
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Where turns wait whose agent is just being activated."""
@@ -150,7 +151,7 @@ class AgentPerformer:
         handler = troupe.handlers[envelope.type]
         message = self._types.decode(envelope.type, envelope.body)
         log = self._log.bind(agent=desk.delivery.agent, conversation=envelope.conversation, trace_id=envelope.trace_id)
-        ctx = Context(desk, Means(self._thinking, troupe.tools), log, self._seed)
+        ctx = Context(desk, Means(self._thinking, troupe.tools, self._birth), log, self._seed)
         method = getattr(live.agent, handler.method)
         answer = method(message, ctx) if handler.takes_context else method(message)
         if inspect.isawaitable(answer):

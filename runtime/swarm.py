@@ -10,6 +10,7 @@ Example::
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -152,6 +153,8 @@ class Swarm(Mailing):
         """Stop in good order and keep the last figures."""
         if error is None and self._to_the_end:
             await self.finish()
+        elif error is None or isinstance(error, Exception):
+            await self._see_decided_through()
         await self.close("failure" if error is not None else "done")
 
     async def start(self) -> None:
@@ -269,6 +272,7 @@ class Swarm(Mailing):
                 "limits": dict(self._plant.limits),
                 "models": {role: spec.to_plain() for role, spec in self._models.items()},
                 "seed": self._seed,
+                "birth": secrets.token_hex(16) if self._tenure is None else self._tenure.birth,
                 "idle": {"after_s": self._plant.idle_after_s, "live": self._plant.live_agents},
                 "logs": "" if folder is None else str(folder.logs),
             },

@@ -7,6 +7,7 @@ so a run that was killed is known, and can be resumed. The lock is the kernel's:
 from __future__ import annotations
 
 import fcntl
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -40,7 +41,9 @@ class Tenure:
         known = {name: value for name, value in folder.read(RECORD).items() if name not in _ENDS}
         began = known.get("started")
         resumed = {"resumed": [*known.get("resumed", ()), iso(now)]} if began else {"started": iso(now)}
-        folder.write(RECORD, {**known, **facts, "journal": folder.kept_in, **resumed})
+        self.birth: str = known.get("birth") or secrets.token_hex(16)
+        """Made once for a run: it names the run to the outside world, and no other run has it."""
+        folder.write(RECORD, {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed})
 
     def end(self, reason: str, figures: SwarmReport, now: float) -> None:
         """Say how it ended, and let the next driver in; a second time changes nothing."""

@@ -264,6 +264,7 @@ class Board:
             "waiting": len(m.mail.letters),
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "left": self._past.left,
+            "decided": sum(message not in m.mail.held for message in m.mail.decided),
             "reserved": len(m.treasury.ledger.reservations()),
             "forfeited": m.treasury.ledger.forfeited,
             "seq": self._journal.last_seq,

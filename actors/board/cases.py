@@ -38,7 +38,7 @@ class Case(NamedTuple):
     tool: str
     arguments: dict[str, Any]
     key: str
-    """The idempotency key: the turn and the number of its step."""
+    """The idempotency key, as the tool hands it on."""
     marks: tuple[str, ...]
     """Why a person has to agree: where content came from that the context has seen."""
     error: str
@@ -118,7 +118,7 @@ class Cases:
         if verdict == "happened" and case.reason == UNAPPROVED:
             raise UsageError(f"{case.tool} has not been called: decide `do`, `refuse` or `give-up`")
         if verdict == "give-up":
-            text = f"{case.tool} of {case.agent} under key {case.key}: {case.reason}; given up by {by}"
+            text = f"{case.tool} of {case.agent} in turn {message}: {case.reason}; given up by {by}"
             error = AmbiguousEffect(text) if case.reason == AMBIGUOUS else ToolRefused(text)
             self._clerk.bury(message, case.reason, error)
         else:

@@ -10,7 +10,8 @@ out, and nothing else:
 * that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
-  ``accepted_at`` in a dead letter; ``latency_s`` in a recorded answer of a model.
+  ``accepted_at`` in a dead letter; ``latency_s`` in a recorded answer of a model;
+* under which keys tools were called: they name the run to the outside world.
 
 A trail's ``now`` counts when it is below 1e9: then it is a round of the swarm's own and no clock's, which
 passed that many seconds in 2001. What time brought about (a lease that ended, a verdict about a rate)
@@ -27,6 +28,7 @@ import msgpack
 
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.turn import APPROVED, INTENDED, WANTED
 
 from .dead_letters import TOPIC as DEAD_LETTERS
 
@@ -45,6 +47,8 @@ _WHERE: Final = frozenset(
     }
 )
 _LOOKS: Final = frozenset({"ledger.expire", "ledger.reopen"})
+_STEPS: Final = frozenset({"mail.step", "mail.decide"})
+_CALLS: Final = frozenset({INTENDED, WANTED, APPROVED})
 _CLOCKS: Final = frozenset({"at", "now", "until"})
 _CLOCK_SECONDS: Final = 1e9
 _DEADLINE: Final = Envelope._fields.index("deadline")
@@ -84,10 +88,12 @@ def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
         content["now"] = data["now"]
     elif part == "mail" and "e" in data:
         content = {**content, "e": _timeless(data["e"])}
-    elif kind == "mail.step":
+    elif kind in _STEPS:
         number, key, result, *outcome = data["step"]
         if key.startswith("model:") and not outcome:
             content = {**content, "step": [number, key, _without(result, "latency_s")]}
+        elif outcome and outcome[0] in _CALLS:
+            content = {**content, "step": [number, key, _without(result, "key"), *outcome]}
     elif kind == "topics.post" and (data["topic"], data["writer"]) == (DEAD_LETTERS, "board"):
         letter = _without(unpack(data["body"]), "accepted_at")
         if "envelope" in letter:

@@ -38,6 +38,8 @@ class Mail:
         self.states: dict[str, bytes] = {}
         self.held: dict[str, None] = {}
         """Ids that wait for a person."""
+        self.decided: dict[str, None] = {}
+        """Ids about which a person has decided."""
         self.blocked: dict[str, str] = {}
         """Agents that take no mail because their turn is held: to its id."""
         self._known: set[str] = set()
@@ -257,6 +259,7 @@ class Mail:
         letter = self.letters[data["id"]]
         step = Step(*data["step"])
         letter.steps[step.number] = step
+        self.decided[data["id"]] = None
         if letter.doubt is None:
             self._release(data["id"], letter)
             self.boxes.setdefault(letter.agent, deque()).appendleft(data["id"])
@@ -283,6 +286,7 @@ class Mail:
         if letter.host:
             self._land(letter.agent, message)
         self._release(message, letter)
+        self.decided.pop(message, None)
         for ask in letter.asks:
             self.asks.pop(ask, None)
             self._known.discard(ask)

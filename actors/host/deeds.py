@@ -37,12 +37,18 @@ class Deed(NamedTuple):
     marks: tuple[str, ...]
     """Marks of the context because of which a person must agree; empty when nobody has to."""
     timeout_s: float
+    birth: str
+    """Names the run to the outside world."""
 
     @property
     def step(self) -> str:
         """Name of its step: a replay must come to the same tool with the same arguments."""
         canonical = json.dumps(self.arguments, sort_keys=True, separators=(",", ":"))
         return f"tool:{self.tool}:{blake2b(canonical.encode(), digest_size=8).hexdigest()}"
+
+    def key(self, turn: str, number: int) -> str:
+        """Its idempotency key: no other run has it, though ids of turns follow from the seed."""
+        return f"{derive_id(self.birth, turn)}:{number}"
 
     def to_plain(self, key: str) -> dict[str, Any]:
         """What a person needs to know to decide."""
@@ -65,23 +71,32 @@ async def carry_out(desk: Desk, deed: Deed, call: Call) -> Any:
     Raises: BudgetExhausted, ToolError, StepFailed, NonDeterministic.
     """
     number, known = desk.take(deed.step)
-    key = f"{desk.turn}:{number}"
     if known is not None and known.outcome not in {INTENDED, WANTED, APPROVED}:
         return await recalled(known)
+    key = deed.key(desk.turn, number) if known is None else known.result["key"]
     if known is not None and known.in_doubt:
         desk.hold()
     if deed.effect == "irreversible" and deed.marks and known is None:
         await desk.record(Step(number, deed.step, deed.to_plain(key), WANTED))
         desk.hold()
     async with _paid(desk, number, deed):
-        if deed.effect != "read":
-            await desk.record(Step(number, deed.step, deed.to_plain(key), INTENDED))
-        if deed.effect == "irreversible":
-            return await _once(desk, Step(number, deed.step, deed.to_plain(key), INTENDED), call(key))
-        with desk.noted(number, deed.step):
-            result = await call(key)
-            await desk.record(Step(number, deed.step, result))
-            return result
+        if deed.effect == "read":
+            return await _repeatable(desk, number, deed, call(key))
+        await desk.underway.admit()
+        with desk.underway.call():
+            intended = Step(number, deed.step, deed.to_plain(key), INTENDED)
+            await desk.record(intended)
+            if deed.effect == "irreversible":
+                return await _once(desk, intended, call(key))
+            return await _repeatable(desk, number, deed, call(key))
+
+
+async def _repeatable(desk: Desk, number: int, deed: Deed, effect: Awaitable[Any]) -> Any:
+    """Run what may run again."""
+    with desk.noted(number, deed.step):
+        result = await effect
+        await desk.record(Step(number, deed.step, result))
+    return result
 
 
 async def _once(desk: Desk, intended: Step, effect: Awaitable[Any]) -> Any:

@@ -33,6 +33,7 @@ from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 from ..clock import Clock
 from ..transport.link import PeerGone
 from .access import Board, Copies
+from .underway import Underway
 
 NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""
@@ -74,6 +75,7 @@ class Desk:
         self.delivery = delivery
         self.host = host
         self.clock = clock
+        self.underway = Underway()  # a host that runs several turns puts theirs in its place
         self._board = board
         self._replica = replica
         self._asks = asks

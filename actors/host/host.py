@@ -24,6 +24,7 @@ from .desk import Desk
 from .idle import Idle, IdleLimits
 from .performer import Performer
 from .replica import Replica
+from .underway import Underway
 
 BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
@@ -52,6 +53,7 @@ class HostService:
         self._idle = Idle(idle or IdleLimits())
         self._leaving: asyncio.Task[None] | None = None
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
+        self._underway = Underway()
         self._endpoint = Endpoint(name, self._on_frames)
         self._board: Link | None = None
         self._replica: Replica | None = None
@@ -81,7 +83,9 @@ class HostService:
         }
 
     async def close(self) -> None:
-        """See `Service.close`."""
+        """See `Service.close`. Calls of tools that have begun may end first, while the board is still there."""
+        if not self._lost:
+            await self._underway.close()
         self._stop("closed")
         await asyncio.gather(*self._turns, return_exceptions=True)
         await self._performer.close()
@@ -152,6 +156,7 @@ class HostService:
             return
         kind = delivery.agent.partition("/")[0]
         desk = Desk(delivery, self._name, board, replica, self._asks, self._clock, cell.settled)
+        desk.underway = self._underway
         try:
             if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
                 await cell.settled()

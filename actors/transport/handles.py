@@ -29,6 +29,7 @@ from .slot import Slot
 CALL_TIMEOUT_S: Final = 30.0
 """A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
 
+CLOSE_TIMEOUT_S: Final = 45.0  # a host may let tools end for 30 s, and agents say goodbye for 10 s
 OPEN_TIMEOUT_S: Final = 60.0  # starting a service may read a long journal first
 POLL_S: Final = 20.0
 """How long a poll of a driver waits for news before it returns empty-handed."""
@@ -72,6 +73,7 @@ class LocalProcess:
     def __init__(self, name: str) -> None:
         self.name = name
         self._service: Service | None = None
+        self._closing = False
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
@@ -97,9 +99,14 @@ class LocalProcess:
 
     async def close(self) -> None:
         """See `Process.close`."""
-        service, self._service = self._service, None
-        if service is not None:
+        service = self._service
+        if service is None or self._closing:
+            return
+        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
+        try:
             await service.close()
+        finally:
+            self._service = None
 
     def kill(self) -> None:
         """Forget the service without a word to it, as a crash would."""
@@ -119,6 +126,7 @@ class _Shell:
     def __init__(self) -> None:
         self._service: Service | None = None
         self._slots: dict[str, Slot] = {}
+        self._closing = False
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
 
@@ -145,9 +153,14 @@ class _Shell:
         return [] if slot is None else await slot.collect(POLL_S)
 
     async def close(self) -> None:
-        service, self._service = self._service, None
-        if service is not None:
+        service = self._service
+        if service is None or self._closing:
+            return
+        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
+        try:
             await service.close()
+        finally:
+            self._service = None
 
     def health(self) -> bytes:
         return pack({"pid": os.getpid(), **({} if self._service is None else self._service.health())})
@@ -212,7 +225,7 @@ class RayProcess(_RayHandle):
         """See `Process.close`."""
         self._hang_up()
         with suppress(PeerGone, PeerUnavailable):
-            await reach(self.name, self.actor.close.remote(), CALL_TIMEOUT_S)
+            await reach(self.name, self.actor.close.remote(), CLOSE_TIMEOUT_S)
         self.kill()
 
     def kill(self) -> None:

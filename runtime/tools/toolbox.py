@@ -50,15 +50,15 @@ class Toolbox:
         """How the results of a tool mark the context; empty when they do not."""
         return self._allowed[name].tool.marks
 
-    async def call(self, desk: Desk, name: str, arguments: Any, taint: tuple[str, ...]) -> Any:
-        """One call, in the turn of that desk, by a context with these marks.
+    async def call(self, desk: Desk, birth: str, name: str, arguments: Any, taint: tuple[str, ...]) -> Any:
+        """One call, in the turn of that desk, by a context with these marks; ``birth`` names the run.
 
         Raises: ToolError, BudgetExhausted, StepFailed, NonDeterministic, Malformed (the result does not fit).
         """
         allowed, checked = self._check(name, arguments)
         tool, agent = allowed.tool, desk.delivery.agent
         marks = tuple(mark for mark in taint if mark not in allowed.trust) if tool.effect == "irreversible" else ()
-        deed = Deed(tool.name, tool.effect, checked.model_dump(mode="json"), marks, tool.timeout_s)
+        deed = Deed(tool.name, tool.effect, checked.model_dump(mode="json"), marks, tool.timeout_s, birth)
 
         async def run(key: str) -> Any:
             use = Use(key, agent, desk.delivery.envelope.conversation)

@@ -28,7 +28,7 @@ from .stage import Stage
 
 
 def open_host(config: dict[str, Any]) -> VolatileService:
-    """Build the service: ``kinds``, ``paths``, ``models``, ``seed``, ``logs``, ``name``, ``limits``, ``run``.
+    """Build the service from ``kinds``, ``paths``, ``models``, ``seed``, ``birth``, ``logs``, ``name``, ``limits``...
 
     Raises: UsageError.
     """
@@ -42,7 +42,7 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     purse = Purse(config["name"], line.ledger)
     stage = Stage(config["name"], line, log, config["seed"])
     troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]
-    stage.means = {troupe.spec.name: Means(thinking, troupe.tools) for troupe in troupes}
+    stage.means = {troupe.spec.name: Means(thinking, troupe.tools, config["birth"]) for troupe in troupes}
     parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
     lockstep = config["clock"] == "lockstep"
     limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])

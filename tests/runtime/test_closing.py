@@ -1,14 +1,20 @@
-"""A swarm that is closed while it starts ends, and tells whoever waits for it."""
+"""A swarm that is closed ends, tells whoever waits for it, and leaves no call of a tool in doubt that had begun."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
 from stigmergy.runtime import Swarm
+from stigmergy.runtime.cli.approve import approve
+from stigmergy.runtime.cli.finding import opened
 from tests.runtime.cast import Echo
+from tests.runtime.tools_cast import Order, Paid, Strict, Teller, effects
+from tests.runtime.town import Town
 
 
 @pytest.mark.parametrize("turns_of_the_loop", [0, 1, 2, 3, 5, 8, 13, 21, 34, 1_000])
@@ -22,3 +28,66 @@ async def test_a_swarm_can_be_closed_at_any_moment_of_its_start(turns_of_the_loo
             await starting
     (ended,) = await asyncio.wait_for(asyncio.gather(starting, return_exceptions=True), 10)
     assert ended is None or isinstance(ended, StigmergyError)
+
+
+@pytest.mark.parametrize("tool", ["credit", "book"])
+async def test_a_call_that_has_begun_when_its_host_closes_ends_and_is_recorded(tmp_path, tool):
+    witness, journal = tmp_path / "effects", tmp_path / "journal.db"
+    async with Town(Teller, journal=journal) as town:
+        answer = town.begin("teller/1", Order(witness=str(witness), how="hangs", tool=tool), Paid)
+        async with asyncio.timeout(10):
+            while not witness.exists():
+                await town.request("counts")
+    await asyncio.gather(answer, return_exceptions=True)
+    async with Town(Teller, journal=journal, driver="next") as town:
+        assert await town.cases() == []
+        await town.ask("teller/1", Order(witness=str(witness), usd=2), Paid)
+    assert [line.split()[1] for line in effects(str(witness))] == ["1", "2"]
+
+
+async def ask_strict(swarm: Swarm, witness: str) -> None:
+    """A program that ends with the error of its only question."""
+    async with swarm:
+        swarm.add(Strict)
+        await swarm.ask("strict/1", Order(witness=witness, how="hangs"), reply=Paid, timeout_s=0.2)
+
+
+async def test_a_resumed_run_sees_an_approved_call_through_though_its_asker_has_given_up(tmp_path):
+    witness, events = str(tmp_path / "effects"), list[tuple[str, dict[str, Any]]]()
+    swarm = Swarm(engine="local", journal=tmp_path, on_event=lambda event, data: events.append((event, data)))
+    with pytest.raises(DeadlineExceeded):
+        await ask_strict(swarm, witness)
+    folder, case = swarm.folder, dict(events)["case"]
+    assert folder is not None
+    birth = folder.read("run.json")["birth"]
+    assert approve([str(folder.path), case["id"], "--do"]) == 0
+    with pytest.raises(DeadlineExceeded):
+        await ask_strict(Swarm.resume(folder.path), witness)
+    assert len(effects(witness)) == 1
+    with opened(folder, intact=False) as journal:
+        steps = [entry.data["step"] for entry in journal.read(kinds="mail.step") if entry.kind == "mail.step"]
+        ended = [entry.data["id"] for entry in journal.read(kinds="mail.") if entry.kind == "mail.done"]
+    assert steps[-1][2:] == [{"number": 1}]
+    assert [step[2]["key"] for step in steps[:-1]] == [case["key"]] * 2
+    assert ended == [case["id"]]
+    assert folder.read("run.json")["birth"] == birth
+
+
+async def key_and_digest(tmp_path: Path, *, kept: bool) -> tuple[str, str]:
+    case: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    def heard(event: str, data: dict[str, Any]) -> None:
+        if event == "case":
+            case.set_result(data)
+
+    async with Swarm(engine="local", journal=tmp_path if kept else None, seed=7, on_event=heard) as swarm:
+        swarm.add(Strict)
+        await swarm.tell("strict/1", Order(witness="nobody"))
+        key = (await asyncio.wait_for(case, 10))["key"]
+        return key, (await swarm.counts())["digest"]
+
+
+async def test_runs_with_one_seed_have_one_digest_and_no_key_in_common(tmp_path):
+    keys, digests = zip(*[await key_and_digest(tmp_path, kept=kept) for kept in (True, True, False)], strict=True)
+    assert len(set(keys)) == 3
+    assert len(set(digests)) == 1

@@ -104,7 +104,7 @@ async def test_a_person_can_give_it_up_and_it_is_a_dead_letter(witness):
         answer = await in_doubt(town, witness)
         (case,) = await town.cases()
         await town.decide(case.id, "give-up", by="somebody")
-        with pytest.raises(AmbiguousEffect, match="credit of teller/1 under key .*:0: .* given up by somebody"):
+        with pytest.raises(AmbiguousEffect, match="credit of teller/1 in turn .*: .* given up by somebody"):
             await answer
         assert (await town.request("counts"))["dead_letters"] == {"ambiguous effect": 1}
         assert (await town.ask("teller/1", Order(witness=witness, usd=2), Paid)).text == "2 of 1"

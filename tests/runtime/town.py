@@ -83,6 +83,7 @@ class Town(Outside):
             "kinds": [spec.to_plain() for spec in self.roster.kinds.values()],
             "paths": self.roster.paths,
             "seed": 0,
+            "birth": "town",
             "idle": self._idle,
         }
         await self._host.open("stigmergy.actors.host.host:open_host", config)
