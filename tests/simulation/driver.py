@@ -57,6 +57,7 @@ class Drive:
             "limits": {},
             "models": {"thinker": THINKER.to_plain()},
             "seed": 0,
+            "birth": "simulated",
             "idle": {"after_s": work.idle_s, "live": work.live},
             "logs": "",
         }
