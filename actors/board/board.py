@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Fenced, SwarmStopped, UsageError
 from stigmergy.protocols.kind import KindSpec
-from stigmergy.protocols.turn import Delivery, Step, Turn
+from stigmergy.protocols.turn import Step, Turn
 
 from ..journal.port import Journal
 from .cases import Cases
 from .clerk import Clerk
 from .digest import RunDigest
-from .holders import Holders
 from .machines import CLIENT, Machines
 from .outbox import Event, Out
 from .outpost import Outpost
@@ -27,6 +26,7 @@ from .outsiders import Outsiders
 from .pressure import Pressure
 from .put_back import PutBack
 from .reopening import Reopening
+from .tenants import Tenants
 from .treasury import PARKED
 from .turns import Turns
 from .watchers import Watchers
@@ -57,9 +57,9 @@ class Board:
         self._turns = Turns(m, self._clerk, self._pressure, self._cases)
         self._outsiders = Outsiders(m, self._clerk, journal)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
-        self._holders = Holders(m.mail.states, m.mail.flying)
         self._measured_at = now
         self._watchers = Watchers(m.space)
+        self.tenants = Tenants(m, self._clerk, self._cases, self._past, self._watchers)
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
@@ -72,18 +72,14 @@ class Board:
             "ledger": self._ledger,
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
             "kind": self._kind,
-            "join": self._join,
-            "renew": self._renew,
-            "lost": lambda _p, _t, a: self.host_lost(a[0], a[1]),
             "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "kinds": lambda _p, _t, _a: m.registry.kinds,
-            "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
-            "epochs": lambda _p, _t, _a: m.registry.epochs,
             "cases": lambda _p, _t, _a: self._cases.open(),
             "decide": lambda _p, _t, a: self._cases.decide(*a),
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
+            **self.tenants.requests,
             **Outpost(m, self._clerk).requests,
         }
         self._past.replay(journal, self._digest, config.run)
@@ -122,8 +118,7 @@ class Board:
         if m.now >= self._measured_at + MEASURED_EVERY_S:
             self._measured_at = m.now
             m.registry.checkpoint()
-        for name in m.registry.expire(m.now):
-            self.host_lost(m.incarnations.get(name, ""), "its lease ended")
+        self.tenants.expire()
         for verdict in m.warden.sweep(m.now):
             self._clerk.carry_out(verdict)
 
@@ -141,7 +136,7 @@ class Board:
             m.outbox.event("budget_alert", dict(zip(alert._fields, alert, strict=True)))
         if m.treasury.exhausted is not None:
             self._clerk.stop("budget", str(m.treasury.exhausted))
-        self._dispatch()
+        self.tenants.hand_out()
         if self._batch:
             batch, self._batch = self._batch, []
             self._journal.append(batch, m.now, self._epoch)
@@ -224,38 +219,6 @@ class Board:
         self.machines.add_kind(KindSpec.from_plain(payload))
         self.machines.dispatcher.stir_all()
 
-    def _join(self, _peer: str, _ticket: int, payload: list[Any]) -> int:
-        host, kinds, chosen = payload
-        m = self.machines
-        if host in m.incarnations:
-            self.host_lost(m.incarnations[host], "replaced")
-        epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
-        m.incarnations[host] = f"{host}.{epoch}"
-        self._past.wake()
-        m.dispatcher.joined()
-        return epoch
-
-    def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:
-        name, _, epoch = peer.rpartition(".")
-        self.machines.registry.renew(name, int(epoch), self.machines.now)
-
-    def host_lost(self, host: str, reason: str) -> None:
-        """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time."""
-        m = self.machines
-        name, _, epoch = host.rpartition(".")
-        if m.incarnations.get(name) != host:
-            return
-        del m.incarnations[name]
-        m.registry.leave(name, int(epoch))
-        m.treasury.forget(host)
-        self._watchers.forget(host)
-        letters = m.mail.lost(host, m.runs_ahead)
-        self._holders.lost(host)
-        again = self._cases.hold_doubtful(letters)
-        m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
-        m.dispatcher.lost(host)
-        m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
-
     def counts(self) -> dict[str, Any]:
         """Figures for progress lines and reports."""
         m = self.machines
@@ -273,23 +236,6 @@ class Board:
         }
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _dispatch(self) -> None:
-        m = self.machines
-        ready = m.dispatcher.ready(m.now)
-        if ready:
-            m.mail.attempts(ready)
-        for message, agent, host in ready:
-            letter = m.mail.letters[message]
-            envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
-            state = self._holders.due(agent, host)
-            delivery = Delivery(
-                agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
-            )
-            m.outbox.tell(host, "deliver", list(delivery))
-            if letter.pool and envelope.mode == "ask":
-                self._clerk.watch_wait(envelope, agent)
-            m.begin_turn(agent)
 
     def _record(self, kind: str, data: dict[str, Any]) -> None:
         self._batch.append((kind, data))

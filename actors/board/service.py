@@ -149,7 +149,7 @@ class BoardService:
     def _on_lost(self, peer: str, reason: str) -> None:
         self._endpoint.disconnect(peer, reason)
         if not peer.startswith(CLIENT + "/"):
-            self._board.host_lost(peer, reason)
+            self._board.tenants.lost(peer, reason)
             self._pump_soon()
 
     def _fail(self, failure: Exception) -> None:

@@ -39,7 +39,7 @@ def reserve(board: Board, op: str, tokens: int) -> list[Any]:
 def test_a_reservation_that_waits_is_dropped_with_the_host_that_wanted_it(board: Board):
     assert len(reserve(board, "one", 8)) == 1
     assert reserve(board, "two", 5) == []
-    board.host_lost("h.1", "by a test")
+    board.tenants.lost("h.1", "by a test")
     board.handle(DRIVER, 2, "ledger", ["settle", "one", Spend(tokens=1).to_plain()], NOW)
     frames, _ = board.commit(NOW)
     assert [out.ticket for out in frames if out.ticket] == [2]
@@ -70,7 +70,7 @@ def test_letters_that_a_lost_host_had_not_begun_get_their_attempt_back(board: Bo
         do(board, "send", [list(envelope), None, []])
     letters = board.machines.mail.letters
     assert {name: letter.attempts for name, letter in letters.items()} == {"begun": 1, "behind it": 1}
-    board.host_lost("h.1", "by a test")
+    board.tenants.lost("h.1", "by a test")
     assert {name: letter.attempts for name, letter in letters.items()} == {"behind it": 0}
     assert board.counts()["dead_letters"] == {"killed its host": 1}
 

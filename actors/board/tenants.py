@@ -1,0 +1,94 @@
+"""Tenants: the hosts that have joined, the letters they are handed, and what becomes of those when one is lost.
+
+The rule of this file: a letter is at one host at a time. What a lost host had goes out again only when its life is
+over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stigmergy.protocols.turn import Delivery
+
+from .cases import Cases
+from .clerk import Clerk
+from .holders import Holders
+from .machines import Machines
+from .reopening import Reopening
+from .watchers import Watchers
+
+
+class Tenants:
+    """The hosts of one shard."""
+
+    def __init__(self, machines: Machines, clerk: Clerk, cases: Cases, past: Reopening, watchers: Watchers) -> None:
+        self._m = machines
+        self._clerk = clerk
+        self._cases = cases
+        self._past = past
+        self._watchers = watchers
+        self._holders = Holders(machines.mail.states, machines.mail.flying)
+        self.requests: dict[str, Callable[[str, int, Any], Any]] = {
+            "join": lambda _p, _t, a: self._join(*a),
+            "renew": self._renew,
+            "lost": lambda _p, _t, a: self.lost(a[0], a[1]),
+            "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
+            "epochs": lambda _p, _t, _a: self._m.registry.epochs,
+        }
+        """Requests of hosts and of those who start them."""
+
+    def hand_out(self) -> None:
+        """Send what may go to the hosts where it belongs; the attempt is counted first."""
+        m = self._m
+        ready = m.dispatcher.ready(m.now)
+        if ready:
+            m.mail.attempts(ready)
+        for message, agent, host in ready:
+            letter = m.mail.letters[message]
+            envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
+            state = self._holders.due(agent, host)
+            delivery = Delivery(
+                agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
+            )
+            m.outbox.tell(host, "deliver", list(delivery))
+            if letter.pool and envelope.mode == "ask":
+                self._clerk.watch_wait(envelope, agent)
+            m.begin_turn(agent)
+
+    def lost(self, host: str, reason: str) -> None:
+        """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time."""
+        m = self._m
+        name, _, epoch = host.rpartition(".")
+        if m.incarnations.get(name) != host:
+            return
+        del m.incarnations[name]
+        m.registry.leave(name, int(epoch))
+        m.treasury.forget(host)
+        self._watchers.forget(host)
+        letters = m.mail.lost(host, m.runs_ahead)
+        self._holders.lost(host)
+        again = self._cases.hold_doubtful(letters)
+        m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
+        m.dispatcher.lost(host)
+        m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
+
+    def expire(self) -> None:
+        """Give up the hosts that were silent for too long."""
+        m = self._m
+        for name in m.registry.expire(m.now):
+            self.lost(m.incarnations.get(name, ""), "its lease ended")
+
+    def _join(self, host: str, kinds: list[str], chosen: int | None) -> int:
+        m = self._m
+        if host in m.incarnations:
+            self.lost(m.incarnations[host], "replaced")
+        epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
+        m.incarnations[host] = f"{host}.{epoch}"
+        self._past.wake()
+        m.dispatcher.joined()
+        return epoch
+
+    def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:
+        name, _, epoch = peer.rpartition(".")
+        self._m.registry.renew(name, int(epoch), self._m.now)
