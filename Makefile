@@ -4,6 +4,7 @@
 PYTHON  ?= python3
 LAYERS  := protocols actors runtime
 BIN     := .venv/bin
+TESTS   := $(BIN)/python -m pytest -q
 SCRIPTS := $(wildcard examples tests bench)
 PIP     := $(BIN)/python -m pip -qq --disable-pip-version-check
 STRICT  := --no-build-isolation --config-settings editable_mode=strict -e
@@ -19,7 +20,7 @@ CHECK    := .venv/.check-$(DECLARED)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test nightly check bench chaos format
+.PHONY: help demo test unit nightly check bench chaos format
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
@@ -27,12 +28,17 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) ## run the tests: those without Ray, with servers, 2,000 simulated swarms, with Ray
-	@$(BIN)/python -m pytest -q -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py
-	@$(BIN)/python -m pytest -q -m "server and not ray" -n 2 --dist loadfile
-	@$(BIN)/python -m pytest -q -n 2 tests/simulation
-	@$(BIN)/python -m tests.simulation --seeds 2000
-	@$(BIN)/python -m pytest -q -m ray
+test: $(TEST) $(LINKED) ## run all tests: those on Ray, which mostly wait, beside all the others
+	@$(TESTS) -m ray >.venv/ray.log 2>&1 & ray=$$!; \
+	trap 'kill $$ray 2>/dev/null' INT TERM; \
+	$(MAKE) --no-print-directory unit && \
+	$(TESTS) -m "server and not ray" -n 2 --dist loadfile && \
+	$(TESTS) -n 2 tests/simulation && \
+	$(BIN)/python -m tests.simulation --seeds 2000; others=$$?; \
+	echo 'on Ray:'; wait $$ray; ray=$$?; cat .venv/ray.log; exit $$((others ? others : ray))
+
+unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server, in about a minute
+	@$(TESTS) -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services
 	@$(BIN)/python -m pytest -q -m nightly
