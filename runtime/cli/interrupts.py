@@ -89,8 +89,8 @@ class Interrupts:
             loop.call_soon_threadsafe(self._begin, task)
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
-        self._say("stopping in good order; Ctrl-C again stops at once")
         self._stopping = asyncio.get_running_loop().create_task(self._stop(task))
+        self._say("stopping in good order; Ctrl-C again stops at once")
 
     async def _stop(self, task: asyncio.Task[Any]) -> None:
         stopped = [await _stop(swarm) for swarm in self._swarms()]

@@ -7,6 +7,7 @@ code that writes to ``sys.stderr`` is heard, everything below that is noise.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -15,7 +16,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -42,7 +43,7 @@ class Noise:
         sys.stderr.flush()
         python, files = (sys.stdout, sys.stderr), (os.dup(1), os.dup(2))
         with tempfile.TemporaryFile("w+b") as printed, _listening(self._keep):
-            with os.fdopen(os.dup(files[0]), "w", encoding="utf-8") as out, _lines(os.dup(files[1])) as err:
+            with os.fdopen(os.dup(files[0]), "w", encoding="utf-8") as out, _Lines(os.dup(files[1])) as err:
                 os.dup2(printed.fileno(), 2)
                 sys.stderr = err
                 if reserve_stdout:
@@ -71,9 +72,16 @@ class Noise:
             self._lines.append(line)
 
 
-def _lines(file: int) -> TextIO:
-    """A text stream that writes line by line."""
-    return os.fdopen(file, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+class _Lines(io.TextIOWrapper):
+    """Writes at once, for as long as somebody reads it: what cannot be written is lost, and harms nothing else."""
+
+    def __init__(self, file: int) -> None:
+        super().__init__(os.fdopen(file, "wb", buffering=0), "utf-8", "backslashreplace", write_through=True)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):  # `2>&1 | head` has seen enough, a disk is full
+            super().write(text)
+        return len(text)
 
 
 class _Records(logging.Handler):

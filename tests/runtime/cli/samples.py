@@ -183,10 +183,12 @@ class Waits(Options):
 async def main(options, stage):
     async with stage.swarm() as swarm:
         swarm.add(Slow)
-        await swarm.start()
+        asking = asyncio.ensure_future(swarm.ask("slow", Word(text="x"), reply=Word, timeout_s=600))
+        while (await swarm.report()).messages < 1:
+            await asyncio.sleep(0.001)
         stage.progress(1, 1, "waiting")
         try:
-            await swarm.ask("slow", Word(text="x"), reply=Word, timeout_s=600)
+            await asking
         except SwarmStopped as stopped:
             if options.stubborn:
                 await asyncio.Event().wait()

@@ -50,6 +50,15 @@ def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, sti
     assert json.loads(stigmergy("inspect", "last", "--json").out)["damage"] == ""
 
 
+def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place):
+    with started(place, app("waits_e", WAITS), "--engine", "local", "--json", until="waiting") as process:
+        process.stderr.close()  # as `2>&1 | head -1` does
+        process.send_signal(signal.SIGTERM)
+        out = process.stdout.read()
+        assert process.wait(timeout=LIMIT_S) == 130
+    assert json.loads(out)["stop_reason"] == "user"
+
+
 def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy):
     words = (app("waits_b", WAITS), "--engine", "local", "--stubborn", "--json")
     with started(place, *words, until="waiting") as process:
