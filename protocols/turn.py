@@ -105,6 +105,8 @@ class Turn(NamedTuple):
     """How long the handler ran."""
     after: str = ""
     """Id of the turn before it, whose commit it did not wait for and without which it must not commit."""
+    acted: tuple[int, ...] = ()
+    """Shards on which it has changed the blackboard at once."""
 
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Turn:

@@ -17,15 +17,21 @@ from stigmergy.protocols.turn import Step, Turn
 
 from ..journal.port import Journal
 from .cases import Cases
+from .cashier import Cashier
 from .clerk import Clerk
 from .digest import RunDigest
+from .gate import Gate
 from .machines import CLIENT, Machines
+from .neighbours import Neighbours, is_board
 from .outbox import Event, Out
 from .outpost import Outpost
 from .outsiders import Outsiders
+from .owners import LEAD, Owners
+from .press import Press
 from .pressure import Pressure
 from .put_back import PutBack
 from .reopening import Reopening
+from .space import is_news
 from .tenants import Tenants
 from .treasury import PARKED
 from .turns import Turns
@@ -41,6 +47,10 @@ class BoardConfig(NamedTuple):
     run: str
     limits: dict[str, Any]
     """Changes to the loop watchdog's defaults, by name."""
+    shard: int = LEAD
+    """Which of the shards this is..."""
+    shards: int = 1
+    """...and how many there are."""
 
 
 class Board:
@@ -50,16 +60,20 @@ class Board:
         self._journal = journal
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._digest = RunDigest()
-        self.machines = m = Machines(self._record, config.limits, now)
+        self.machines = m = Machines(self._record, config.limits, now, Owners(config.shards), config.shard)
         self._clerk = Clerk(m)
+        self._press = Press(m, self._clerk)
+        self._cashier = Cashier(m)
         self._pressure = Pressure(m)
         self._cases = Cases(m, self._clerk)
-        self._turns = Turns(m, self._clerk, self._pressure, self._cases)
+        self._turns = Turns(m, self._clerk, self._press, self._cashier, self._pressure, self._cases)
         self._outsiders = Outsiders(m, self._clerk, journal)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
         self._measured_at = now
         self._watchers = Watchers(m.space)
         self.tenants = Tenants(m, self._clerk, self._cases, self._past, self._watchers)
+        self.neighbours = Neighbours(m, self._clerk, self._press, self._pressure, self.tenants)
+        self._gate = Gate(m.exchange)
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
@@ -72,6 +86,7 @@ class Board:
             "ledger": self._ledger,
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
             "kind": self._kind,
+            "progress": lambda _p, _t, a: m.warden.progress(a[0], m.now, a[1]),
             "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "kinds": lambda _p, _t, _a: m.registry.kinds,
@@ -96,6 +111,9 @@ class Board:
         """Carry out one frame of a peer; answers and errors go to the outbox."""
         m = self.machines
         m.now = max(m.now, now)
+        if is_board(peer):
+            self.neighbours.hear(peer, name, payload)
+            return
         try:
             self._check_lives(peer)
             answer = self._request(name)(peer, ticket, payload)
@@ -137,6 +155,7 @@ class Board:
         if m.treasury.exhausted is not None:
             self._clerk.stop("budget", str(m.treasury.exhausted))
         self.tenants.hand_out()
+        m.exchange.seal()
         if self._batch:
             batch, self._batch = self._batch, []
             self._journal.append(batch, m.now, self._epoch)
@@ -144,7 +163,10 @@ class Board:
                 self._digest.add(kind, data)
             for host, changes in self._watchers.committed(batch).items() if self._watchers else ():
                 m.outbox.tell(host, "replica", changes)
-        return m.outbox.take()
+        if not m.exchange:
+            return m.outbox.take()
+        frames, events = self._gate.let_out(*m.outbox.take())
+        return [*self.neighbours.words(), *frames], events
 
     def _check_lives(self, peer: str) -> None:
         """Raise Fenced for a host whose life is over: a successor owns its work."""
@@ -174,9 +196,9 @@ class Board:
         if outside:
             self._clerk.check_room(envelope)
         if not (outside and self._clerk.dead_letters.has(envelope.id)):
-            self._clerk.pay((envelope,))  # one that was refused before has paid
+            self._cashier.pay((envelope,))  # one that was refused before has paid
         if envelope.mode == "post":
-            self._clerk.post([envelope])
+            self._press.post([envelope])
             return None
         error = self._clerk.admit(envelope, (step[0], step[1]) if step else None)
         if error is not None:
@@ -206,7 +228,7 @@ class Board:
     def _act_now(self, operation: str, arguments: dict[str, Any], who: str, op: str, conversation: str) -> Any:
         m = self.machines
         result = m.space.act(operation, arguments, who, op, m.now)
-        if m.space.is_news(operation, result):
+        if is_news(operation, result):
             m.warden.progress(conversation, m.now, op.partition(":")[0])
         return result
 
@@ -224,7 +246,7 @@ class Board:
         m = self.machines
         return {
             "accepted": self._clerk.accepted,
-            "waiting": len(m.mail.letters),
+            "waiting": len(m.mail.letters) + m.exchange.letters,
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "left": self._past.left,
             "decided": sum(message not in m.mail.held for message in m.mail.decided),

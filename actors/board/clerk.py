@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
-    BudgetExhausted,
     DeadlineExceeded,
     DeliveryError,
     MailboxFull,
@@ -22,7 +21,6 @@ from stigmergy.protocols.errors import (
 )
 from stigmergy.protocols.ids import derive_id
 
-from ..ledger.paths import ROOT
 from ..watchdog.sightings import Action, Verdict
 from .claims import Lapse
 from .dead_letters import DeadLetters, Death
@@ -41,21 +39,6 @@ class Clerk:
 
     # -- in ----------------------------------------------------------------------------------
 
-    def pay(self, envelopes: tuple[Envelope, ...]) -> None:
-        """Charge all messages to their senders' accounts, or none.
-
-        Raises: BudgetExhausted; SwarmStopped when the account was the swarm's own.
-        """
-        m = self._m
-        if not envelopes:
-            return
-        try:
-            m.treasury.charge(_counted(envelopes), m.now)
-        except BudgetExhausted:
-            if m.treasury.exhausted is not None:
-                raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
-            raise
-
     def check_room(self, envelope: Envelope) -> None:
         """Refuse a caller from outside whose recipient is full, before it has paid. Raises: MailboxFull."""
         m = self._m
@@ -71,70 +54,83 @@ class Clerk:
     def admit(self, envelope: Envelope, step: tuple[int, str] | None) -> StigmergyError | None:
         """Accept a message that was paid for; what is returned says why not. A repeat is fine."""
         m = self._m
-        verdict = m.warden.see(envelope, m.now)
-        if verdict is not None:
-            self.carry_out(verdict)
-        if envelope.conversation in m.warden.quarantined:
-            why = m.warden.quarantined[envelope.conversation]
-            return self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+        self._show(envelope)
+        error = self.is_barred(envelope)
+        if error is not None:
+            return error
         try:
             agent, pool = m.resolve(envelope.to, envelope.type)
-        except StigmergyError as error:
-            return self._refuse(envelope, "undeliverable", error)
-        address = agent or pool
+        except StigmergyError as why:
+            return self._refuse(envelope, "undeliverable", why)
         if agent and agent != envelope.to:
             envelope = envelope._replace(to=agent)
-        if m.mail.accept(envelope, pool, m.now, step):
-            self.accepted += 1
-            m.dispatcher.stir(address)
-            if envelope.deadline:
-                heappush(self._deadlines, (envelope.deadline, envelope.id))
-            if agent and step is not None:
-                self.watch_wait(envelope, agent)
+        shard = m.elsewhere(agent or pool)
+        if shard is None:
+            if not self._take_in(envelope, agent, pool, step):
+                return None
+        else:
+            if step is not None:
+                m.mail.ask(envelope, step)
+            m.exchange.put(shard, "letter", envelope.to_wire(), envelope.sender)
+        if agent and step is not None:
+            self.watch_wait(envelope, agent)
         return None
 
-    def post(self, envelopes: list[Envelope]) -> None:
-        """Put messages of one sender on their topic, and into the mail of everybody who follows it."""
+    def receive(self, envelope: Envelope, **kept: bool) -> None:
+        """Take in a message from another shard, which has judged it and charged it. See `Mail.accept`."""
         m = self._m
-        passed: list[Envelope] = []
-        for envelope in envelopes:
-            verdict = m.warden.see(envelope, m.now)
-            if verdict is not None:
-                self._publish(passed)  # what came before it is in the mail, where a verdict finds it
-                passed = []
-                self.carry_out(verdict)
-            if envelope.conversation in m.warden.quarantined:
-                why = m.warden.quarantined[envelope.conversation]
-                self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
+        error = self.is_barred(envelope)
+        if error is None:
+            try:
+                agent, pool = m.resolve(envelope.to, envelope.type)
+            except StigmergyError as why:
+                error = self._refuse(envelope, "undeliverable", why)
             else:
-                passed.append(envelope)
-        self._publish(passed)
+                self._take_in(envelope, agent, pool, None, **kept)
+        shard = m.elsewhere(envelope.sender)
+        if error is not None and envelope.mode == "ask" and shard is not None:
+            m.exchange.put(shard, "reply", error_answer(envelope, error).to_wire())
 
-    def _publish(self, envelopes: list[Envelope]) -> None:
-        m = self._m
-        if not envelopes:
-            return
-        topic, writer = envelopes[0].to, envelopes[0].sender
-        posts = [(envelope.id, pack_plain(envelope)) for envelope in envelopes]
-        news = frozenset(m.space.topics.post_all(topic, posts, writer, m.now))
-        members = m.space.topics.members(topic, "agents")
-        for envelope in envelopes if members else ():
-            followers = [f for f in members if self._takes(f, envelope)] if envelope.id in news else []
-            if followers:
-                m.mail.fan(envelope, followers, m.now)
-                self.accepted += len(followers)
-                for address in followers:
-                    m.dispatcher.stir(address)
+    def is_barred(self, envelope: Envelope) -> StigmergyError | None:
+        """The error that a message of a quarantined conversation is refused with; None for all others."""
+        why = self._m.warden.quarantined.get(envelope.conversation)
+        if why is None:
+            return None
+        return self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
 
-    def reply(self, envelope: Envelope) -> None:
-        """Bring an answer to whoever asked."""
+    def _take_in(self, envelope: Envelope, agent: str, pool: str, step: tuple[int, str] | None, **kept: bool) -> bool:
         m = self._m
-        verdict = m.warden.see(envelope, m.now) if envelope.mode == "reply" else None
+        news = m.mail.accept(envelope, pool, m.now, step, **kept)
+        if news:
+            self.accepted += 1
+            m.dispatcher.stir(agent or pool)
+            if envelope.deadline:
+                heappush(self._deadlines, (envelope.deadline, envelope.id))
+        return news
+
+    def _show(self, envelope: Envelope) -> None:
+        verdict = self._m.warden.see(envelope, self._m.now)
         if verdict is not None:
             self.carry_out(verdict)
+
+    def reply(self, envelope: Envelope) -> None:
+        """Send an answer to whoever asked."""
+        if envelope.mode == "reply":
+            self._show(envelope)
+        shard = self._m.elsewhere(envelope.to)
+        if shard is None:
+            self.answer(envelope)
+        elif self._m.mail.answered(envelope.reply_to):
+            self._m.exchange.put(shard, "reply", envelope.to_wire(), envelope.sender)
+        else:
+            self._too_late(envelope)
+
+    def answer(self, envelope: Envelope) -> None:
+        """Bring an answer to whoever asked, and waits here."""
+        m = self._m
         turn = m.mail.reply(envelope)
         if turn is None:
-            self.dead_letters.post(envelope, Death("late answer", "nobody waits for it any more", m.now, 1), m.now)
+            self._too_late(envelope)
             return
         self.accepted += 1
         if turn:
@@ -161,8 +157,9 @@ class Clerk:
         m = self._m
         letter = m.mail.letters[message]
         host = letter.host
+        acted = list(m.exchange.lanes) if letter.attempts else ()
         m.mail.dead(message, reason, str(error))
-        m.space.forget(message)
+        m.forget(message, acted)
         detail = f"{error}\n{trace}" if trace else str(error)
         death = Death(reason, detail, letter.at, letter.attempts, letter.agent or letter.pool)
         self.dead_letters.post(letter.envelope, death, m.now)
@@ -195,25 +192,12 @@ class Clerk:
 
     def answer_error(self, ask: Envelope, error: StigmergyError, answerer: str = "") -> None:
         """Answer an ask with an error, in the name of the agent that had it."""
-        if ask.id not in self._m.mail.asks:
-            return
-        name, arguments = pack(error)
-        self.reply(
-            Envelope(
-                id=derive_id(ask.id, "error"),
-                mode="error",
-                type=name,
-                sender=answerer or ask.to,
-                to=ask.sender,
-                body=pack_plain(arguments),
-                conversation=ask.conversation,
-                cause=ask.id,
-                reply_to=ask.id,
-                trace=ask.trace,
-                hops=ask.hops,
-                taint=ask.taint,
-            )
-        )
+        if ask.id in self._m.mail.asks:
+            self.reply(error_answer(ask, error, answerer))
+
+    def _too_late(self, envelope: Envelope) -> None:
+        now = self._m.now
+        self.dead_letters.post(envelope, Death("late answer", "nobody waits for it any more", now, 1), now)
 
     def carry_out(self, verdict: Verdict) -> None:
         """Do what the watchdog says."""
@@ -251,10 +235,6 @@ class Clerk:
         )
         return error
 
-    def _takes(self, follower: str, envelope: Envelope) -> bool:
-        kind = self._m.kinds.get(follower.partition("/")[0])
-        return kind is not None and kind.takes(envelope.type) and follower != envelope.sender
-
     # -- time --------------------------------------------------------------------------------
 
     def rearm(self, envelope: Envelope) -> None:
@@ -285,15 +265,20 @@ class Clerk:
                 self.answer_error(letter.envelope, late, letter.agent)
 
 
-def account_of(envelope: Envelope) -> str:
-    """Who pays for a message: the account it names, else its sender's kind."""
-    return envelope.account or f"{ROOT}/kind:{envelope.sender.partition('/')[0]}"
-
-
-def _counted(envelopes: tuple[Envelope, ...]) -> dict[str, int]:
-    """How many messages each account pays for."""
-    counts: dict[str, int] = {}
-    for envelope in envelopes:
-        account = account_of(envelope)
-        counts[account] = counts.get(account, 0) + 1
-    return counts
+def error_answer(ask: Envelope, error: StigmergyError, answerer: str = "") -> Envelope:
+    """The answer to an ask that failed, in the name of the agent that had it."""
+    name, arguments = pack(error)
+    return Envelope(
+        id=derive_id(ask.id, "error"),
+        mode="error",
+        type=name,
+        sender=answerer or ask.to,
+        to=ask.sender,
+        body=pack_plain(arguments),
+        conversation=ask.conversation,
+        cause=ask.id,
+        reply_to=ask.id,
+        trace=ask.trace,
+        hops=ask.hops,
+        taint=ask.taint,
+    )

@@ -54,9 +54,9 @@ class DeadLetters:
         """Whether a message ended here."""
         return self._topics.has(TOPIC, f"dead:{message}")
 
-    def item(self, queue: str, item: str, detail: str, now: float) -> None:
-        """Keep a work item that nobody finished in time, and why."""
-        record = {"queue": queue, "item": item, "reason": "work item died", "detail": detail}
+    def item(self, queue: str, item: str, detail: str, now: float, reason: str = "work item died") -> None:
+        """Keep what is no message, such as a work item that nobody finished in time, and why."""
+        record = {"queue": queue, "item": item, "reason": reason, "detail": detail}
         self._post(f"dead:{queue}/{item}", record, now)
 
     def note(self, kind: str, data: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ out, and nothing else:
 * where it ran: the entries ``mail.attempt``, ``mail.attempts``, ``mail.lost``, ``registry.join``,
   ``registry.gone`` and ``registry.measured`` (hosts, their lives, how fast they were);
 * how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
+* how what went from shard to shard went: ``shard.out``, ``shard.in`` and ``shard.kept``;
 * that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
@@ -44,6 +45,9 @@ _WHERE: Final = frozenset(
         "registry.measured",
         "claims.extend",
         "swarm.resume",
+        "shard.out",
+        "shard.in",
+        "shard.kept",
     }
 )
 _LOOKS: Final = frozenset({"ledger.expire", "ledger.reopen"})

@@ -40,6 +40,8 @@ class Dispatcher:
         self._alone: dict[str, tuple[str, float]] = {}
         """By host: the suspect that runs there now, and since when."""
         self.paused = False
+        self.embargo: Callable[[], bool] = bool
+        """Whether letters of dead hosts may not go anywhere yet; by default they may."""
 
     def stir(self, address: str) -> None:
         """Look at an agent or a pool again: it got mail, or finished some."""
@@ -98,6 +100,8 @@ class Dispatcher:
         return out
 
     def _send_suspects(self, now: float, out: list[tuple[str, str, str]]) -> None:
+        if self._suspects and self.embargo():
+            return
         for waiting_for in list(self._suspects):
             line = deque(m for m in self._suspects[waiting_for] if self._waits(m))
             for message in [m for m in line if self._is_next(m) and self._is_waited_for(m)]:

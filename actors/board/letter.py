@@ -29,6 +29,8 @@ class Letter:
     """It was in flight when a host died: it is tried again alone."""
     strict: bool = False
     """It was in flight again when a host died: nothing else may be on its host while it runs."""
+    returned: bool = False
+    """A host had it and was lost: its turn may have acted, and nobody knows on which shards."""
     steps: dict[int, Step] = field(default_factory=dict)
     timeout_s: float = 0.0
     """The time it was given when it was accepted; 0 for as long as it takes."""

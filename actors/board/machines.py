@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from stigmergy.protocols.errors import NoSuchAgent, UnknownMessage
@@ -12,8 +12,11 @@ from stigmergy.protocols.kind import KindSpec
 from ..ledger.ledger import Ledger
 from ..registry.registry import Registry
 from .dispatch import Dispatcher
+from .exchange import Exchange
+from .letter import Letter
 from .mail import Mail
 from .outbox import Outbox
+from .owners import LEAD, Owners
 from .space import Space
 from .treasury import Treasury
 from .warden import Warden
@@ -27,7 +30,10 @@ CLIENT: Final = "client"
 class Machines:
     """Everything a shard knows. State changes only inside the machines, by entries."""
 
-    def __init__(self, record: Record, limits: dict[str, Any], now: float) -> None:
+    def __init__(
+        self, record: Record, limits: dict[str, Any], now: float, owners: Owners | None = None, me: int = LEAD
+    ) -> None:
+        """``me`` is the number of this shard."""
         self.record = record
         self.now = now
         """Unix seconds; never goes back."""
@@ -41,6 +47,7 @@ class Machines:
         """Messages whose turns run now, as far as the board knows."""
         self._wanted: set[str] = set()
         """Agents with a host of their own that was asked for."""
+        self.exchange = Exchange(record, owners or Owners(), me)
         self.mail = Mail(record)
         self.space = Space(record)
         self.registry = Registry(record)
@@ -63,6 +70,8 @@ class Machines:
             self.warden.apply(kind, data)
         elif part in {"facts", "claims", "trails", "topics"}:
             self.space.apply(kind, data)
+        elif part == "shard":
+            self.exchange.apply(kind, data)
         elif kind == "swarm.stop":
             self.stopped, self.dispatcher.paused = (data["reason"], data["text"]), True
         elif kind == "swarm.resume":
@@ -72,6 +81,36 @@ class Machines:
         """Record an entry of the swarm itself, and carry it out."""
         self.record(kind, data)
         self.apply(kind, data)
+
+    @property
+    def place_among(self) -> tuple[int, int]:
+        """Which of the shards this is, and how many there are."""
+        return self.exchange.me, self.exchange.owners.shards
+
+    def elsewhere(self, address: str) -> int | None:
+        """The other shard that has the mail of an agent or a kind; None when it is here, as whoever is outside is."""
+        if not self.exchange or address.startswith(f"{CLIENT}/"):
+            return None
+        shard = self.exchange.owners.of_agent(address)
+        return None if shard == self.exchange.me else shard
+
+    def holder(self, part: str, name: str) -> int | None:
+        """The other shard that holds something of the blackboard; None when it is here."""
+        shard = self.exchange.owners.of_name(part, name)
+        return None if shard == self.exchange.me else shard
+
+    def acted_on(self, letter: Letter, told: Iterable[int]) -> Iterable[int]:
+        """The other shards on which the turn of a letter may have acted: those of its one try, as it tells, or all."""
+        if not self.exchange:
+            return ()
+        first = letter.attempts == 1 and not (letter.round or letter.returned)
+        return [shard for shard in told if shard != self.exchange.me] if first else self.exchange.lanes
+
+    def forget(self, turn: str, shards: Iterable[int]) -> None:
+        """A turn is over: what it did at once, here and elsewhere, cannot be repeated any more."""
+        self.space.forget(turn)
+        for shard in shards:
+            self.exchange.put(shard, "forget", turn)
 
     def runs_ahead(self, agent: str) -> bool:
         """Whether any letter that a host has for an agent may have run, and not only the first."""

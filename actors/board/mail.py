@@ -4,7 +4,7 @@ A letter is accepted, attempted (counted before its handler runs), and then done
 turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
 that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
 ``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``,
-``mail.hold``, ``mail.decide``, ``mail.wake``, ``mail.rearm``.
+``mail.hold``, ``mail.decide``, ``mail.wake``, ``mail.rearm``; between shards ``mail.ask``, ``mail.answered``.
 """
 
 from __future__ import annotations
@@ -29,25 +29,36 @@ class Mail(Mailbag):
         self._record = record
 
     def accept(
-        self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None, *, once: bool = False
+        self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None, **kept: bool
     ) -> bool:
         """Take a message in; ``step`` places an ask in its turn. False when it was accepted before.
 
-        ``once`` remembers it for ever; asks and requests from outside are remembered anyway.
+        ``once=True`` remembers it for ever; asks and requests from outside are remembered anyway, but for those that
+        come from another shard (``far=True``), which remembers them.
         """
         if self.is_known(envelope.id):
             return False
-        data: dict[str, Any] = {"e": envelope.to_wire(), "pool": pool, "at": at}
+        data: dict[str, Any] = {"e": envelope.to_wire(), "pool": pool, "at": at, **kept}
         if step is not None:
             data["step"] = list(step)
-        if once:
-            data["once"] = True
         self._write("mail.accept", data)
         return True
 
-    def fan(self, envelope: Envelope, followers: list[str], at: float) -> None:
-        """Take a post in once for every follower, as ``<post id>.<n>``."""
-        self._write("mail.fan", {"e": envelope.to_wire(), "to": followers, "at": at})
+    def ask(self, envelope: Envelope, step: tuple[int, str]) -> None:
+        """Keep where the answer of an ask belongs that goes to another shard."""
+        self._write("mail.ask", {"id": envelope.id, "turn": envelope.cause, "step": list(step)})
+
+    def answered(self, ask: str) -> bool:
+        """End an ask that came from another shard, which gets its answer. False when it had one before."""
+        known = ask in self.asks
+        if known:
+            self._write("mail.answered", {"id": ask})
+        return known
+
+    def fan(self, envelope: Envelope, followers: list[str], at: float, first: int = 0) -> None:
+        """Take a post in once for every follower, as ``<post id>.<n>``, where n counts from ``first``."""
+        data: dict[str, Any] = {"e": envelope.to_wire(), "to": followers, "at": at}
+        self._write("mail.fan", {**data, "first": first} if first else data)
 
     def attempt(self, message: str, agent: str, host: str) -> Letter:
         """Count an attempt: the letter is about to be handed to a host."""

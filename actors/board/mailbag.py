@@ -58,7 +58,7 @@ class Mailbag:
         if envelope.deadline:
             letter.timeout_s = envelope.deadline - data["at"]
         (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
-        if envelope.mode == "ask" or not envelope.cause or "once" in data:
+        if "far" not in data and (envelope.mode == "ask" or not envelope.cause or "once" in data):
             self._known.add(envelope.id)
         if envelope.mode == "ask":
             index, key = data.get("step") or (0, "")
@@ -67,9 +67,19 @@ class Mailbag:
             if turn in self.letters:
                 self.letters[turn].asks.append(envelope.id)
 
+    def _ask(self, data: dict[str, Any]) -> None:
+        index, key = data["step"]
+        self._known.add(data["id"])
+        self.asks[data["id"]] = (data["turn"], index, key)
+        if data["turn"] in self.letters:
+            self.letters[data["turn"]].asks.append(data["id"])
+
+    def _answered(self, data: dict[str, Any]) -> None:
+        self.asks.pop(data["id"], None)
+
     def _fan(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])
-        for number, address in enumerate(data["to"]):
+        for number, address in enumerate(data["to"], data.get("first", 0)):
             message = f"{envelope.id}.{number}"
             pool = "" if "/" in address else address
             self.letters[message] = Letter(envelope._replace(id=message), data["at"], "" if pool else address, pool)
@@ -125,7 +135,7 @@ class Mailbag:
         for message in reversed(data["ids"]):
             letter = self.letters[message]
             letter.strict |= letter.suspect and data["alone"] and message in data["ran"]
-            letter.host, letter.suspect = "", letter.suspect or data["alone"]
+            letter.host, letter.suspect, letter.returned = "", letter.suspect or data["alone"], True
             if message not in data["ran"]:
                 letter.attempts -= 1
             self._land(letter.agent, message)

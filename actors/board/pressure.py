@@ -3,11 +3,14 @@
 Nothing is dropped and nothing grows without bound: a sender has one request open at a time, or as many turns as it may
 run ahead of their commits (`dispatch.AHEAD`). Nobody waits for a recipient that itself waits to be alone on its host: a
 sender that is held there is what would keep it from being alone.
+
+Of mail on other shards a shard knows what those have said: one tells another that an address is full when something
+came for it from there, and when it has room again. That may be late by what is on its way, and ends with a link.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import StigmergyError
@@ -16,6 +19,9 @@ from .machines import CLIENT, Machines
 
 HOLD_S: Final = 30.0
 """The longest that a sender waits for a full mailbox: two full ones that hold each other go on after that."""
+
+_TOPIC: Final = "topics:"
+"""Begins the address of a topic, among those of agents and pools."""
 
 
 class Held(NamedTuple):
@@ -33,6 +39,11 @@ class Pressure:
     def __init__(self, machines: Machines) -> None:
         self._m = machines
         self._held: list[Held] = []
+        self._far: dict[str, int] = {}
+        """Full addresses of other shards, by what those said."""
+        self._told: dict[tuple[int, str], None] = {}
+        """Shards that were told of an address here that it is full."""
+        self._words: list[tuple[int, list[Any]]] = []
 
     def full(self, envelopes: tuple[Envelope, ...]) -> str:
         """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
@@ -50,7 +61,8 @@ class Pressure:
     def _recipients(self, envelope: Envelope) -> list[str]:
         m = self._m
         if envelope.mode == "post":
-            return m.space.topics.members(envelope.to, "agents")
+            far = m.holder("topics", envelope.to) is not None
+            return [_TOPIC + envelope.to] if far else m.space.topics.members(envelope.to, "agents")
         if envelope.reply_to or envelope.to.startswith(CLIENT + "/"):
             return []
         try:
@@ -61,6 +73,10 @@ class Pressure:
 
     def _is_full(self, address: str) -> bool:
         m = self._m
+        if address in self._far:
+            return True
+        if address.startswith(_TOPIC):
+            return any(map(self._is_full, m.space.topics.members(address.removeprefix(_TOPIC), "agents")))
         kind, box = m.kinds.get(address.partition("/")[0]), m.mail.boxes.get(address)
         if kind is None or m.mail.waiting(address) < kind.mailbox:
             return False
@@ -81,3 +97,33 @@ class Pressure:
             else:
                 keep.append(held)
         self._held = keep
+
+    # -- between shards
+
+    def came(self, shard: int, envelope: Envelope) -> None:
+        """Something came from another shard: if that fills its recipient, the shard is told so."""
+        addresses = [_TOPIC + envelope.to] if envelope.mode == "post" else self._recipients(envelope)
+        for address in addresses:
+            if (shard, address) not in self._told and self._is_full(address):
+                self._told[shard, address] = None
+                self._words.append((shard, [address, True]))
+
+    def said(self, shard: int, address: str, *, full: bool) -> None:
+        """Another shard says that an address is full, or has room again."""
+        if full:
+            self._far[address] = shard
+        else:
+            self._far.pop(address, None)
+
+    def words(self) -> list[tuple[int, list[Any]]]:
+        """What others are to be told now, as (shard, [address, whether it is full])."""
+        for shard, address in [told for told in self._told if not self._is_full(told[1])]:
+            del self._told[shard, address]
+            self._words.append((shard, [address, False]))
+        words, self._words = self._words, []
+        return words
+
+    def met(self, shard: int) -> None:
+        """There is a new link to a shard: what was said over the old one counts no more."""
+        self._far = {address: other for address, other in self._far.items() if other != shard}
+        self._told = {told: None for told in self._told if told[0] != shard}

@@ -52,11 +52,13 @@ class Reopening:
         """Bring back the state; ``run`` is whose journal it must be. Raises: JournalError, UsageError."""
         m = self._m
         if journal.last_seq == 0:
-            m.record("swarm.begin", {"meaning": MEANING, "run": run})
+            place = {"shard": list(m.place_among)} if m.exchange else {}
+            m.record("swarm.begin", {"meaning": MEANING, "run": run, **place})
             return
         for entry in journal.read():
             if entry.seq == 1:
                 check_beginning(entry.kind, entry.data, run)
+                check_place(entry.data, m.place_among)
             m.apply(entry.kind, entry.data)
             digest.add(entry.kind, entry.data)
             self._outsiders.note(entry)
@@ -95,3 +97,13 @@ def check_beginning(kind: str, data: dict[str, Any], run: str) -> None:
         )
     if data["run"] != run:
         raise UsageError("this journal belongs to a run with another seed; give the seed that it began with")
+
+
+def check_place(data: dict[str, Any], place: tuple[int, int]) -> None:
+    """Raise unless a journal that begins with this is that of a shard, as (number, how many). Raises: UsageError."""
+    number, shards = data.get("shard", (0, 1))
+    if (number, shards) != place:
+        raise UsageError(
+            f"this journal is that of shard {number} of {shards}, and not of shard {place[0]} of {place[1]}: a run "
+            "goes on with as many shards as it began with"
+        )

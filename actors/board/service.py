@@ -19,6 +19,7 @@ from ..transport.channel import Frame
 from ..transport.link import ASK, Endpoint, Handle, Link
 from .board import Board, BoardConfig
 from .machines import CLIENT
+from .neighbours import is_board
 from .outbox import Event, Out
 
 TICK_S: Final = 0.25
@@ -28,25 +29,28 @@ TICK_S: Final = 0.25
 def open_board(config: dict[str, Any]) -> BoardService:
     """Build the service from plain configuration: ``journal`` (see `places`), ``durability``, ``run``.
 
+    Of several, also ``shard``, ``shards``, and ``name``, under which this life of it is known (`neighbours.peer_of`).
+
     Raises: JournalError, UsageError.
     """
-    place = config.get("journal") or ""
-    journal = store_of(place).open(place, config.get("durability", "fsync"))
+    where = config.get("journal") or ""
+    journal = store_of(where).open(where, config.get("durability", "fsync"))
     clock = Clock()
-    board = Board(journal, BoardConfig(config["run"], config.get("limits", {})), clock.wall())
-    return BoardService(board, journal, clock)
+    place = (config.get("shard", 0), config.get("shards", 1))
+    board = Board(journal, BoardConfig(config["run"], config.get("limits", {}), *place), clock.wall())
+    return BoardService(board, journal, clock, config.get("name", "board"))
 
 
 class BoardService:
     """Runs a board on an event loop."""
 
-    def __init__(self, board: Board, journal: Journal, clock: Clock) -> None:
+    def __init__(self, board: Board, journal: Journal, clock: Clock, name: str = "board") -> None:
         self._board = board
         self._journal = journal
         self._steady = clock.steady
         self._began = max(clock.wall(), board.now) - clock.steady()
         """The board's time is the wall's as of its start, and goes on steadily: no jump ends leases and deadlines."""
-        self._endpoint = Endpoint("board", self._on_frames)
+        self._endpoint = Endpoint(name, self._on_frames)
         self._work: list[tuple[str, Frame]] = []
         self._pumping = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -69,6 +73,11 @@ class BoardService:
     def attach(self, peer: str, handle: Handle) -> None:
         """See `Service.attach`."""
         self._endpoint.connect(peer, handle, self._on_lost)
+        if is_board(peer):
+            before = self._board.neighbours.met(peer)
+            if before != peer:
+                self._endpoint.disconnect(before, "it has a successor")
+            self._pump_soon()
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
@@ -148,7 +157,9 @@ class BoardService:
 
     def _on_lost(self, peer: str, reason: str) -> None:
         self._endpoint.disconnect(peer, reason)
-        if not peer.startswith(CLIENT + "/"):
+        if is_board(peer):
+            self._board.neighbours.parted(peer)
+        elif not peer.startswith(CLIENT + "/"):
             self._board.tenants.lost(peer, reason)
             self._pump_soon()
 

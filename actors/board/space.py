@@ -18,7 +18,7 @@ from .areas import Area
 from .claims import Claims, Lapse
 from .facts import Delete, Facts, Put
 from .topics import Topics
-from .trails import TrailRule, Trails
+from .trails import TrailRule, Trails, check_values
 
 Record = Callable[[str, dict[str, Any]], None]
 Arguments = dict[str, Any]
@@ -45,6 +45,7 @@ class Space:
             "topics.read": lambda a, _: [
                 _plain(p) for p in self.topics.read(a["topic"], a.get("after", 0), a.get("limit", 100))
             ],
+            "trails.defined": lambda a, _: self.trails.check_defined(a["trail"]),
             "topics.last": lambda a, _: self.topics.last_offset(a["topic"]),
         }
         self._acts: dict[str, Callable[[Arguments, str, str, float], Any]] = {
@@ -84,17 +85,17 @@ class Space:
         """Change something at once. Raises: Conflict, ClaimLost, UsageError."""
         return self._find(self._acts, operation)(arguments, who, op, now)
 
-    def check(self, writes: Sequence[Write]) -> None:
-        """Raise what `write` would raise, and change nothing. Raises: Conflict, UsageError, Malformed."""
+    def check(self, writes: Sequence[Write], far: Sequence[Write] = ()) -> None:
+        """Raise what `write` would raise, and change nothing. Raises: Conflict, UsageError, Malformed.
+
+        ``far`` are writes for other shards; here only what nobody takes is refused of them.
+        """
         for write in writes:
-            a = write.arguments
-            if write.operation == "trails.deposit":
-                self.trails.check(a["trail"], a["amounts"], a["amounts"].values())
-            elif write.operation == "trails.blend":
-                self.trails.check(a["trail"], a["keys"], (a["toward"],), a["rate"])
-            elif write.operation != "facts.put":
-                raise UsageError(f"{write.operation} cannot be part of a turn")
-        self.facts.check(_puts(writes))
+            if write.part == "trails":
+                self.trails.check_defined(write.arguments["trail"])
+        for write in (*writes, *far):
+            _check_values(write)
+        self.facts.check(_puts((*writes, *far)))
 
     def write(self, writes: Sequence[Write], who: str, now: float) -> bool:
         """Carry out the writes of one turn, which were checked. Returns whether any of them is news.
@@ -112,12 +113,6 @@ class Space:
         """A turn is over: what it did at once cannot be repeated any more."""
         self.facts.forget([turn])
         self.trails.forget([turn])
-
-    def is_news(self, operation: str, result: Any) -> bool:
-        """Whether an act brought something new into the world; the loop watchdog counts that as progress."""
-        if operation == "facts.put":
-            return bool(result[1])
-        return operation == "claims.complete" and result is True
 
     def copy(self, area: Area) -> tuple[str, dict[str, Any]]:
         """One area as an entry that makes it anew elsewhere. Raises: UsageError for a trail that is not defined."""
@@ -139,6 +134,23 @@ class Space:
         if found is None:
             raise UsageError(f"the blackboard has no operation {operation!r:.60}; it has {', '.join(sorted(table))}")
         return found
+
+
+def is_news(operation: str, result: Any) -> bool:
+    """Whether an act brought something new into the world; the loop watchdog counts that as progress."""
+    if operation == "facts.put":
+        return bool(result[1])
+    return operation == "claims.complete" and result is True
+
+
+def _check_values(write: Write) -> None:
+    a = write.arguments
+    if write.operation == "trails.deposit":
+        check_values(a["trail"], a["amounts"], a["amounts"].values(), 0.0)
+    elif write.operation == "trails.blend":
+        check_values(a["trail"], a["keys"], (a["toward"],), a["rate"])
+    elif write.operation != "facts.put":
+        raise UsageError(f"{write.operation} cannot be part of a turn")
 
 
 def _puts(writes: Sequence[Write]) -> list[Put | Delete]:

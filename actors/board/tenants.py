@@ -1,13 +1,13 @@
 """Tenants: the hosts that have joined, the letters they are handed, and what becomes of those when one is lost.
 
 The rule of this file: a letter is at one host at a time. What a lost host had goes out again only when its life is
-over.
+over everywhere: here at once, and at the other shards when they have confirmed it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.protocols.turn import Delivery
 
@@ -17,6 +17,9 @@ from .holders import Holders
 from .machines import Machines
 from .reopening import Reopening
 from .watchers import Watchers
+
+LOST: Final = "lost"
+"""The parcel that tells another shard of the end of a host's life."""
 
 
 class Tenants:
@@ -29,10 +32,13 @@ class Tenants:
         self._past = past
         self._watchers = watchers
         self._holders = Holders(machines.mail.states, machines.mail.flying)
+        if machines.exchange:
+            machines.dispatcher.embargo = lambda: machines.exchange.awaits(LOST)
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
             "join": lambda _p, _t, a: self._join(*a),
             "renew": self._renew,
             "lost": lambda _p, _t, a: self.lost(a[0], a[1]),
+            "retire": lambda _p, _t, a: self._retire(*a),
             "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
         }
@@ -56,8 +62,11 @@ class Tenants:
                 self._clerk.watch_wait(envelope, agent)
             m.begin_turn(agent)
 
-    def lost(self, host: str, reason: str) -> None:
-        """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time."""
+    def lost(self, host: str, reason: str, *, by_itself: bool = True, known: bool = False) -> None:
+        """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time.
+
+        Unless it did not die ``by_itself`` but was ended, which is no letter's fault. ``known``: all others know it.
+        """
         m = self._m
         name, _, epoch = host.rpartition(".")
         if m.incarnations.get(name) != host:
@@ -66,11 +75,13 @@ class Tenants:
         m.registry.leave(name, int(epoch))
         m.treasury.forget(host)
         self._watchers.forget(host)
-        letters = m.mail.lost(host, m.runs_ahead)
+        letters = m.mail.lost(host, m.runs_ahead, by_itself=by_itself)
         self._holders.lost(host)
         again = self._cases.hold_doubtful(letters)
         m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
         m.dispatcher.lost(host)
+        if not known:
+            m.exchange.tell_all(LOST, [host, reason])
         m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
 
     def expire(self) -> None:
@@ -84,11 +95,18 @@ class Tenants:
         if host in m.incarnations:
             self.lost(m.incarnations[host], "replaced")
         epoch = m.registry.join(host, kinds, m.now, epoch=chosen)
-        m.incarnations[host] = f"{host}.{epoch}"
+        life = m.incarnations[host] = f"{host}.{epoch}"
         self._past.wake()
         m.dispatcher.joined()
+        if m.exchange:
+            m.outbox.tell(life, "joined", m.exchange.me)
         return epoch
 
     def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:
         name, _, epoch = peer.rpartition(".")
         self._m.registry.renew(name, int(epoch), self._m.now)
+
+    def _retire(self, hosts: list[str], reason: str) -> None:
+        """These were ended, all of them and at every shard, because another shard is gone."""
+        for host in hosts:
+            self.lost(host, reason, by_itself=False, known=True)

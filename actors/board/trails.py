@@ -121,16 +121,11 @@ class Trails:
     def check(self, trail: str, keys: Iterable[str] = (), amounts: Iterable[float] = (), share: float = 0.0) -> None:
         """Raise what an operation with these would raise, and change nothing. Raises: UsageError."""
         self._find(trail)
-        if not 0 <= share <= 1:
-            raise UsageError(f"trail {trail!r}: a rate or share of {share} is not valid; give 0 to 1")
-        for key in keys:
-            if type(key) is not str or not key:
-                raise UsageError(f"trail {trail!r}: key {key!r:.80} is not valid; give 1 character or more")
-        for amount in amounts:
-            if not 0 <= amount < inf:
-                raise UsageError(
-                    f"trail {trail!r}: {amount} is not valid; give a finite number from 0 (blend can weaken)"
-                )
+        check_values(trail, keys, amounts, share)
+
+    def check_defined(self, trail: str) -> None:
+        """Raise for a trail that nobody has defined. Raises: UsageError."""
+        self._find(trail)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state as plain data; ``apply("trails.restore", it)`` brings it back."""
@@ -182,3 +177,15 @@ class Trails:
         if trail not in self._trails:
             raise UsageError(f"trail {trail!r} is not defined; define it with a TrailRule first")
         return self._trails[trail]
+
+
+def check_values(trail: str, keys: Iterable[str], amounts: Iterable[float], share: float) -> None:
+    """Raise for what no trail takes, wherever it is. Raises: UsageError."""
+    if not 0 <= share <= 1:
+        raise UsageError(f"trail {trail!r}: a rate or share of {share} is not valid; give 0 to 1")
+    for key in keys:
+        if type(key) is not str or not key:
+            raise UsageError(f"trail {trail!r}: key {key!r:.80} is not valid; give 1 character or more")
+    for amount in amounts:
+        if not 0 <= amount < inf:
+            raise UsageError(f"trail {trail!r}: {amount} is not valid; give a finite number from 0 (blend can weaken)")

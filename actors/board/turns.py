@@ -18,10 +18,13 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Turn
 
 from .cases import Cases
+from .cashier import Cashier
 from .clerk import Clerk
 from .letter import Letter
 from .machines import CLIENT, Machines
+from .press import Press
 from .pressure import Pressure
+from .scatter import Scatter
 from .treasury import PARKED
 
 RETRY_FIRST_S: Final = 0.1
@@ -32,9 +35,14 @@ RETRY_LONGEST_S: Final = 5.0
 class Turns:
     """Commits turns, starts failed ones over, and buries those that will not do."""
 
-    def __init__(self, machines: Machines, clerk: Clerk, pressure: Pressure, cases: Cases) -> None:
+    def __init__(
+        self, machines: Machines, clerk: Clerk, press: Press, cashier: Cashier, pressure: Pressure, cases: Cases
+    ) -> None:
         self._m = machines
         self._clerk = clerk
+        self._press = press
+        self._cashier = cashier
+        self._scatter = Scatter(machines)
         self._pressure = pressure
         self._cases = cases
         self._last: dict[str, str] = {}
@@ -81,23 +89,25 @@ class Turns:
         outgoing = turn.sends
         if outgoing and m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
-        m.space.check(turn.writes)
-        self._clerk.pay(outgoing)
+        m.space.check(*self._scatter.split(turn.writes))
+        self._cashier.pay(outgoing)
 
     def _carry_out(self, turn: Turn, letter: Letter) -> None:
         m, clerk = self._m, self._clerk
+        acted = m.acted_on(letter, turn.acted)
         m.mail.done(turn.message, turn.state)
         if letter.agent in m.mail.flying:
             self._last[letter.agent] = turn.message
         else:
             self._last.pop(letter.agent, None)
         conversation = letter.envelope.conversation
-        if m.space.write(turn.writes, letter.agent, m.now):
+        own, far = self._scatter.split(turn.writes)
+        if m.space.write(own, letter.agent, m.now) | self._scatter.send(far, turn, letter):
             m.warden.progress(conversation, m.now, turn.message)
-        m.space.forget(turn.message)
+        m.forget(turn.message, acted)
         for topic, envelopes in groupby(turn.sends, key=_topic):
             if topic:
-                clerk.post(list(envelopes))
+                self._press.post(list(envelopes))
                 continue
             for envelope in envelopes:
                 if envelope.reply_to:

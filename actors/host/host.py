@@ -19,11 +19,12 @@ from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
 from ..clock import REAL, Clock
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link, PeerGone
+from .boards import Boards
 from .cell import Cell, Flight, Undone
 from .desk import Desk
-from .idle import Idle, IdleLimits
+from .idle import IdleLimits
+from .leaving import Leaving
 from .performer import Performer
-from .replica import Replica
 from .underway import Underway
 
 BEAT_S: Final = 1.0
@@ -35,14 +36,21 @@ def open_host(config: dict[str, Any], clock: Clock = REAL) -> HostService:
     module, _, function = config["performer"].partition(":")
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-    return HostService(config["name"], performer, kinds, clock, IdleLimits(**config.get("idle", {})))
+    boards = Boards(config.get("shards", 1), clock)
+    return HostService(config["name"], performer, kinds, boards, clock, IdleLimits(**config.get("idle", {})))
 
 
 class HostService:
     """Runs agents on an event loop."""
 
     def __init__(
-        self, name: str, performer: Performer, kinds: list[KindSpec], clock: Clock, idle: IdleLimits | None = None
+        self,
+        name: str,
+        performer: Performer,
+        kinds: list[KindSpec],
+        boards: Boards,
+        clock: Clock,
+        idle: IdleLimits | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
@@ -50,17 +58,18 @@ class HostService:
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
         self._runs_ahead = {kind.name for kind in kinds if kind.runs_ahead}
         self._cells: dict[str, Cell] = {}
-        self._idle = Idle(idle or IdleLimits())
-        self._leaving: asyncio.Task[None] | None = None
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._underway = Underway()
         self._endpoint = Endpoint(name, self._on_frames)
-        self._board: Link | None = None
-        self._replica: Replica | None = None
+        self._boards = boards
+        self._leaving = Leaving(self._cells, boards, performer, idle or IdleLimits())
+        self._early: list[Delivery] = []
+        """What came before all boards had taken this host in."""
         self._turns: dict[asyncio.Task[None], None] = {}
         self._beating: asyncio.Task[None] | None = None
         self._beat_at = self._clock.steady()
         self._lost = ""
+        self._halted = False
 
     async def receive(self, data: bytes) -> bytes:
         """See `Service.receive`."""
@@ -68,10 +77,10 @@ class HostService:
         return b"" if link is None else link.take()
 
     def attach(self, peer: str, handle: Handle) -> None:
-        """See `Service.attach`; the peer is the board."""
-        self._board = self._endpoint.connect(peer, handle, self._on_lost)
-        self._replica = Replica(self._board, self._clock)
-        self._beating = asyncio.get_running_loop().create_task(self._beat())
+        """See `Service.attach`; the peer is a board."""
+        self._boards.add(peer, self._endpoint.connect(peer, handle, self._on_lost))
+        if self._beating is None:
+            self._beating = asyncio.get_running_loop().create_task(self._beat())
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`. ``stalled_s``: seconds since the loop last turned, beyond its beat."""
@@ -90,12 +99,12 @@ class HostService:
         await asyncio.gather(*self._turns, return_exceptions=True)
         await self._performer.close()
 
-    def _on_frames(self, _link: Link, frames: list[Frame]) -> None:
-        for _, _, name, payload in frames:
+    def _on_frames(self, link: Link, frames: list[Frame]) -> None:
+        for _, _, name, payload in frames if not self._halted else ():
             if name == "deliver":
                 self._deliver(Delivery.from_wire(payload))
-            elif name == "replica" and self._replica is not None:
-                self._replica.change(payload)
+            elif name == "replica":
+                self._boards.change(link, payload)
             elif name == "held" and payload in self._cells:
                 self._cells[payload].mailbox.clear()  # now: what comes behind this word is to be kept
             elif name == "reply":
@@ -103,12 +112,20 @@ class HostService:
                 answer = self._asks.get(ask)
                 if answer is not None and not answer.done():
                     answer.set_result(Envelope.from_wire(reply))
+            elif name == "joined":
+                self._boards.has_joined(payload)
+                early, self._early = self._early, []
+                for delivery in early:
+                    self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
+        if not self._boards.ready:
+            self._early.append(delivery)
+            return
         cell = self._cells.get(delivery.agent)
         if cell is None:
             cell = self._cells[delivery.agent] = Cell(delivery.agent)
-        self._idle.remove(delivery.agent)
+        self._leaving.works(delivery.agent)
         if delivery.agent.partition("/")[0] in self._reentrant:
             _ = self._start(self._beside(cell, delivery))
             return
@@ -137,8 +154,7 @@ class HostService:
             self._rest(cell)
 
     def _rest(self, cell: Cell) -> None:
-        if cell.rests and cell.agent in self._cells:
-            self._idle.add(cell.agent, self._clock.steady())
+        self._leaving.rests(cell, self._clock.steady())
 
     async def _beside(self, cell: Cell, delivery: Delivery) -> None:
         """Run a turn of a reentrant kind beside others."""
@@ -151,11 +167,9 @@ class HostService:
 
     async def _turn(self, cell: Cell, delivery: Delivery) -> None:
         """Run a turn and send it off; only one that failed, or may not be run ahead of, is waited for."""
-        board, replica = self._board, self._replica
-        if board is None or replica is None:
-            return
-        kind = delivery.agent.partition("/")[0]
-        desk = Desk(delivery, self._name, board, replica, self._asks, self._clock, cell.settled)
+        kind, board, boards = delivery.agent.partition("/")[0], self._boards.home(delivery.agent), self._boards
+        errand = boards.errand(delivery.agent, delivery.envelope.id, delivery.envelope.conversation)
+        desk = Desk(delivery, self._name, errand or board, boards, self._asks, self._clock, cell.settled)
         desk.underway = self._underway
         try:
             if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
@@ -164,7 +178,7 @@ class HostService:
                 await self._performer.passivate(delivery.agent)
             if delivery.steps:
                 await cell.settled()
-            turn = await self._performer.perform(desk, cell.state)
+            turn = await self._perform(desk, cell)
             if turn.outcome != "done":
                 await cell.settled()
         except (Undone, BaseExceptionGroup):
@@ -174,13 +188,17 @@ class HostService:
             desk.abandon()
             cell.mailbox.appendleft(delivery)
             return
-        turn = turn._replace(host=self._name, after=cell.newest)
+        turn = turn._replace(host=self._name, after=cell.newest, acted=() if errand is None else tuple(errand.acted))
         flight = Flight(desk, turn, board.ask("commit", list(turn)))
         if turn.outcome == "done" and kind in self._runs_ahead:
             cell.flights.append(flight)
             flight.answer.add_done_callback(partial(self._answered, cell))
         else:
             await self._see_through(cell, flight)
+
+    async def _perform(self, desk: Desk, cell: Cell) -> Turn:
+        turn = await self._performer.perform(desk, cell.state)
+        return await self._boards.checked(turn) if turn.writes and self._boards.several else turn
 
     def _answered(self, cell: Cell, answer: asyncio.Future[Any]) -> None:
         if not answer.cancelled():
@@ -198,9 +216,7 @@ class HostService:
 
     async def _see_through(self, cell: Cell, flight: Flight) -> None:
         """Follow a turn until it commits, is buried, or is no longer this host's."""
-        board, desk, turn, answer = self._board, flight.desk, flight.turn, flight.answer
-        if board is None:
-            return
+        board, desk, turn, answer = self._boards.home(cell.agent), flight.desk, flight.turn, flight.answer
         try:
             while (said := await self._word(board, turn, answer)) is not None:
                 self._performer.take_back(turn.agent)
@@ -209,7 +225,7 @@ class HostService:
                 _, after_s, attempt, round_ = said
                 await asyncio.sleep(after_s)
                 desk.restart(attempt, round_)
-                turn = (await self._performer.perform(desk, cell.state))._replace(host=self._name)
+                turn = (await self._perform(desk, cell))._replace(host=self._name)
                 answer = board.ask("commit", list(turn))
             self._keep(cell, turn)
         except (Fenced, SwarmStopped, PeerGone):
@@ -229,55 +245,32 @@ class HostService:
     async def _beat(self) -> None:
         while True:
             self._beat_at = self._clock.steady()
-            if self._board is not None:
-                self._board.tell("renew", [self._name])
-                self._board.resend_if_silent(self._clock.steady())
-                self._passivate_soon(self._board)
-            if self._replica is not None:
-                self._replica.let_go()
+            for board in self._boards:
+                board.tell("renew", [self._name])
+                board.resend_if_silent(self._clock.steady())
+            self._leaving.look(self._clock.steady(), self._start, self._work)
+            self._boards.let_go()
             await asyncio.sleep(BEAT_S)
 
-    def _passivate_soon(self, board: Link) -> None:
-        if self._leaving is None or self._leaving.done():
-            due = self._idle.due(len(self._cells), self._clock.steady())
-            if due:
-                self._leaving = self._start(self._passivate(board, due))
-
-    async def _passivate(self, board: Link, agents: list[str]) -> None:
-        """Forget idle agents. The board says who may go: from then on it sends the state with the next message."""
-        try:
-            granted = await board.ask("passivate", agents)
-        except StigmergyError:
-            return  # the host is at its end, or the board at its
-        for agent in granted:
-            if agent in self._idle:  # else something came right behind the answer
-                self._idle.remove(agent)
-                cell = self._cells[agent]
-                cell.running = self._start(self._leave(cell))
-
-    async def _leave(self, cell: Cell) -> None:
-        """Let an agent say goodbye; what comes for it meanwhile waits, and brings its state."""
-        cell.state = None
-        try:
-            await self._performer.passivate(cell.agent)
-        finally:
-            cell.running = None
-            if cell.mailbox:
-                self._work(cell)
-            elif cell.rests:
-                del self._cells[cell.agent]
-
     def _on_lost(self, _peer: str, reason: str) -> None:
-        self._stop(reason)
+        if self._boards.several:
+            self._halt(reason)
+        else:
+            self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         self._lost = self._lost or reason
+        self._halt(reason)
+        for peer in list(self._endpoint.links):
+            self._endpoint.disconnect(peer, reason)
+
+    def _halt(self, reason: str) -> None:
+        """Do nothing more. Of several boards those that are left hear from others what becomes of this host."""
+        self._halted = True
         if self._beating is not None:
             self._beating.cancel()
         for task in list(self._turns):
             task.cancel()
-        for peer in list(self._endpoint.links):
-            self._endpoint.disconnect(peer, reason)
         for answer in self._asks.values():
             if not answer.done():
                 answer.set_exception(PeerGone(reason))

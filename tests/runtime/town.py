@@ -99,7 +99,7 @@ class Town(Outside):
 
     def hold_answers_to(self, request: str) -> asyncio.Event:
         """What the board hands back to calls of the host that bring such a request is late: until the event is set."""
-        link, released = self._host.service._board, asyncio.Event()  # type: ignore[attr-defined]
+        link, released = self._host.service._boards.of(0), asyncio.Event()  # type: ignore[attr-defined]
         link._handle = _Late(link._handle, request.encode(), released)
         return released
 

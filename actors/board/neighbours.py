@@ -1,0 +1,140 @@
+"""Neighbours: the other shards, and what is done here with what they send.
+
+The rule of this file: what a parcel asks for was decided where it comes from, so nothing of it is paid or judged a
+second time. A shard says how far it has heard another only when that is durable.
+
+The words between shards: ``hello`` (how far we have heard you, first on a new link), ``parcel``, ``took``, and hints
+that may be lost: ``full`` (see `Pressure`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.turn import Write
+
+from .clerk import Clerk
+from .machines import Machines
+from .outbox import Out
+from .press import Press
+from .pressure import Pressure
+from .tenants import LOST, Tenants
+
+PREFIX: Final = "board-"
+
+
+def peer_of(shard: int, epoch: int) -> str:
+    """The name of one life of a shard's board, where there are several: ``board-1.3``."""
+    return f"{PREFIX}{shard}.{epoch}"
+
+
+def shard_of(peer: str) -> int:
+    """The shard whose board a peer is; ``board`` is the only one there is."""
+    return int(peer.removeprefix(PREFIX).partition(".")[0]) if is_board(peer) else 0
+
+
+def is_board(peer: str) -> bool:
+    """Whether a peer is the board of one of several shards."""
+    return peer.startswith(PREFIX)
+
+
+class Neighbours:
+    """The links to the other shards, and their parcels."""
+
+    def __init__(self, machines: Machines, clerk: Clerk, press: Press, pressure: Pressure, tenants: Tenants) -> None:
+        self._m = machines
+        self._clerk = clerk
+        self._pressure = pressure
+        self._peers: dict[int, str] = {}
+        """By shard: the life of its board to which there is a link."""
+        self._asides: list[Out] = []
+        """What waits neither for a commit nor for what was written elsewhere."""
+        self._takes: dict[str, Callable[[int, Any], None]] = {
+            "letter": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), clerk.receive),
+            "again": lambda _s, a: clerk.receive(Envelope.from_wire(a), once=True),
+            "reply": lambda _s, a: clerk.answer(Envelope.from_wire(a)),
+            "post": lambda shard, a: self._posted(shard, [Envelope.from_wire(one) for one in a], press),
+            "fan": lambda _s, a: press.fan(Envelope.from_wire(a[0]), a[1], a[2]),
+            "write": lambda _s, a: self._write(*a),
+            "forget": lambda _s, a: machines.space.forget(a),
+            LOST: lambda _s, a: tenants.lost(*a, known=True),
+        }
+        """What is done with each sort of parcel."""
+        self._words: dict[str, Callable[[int, Any], None]] = {
+            "hello": machines.exchange.greeted,
+            "took": machines.exchange.confirmed,
+            "parcel": self._parcel,
+            "full": lambda shard, a: pressure.said(shard, a[0], full=a[1]),
+        }
+
+    def met(self, peer: str) -> str:
+        """There is a link to another life of a shard's board. Returns the peer that it was before, if there was one."""
+        shard = shard_of(peer)
+        before, self._peers[shard] = self._peers.get(shard, ""), peer
+        self._pressure.met(shard)
+        self._aside(shard, "hello", self._m.exchange.met(shard))
+        return before
+
+    def parted(self, peer: str) -> None:
+        """The link to a board is gone."""
+        shard = shard_of(peer)
+        if self._peers.get(shard) == peer:
+            del self._peers[shard]
+            self._m.exchange.parted(shard)
+
+    def hear(self, peer: str, name: str, payload: Any) -> None:
+        """Take in a word of another shard; one of an earlier life of it is passed over, as it is told again.
+
+        Raises: JournalCorrupt, UsageError.
+        """
+        shard, word = shard_of(peer), self._words.get(name)
+        if word is None:
+            raise UsageError(f"a shard has no word {name!r:.60} for another")
+        if self._peers.get(shard) == peer:
+            word(shard, payload)
+
+    def words(self) -> list[Out]:
+        """What can be said to the others, now that everything so far is durable."""
+        exchange = self._m.exchange
+        for shard, number in exchange.heard():
+            self._aside(shard, "took", number)
+        for shard, parcel in exchange.due():
+            self._aside(shard, "parcel", parcel)
+        for shard, word in self._pressure.words():
+            self._aside(shard, "full", word)
+        asides, self._asides = self._asides, []
+        return asides
+
+    def _aside(self, shard: int, name: str, payload: Any) -> None:
+        peer = self._peers.get(shard)
+        if peer is not None:
+            self._asides.append(Out(peer, name, 0, payload))
+
+    def _parcel(self, shard: int, parcel: list[Any]) -> None:
+        number, what, data = parcel
+        if self._m.exchange.take(shard, number):
+            self._takes[what](shard, data)
+
+    def _arrived(self, shard: int, envelope: Envelope, receive: Callable[..., None]) -> None:
+        receive(envelope, far=True)
+        self._pressure.came(shard, envelope)
+
+    def _posted(self, shard: int, envelopes: list[Envelope], press: Press) -> None:
+        press.publish(envelopes)
+        self._pressure.came(shard, envelopes[0])
+
+    def _write(self, writes: list[list[Any]], who: str, conversation: str, turn: str) -> None:
+        """Carry out what a turn wrote on this shard; it was checked before its turn committed."""
+        m, wanted = self._m, [Write(*one) for one in writes]
+        try:
+            m.space.check(wanted)
+        except StigmergyError as error:
+            self._clerk.dead_letters.item(
+                "writes", turn, f"{who} wrote what is refused: {error}", m.now, "write refused"
+            )
+            return
+        if m.space.write(wanted, who, m.now):
+            m.warden.progress(conversation, m.now, turn)
