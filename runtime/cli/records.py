@@ -1,4 +1,4 @@
-"""Records: ``run.json`` and ``report.json``, which say what was run and what it came to.
+"""Records: ``run.json``, ``report.json`` and ``tables.json``, which say what was run and what it came to.
 
 The rule of this file: they name no secret, and what they say is enough to resume a run that was killed. An app may
 make several swarms, each with a folder of its own; by ``performance`` and ``number`` they belong together.
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
+from ..app import Outcome, Table
 from ..figures import SwarmReport
 from ..run_folder import RUNS, RunFolder
 from ..swarm import Swarm
@@ -70,6 +71,12 @@ class Records:
         """The folders that exist."""
         return [swarm.folder for swarm in self.swarms if swarm.folder is not None and swarm.folder.path.is_dir()]
 
+    def keep(self, outcome: Outcome) -> None:
+        """Write what people were shown into every folder that is there, so that it can be shown again."""
+        tables = [[table.title, table.columns, table.rows] for table in outcome.tables]
+        for folder in self.folders:
+            folder.write("tables.json", plain({"tables": tables, "notes": outcome.notes}))
+
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
         for folder in self.folders:
@@ -87,6 +94,13 @@ class Records:
         parent = self._home
         if self._fresh_parent and parent is not None and parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
+
+
+def shown(folder: RunFolder) -> tuple[list[Table], list[str]]:
+    """The tables and notes that people were shown at the end of a run; both empty when nobody kept them."""
+    kept = folder.read("tables.json")
+    tables = [Table(title, tuple(columns), tuple(map(tuple, rows))) for title, columns, rows in kept.get("tables", ())]
+    return tables, list(kept.get("notes", ()))
 
 
 def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:

@@ -8,9 +8,10 @@ from typing import Final, TextIO
 
 from rich import box
 from rich.console import Console, Group
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
+from ..app import Table
 from .text import clean
 
 PIPE_WIDTH: Final = 200
@@ -25,11 +26,20 @@ def console_for(stream: TextIO) -> Console:
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False)
 
 
+def print_outcome(console: Console, tables: Iterable[Table], notes: Iterable[str]) -> None:
+    """The tables of an app's outcome, and the lines below them."""
+    for table in tables:
+        console.print(table_for(table.title, table.columns, table.rows))
+        console.print()
+    for note in notes:
+        console.print(clean(note), soft_wrap=True)
+
+
 def table_for(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], footer: str = "") -> Group:
     """A table whose columns of numbers stand right, under its title and above a line of its own."""
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     bare = not any(columns)
-    table = Table(
+    table = Grid(
         box=None if bare else box.SIMPLE_HEAD,
         show_header=not bare,
         show_edge=False,

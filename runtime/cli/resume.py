@@ -29,7 +29,7 @@ from .finding import find_run, opened, runs_in
 from .footprint import changed, footprint
 from .loading import load_app
 from .quiet import Noise
-from .records import Past, Records
+from .records import Past, Records, shown
 from .run import carry_out
 from .secrets import HIDDEN, is_secret, shown_options
 
@@ -200,10 +200,14 @@ def _print_again(run: RunFolder, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
         return 0
-    from .render import console_for, table_for
+    from ..app import Table
+    from .render import console_for, print_outcome
 
-    rows = (
-        (name.replace("_", " "), str(value)) for name, value in report.items() if not isinstance(value, dict | list)
-    )
-    console_for(sys.stdout).print(table_for(f"run {run.id} is done; it came to", ("", ""), rows))
+    tables, notes = shown(run)
+    if not tables:  # an app that shows none, or a run of before they were kept
+        plain = {name: value for name, value in report.items() if not isinstance(value, dict | list)}
+        tables = [Table("", ("", ""), tuple((name.replace("_", " "), str(value)) for name, value in plain.items()))]
+    console = console_for(sys.stdout)
+    console.print(f"run {run.id} is done; it came to", soft_wrap=True)
+    print_outcome(console, tables, notes)
     return 0

@@ -19,9 +19,9 @@ from .loading import load_app
 from .performance import Ending, cut_off, partial_outcome, perform
 from .quiet import Noise
 from .records import Records, how_to_resume, plain, relative
-from .render import console_for, table_for
+from .render import console_for, print_outcome
 from .screen import screen_for
-from .text import clean, counted, first_line
+from .text import counted, first_line
 
 
 def run(argv: Sequence[str]) -> int:
@@ -56,6 +56,7 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
     outcome = _outcome(ending)
     report = {} if outcome is None else _report(outcome, ending, records)
     if outcome is not None:
+        records.keep(outcome)
         _show(outcome, report, choices, records, stdout)
     _explain(ending, records)
     return report
@@ -83,11 +84,7 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
         stdout.flush()
         return
     console = console_for(stdout)
-    for table in outcome.tables:
-        console.print(table_for(table.title, table.columns, table.rows))
-        console.print()
-    for note in outcome.notes:
-        console.print(clean(note), soft_wrap=True)
+    print_outcome(console, outcome.tables, outcome.notes)
     for folder in records.folders[-1:]:
         more = f" (and {len(records.folders) - 1:,} more)" if len(records.folders) > 1 else ""
         home = choices.home is not None and choices.home.absolute() == RUNS.absolute()

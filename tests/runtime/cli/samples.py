@@ -20,6 +20,30 @@ app = App(name="nothing", summary="Does nothing", options=Options, main=main)
 """
 )
 
+SHOWS = (
+    START
+    + """
+class Word(Message):
+    text: str
+
+class Echo(Agent):
+    "Says it again"
+
+    @handles
+    def echo(self, word: Word) -> Word:
+        return word
+
+async def main(options, stage):
+    async with stage.swarm() as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo", Word(text="x"), reply=Word)
+    table = Table("what it found", ("what", "n"), (("things", "1,000"),))
+    return Outcome({"things": 1_000, "inside": {"a": 1}}, tables=(table,), notes=("a note",))
+
+app = App(name="shows", summary="Shows a table", options=Options, main=main)
+"""
+)
+
 DESK = (
     START
     + """

@@ -18,7 +18,7 @@ from stigmergy.runtime.run_folder import RunFolder
 from stigmergy.runtime.testing.messages_server import MessagesServer
 
 from .conftest import Ran
-from .samples import START
+from .samples import SHOWS, START
 
 KILLER = """
 import json, os, signal, sys
@@ -219,6 +219,14 @@ def test_a_run_that_is_done_prints_its_report_again(stigmergy, office):
     ran = stigmergy("run", office, *RUN)
     assert stigmergy("resume", "last", "--json").out == ran.out
     assert "is done; it came to" in stigmergy("resume", "last").out
+
+
+def test_people_are_shown_again_what_they_were_shown(stigmergy, app):
+    ran = stigmergy("run", app("shows", SHOWS), "--engine", "local")
+    first, *again = stigmergy("resume", "last").out.splitlines()
+    assert "is done; it came to" in first
+    assert again == [line for line in ran.out.splitlines() if not line.startswith("journal: ")]
+    assert again[0] == "what it found"
 
 
 def test_a_run_of_several_swarms_goes_on_with_all_of_them(place, stigmergy, office, killed):
