@@ -1,8 +1,6 @@
 """The client: the driver's own end of the swarm. Asks from outside begin conversations here.
 
 The id of a request says what is asked, so one that this driver repeats, or its next life, is known as a repeat.
-A board may be replaced while requests are on their way. They are kept, and go to its successor in their old order;
-whatever the predecessor did already is known there by its id.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from stigmergy.actors.board.neighbours import shard_of
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport.channel import Frame
 from stigmergy.actors.transport.link import Endpoint, Handle, Link, PeerGone
@@ -30,18 +29,11 @@ from stigmergy.protocols.errors import (
 )
 from stigmergy.protocols.ids import derive_id
 
+from .line import Line, fail
 from .names import Name, Names
+from .switchboard import Switchboard
 
 EventHook = Callable[[str, dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request to the board that has no answer yet."""
-
-    name: str
-    payload: Any
-    answer: asyncio.Future[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +42,20 @@ class Ask:
 
     envelope: Envelope
     answer: asyncio.Future[Envelope]
+    line: Line
+    """The way to the shard that has it."""
 
 
 class Client:
     """Sends from outside, waits for answers, hears events. A `Driver` for the board's links."""
 
-    def __init__(self, name: str, run: str, on_event: EventHook, clock: Clock) -> None:
+    def __init__(self, name: str, run: str, on_event: EventHook, clock: Clock, shards: int = 1) -> None:
         """``name`` is the client's address, ``client/<name>``; ``run`` makes its ids differ from other runs'."""
         self.name = name
         self._on_event = on_event
         self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
-        self._board: Link | None = None
-        self._requests: dict[int, Request] = {}
-        """In the order in which they were made."""
-        self._made = 0
+        self.shards = Switchboard(shards)
         self._ended = ""
         """Why no other board will come; empty while one may."""
         self._asks: dict[str, Ask] = {}
@@ -73,8 +64,8 @@ class Client:
         """After coming back: answers to what was asked in an earlier life and not yet again in this one."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
-        self.on_lost: Callable[[str], None] = self.give_up
-        """Called with the reason when the link to the board has ended; whoever can bring the board back sets it."""
+        self.on_lost: Callable[[str, str], None] = lambda _peer, reason: self.give_up(reason)
+        """Called with board and reason when a link has ended; whoever can bring the board back sets it."""
 
     # -- the driver's service ----------------------------------------------------------------
 
@@ -88,32 +79,33 @@ class Client:
         self._endpoint.arrive(data)
 
     def attach(self, peer: str, handle: Handle) -> None:
-        """See `Service.attach`; the peer is the board. What waits for an answer goes out again."""
-        self._board = self._endpoint.connect(peer, handle, lambda _peer, reason: self.on_lost(reason))
-        unsent = {request.payload[0][0] for request in self._requests.values() if request.name == "send"}
+        """See `Service.attach`; the peer is a board. What waits for an answer goes out again."""
+        board = self._endpoint.connect(peer, handle, self.on_lost)
+        line = self.shards.lines[shard_of(peer)]
+        unsent = line.unsent
         for ask in self._asks.values():
-            if ask.envelope.id not in unsent:
-                self._board.tell("send", [list(ask.envelope), None, []])
-        for request in self._requests.values():
-            self._issue(request)
+            if ask.line is line and ask.envelope.id not in unsent:
+                board.tell("send", [list(ask.envelope), None, []])
+        line.attach(board)
 
     def lost(self, peer: str, reason: str) -> None:
         """See `Driver.lost`."""
         if peer in self._endpoint.links:
-            self.on_lost(reason)
+            self.on_lost(peer, reason)
 
-    def detach(self, reason: str) -> None:
-        """The board is gone, and another one will come: requests wait for it."""
-        self._board = None
+    def detach(self, reason: str, shard: int | None = None) -> None:
+        """A board is gone, or all are, and others will come: requests wait for them."""
         for peer in list(self._endpoint.links):
-            self._endpoint.disconnect(peer, reason)
+            if shard in {None, shard_of(peer)}:
+                self.shards.lines[shard_of(peer)].detach()
+                self._endpoint.disconnect(peer, reason)
 
     def give_up(self, text: str) -> None:
         """No other board will come."""
         self._ended = text
         self._stop("failure", text)
         self._on_event("stopped", {"reason": "failure", "text": text})
-        self._fail_requests(PeerGone(text))
+        self.shards.end(text)
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""
@@ -124,7 +116,7 @@ class Client:
         self._ended = "the swarm is closed"
         self.detach("closed")
         self._fail_all(PeerGone("the swarm is closed"))
-        self._fail_requests(PeerGone("the swarm is closed"))
+        self.shards.end("the swarm is closed")
 
     @property
     def ended(self) -> bool:
@@ -134,28 +126,12 @@ class Client:
     # -- what a driver does ------------------------------------------------------------------
 
     async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
-        """A request to the board of this moment, or to its successor.
-
-        Raises: what the board raised, DeadlineExceeded, PeerGone when no other board will come.
-        """
-        if self._ended:
-            raise PeerGone(self._ended)
-        self._made += 1
-        number, wanted = self._made, Request(request, payload, asyncio.get_running_loop().create_future())
-        self._requests[number] = wanted
-        self._issue(wanted)
-        try:
-            return await asyncio.wait_for(wanted.answer, timeout_s)
-        except TimeoutError:
-            raise DeadlineExceeded(f"the board did not answer {request!r} within {timeout_s:g} s") from None
-        finally:
-            self._requests.pop(number, None)
+        """A request to the boards of this moment, or to their successors. Raises: as `Line.call`."""
+        return await self.shards.call(request, payload, timeout_s=timeout_s)
 
     async def call_once(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
-        """A request that only the board of this moment can answer. Raises: as `call`, and PeerGone when it goes."""
-        if self._board is None:
-            raise PeerGone("the board is not running")
-        return await self._board.call(request, payload, timeout_s=timeout_s)
+        """A request that only the boards of this moment can answer. Raises: as `Line.call_once`."""
+        return await self.shards.call_once(request, payload, timeout_s=timeout_s)
 
     async def ask(self, to: str, message_type: str, body: bytes, timeout_s: float, taint: tuple[str, ...]) -> Envelope:
         """Begin a conversation and wait for its answer.
@@ -169,10 +145,11 @@ class Client:
         early = self._early.pop(envelope.id, None) if self._early else None
         if early is not None:
             answer.set_result(early)
-        self._asks[envelope.id] = Ask(envelope, answer)
+        line = await self.shards.line_for(envelope)
+        self._asks[envelope.id] = Ask(envelope, answer, line)
         try:
             if early is None:
-                await self._send(envelope, name)
+                await self._send(line, envelope, name)
             reply = await asyncio.wait_for(answer, timeout_s + 2.0)
         except TimeoutError:
             raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
@@ -186,7 +163,7 @@ class Client:
         """Begin a conversation without waiting; returns its id once the message is accepted."""
         name = self._names.take(mode, to, message_type, body)
         envelope = self._envelope(name, mode, to, message_type, body, taint)
-        await self._send(envelope, name)
+        await self._send(await self.shards.line_for(envelope), envelope, name)
         return envelope.conversation
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -206,27 +183,12 @@ class Client:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _issue(self, request: Request) -> None:
-        """Send a request to the board of this moment; without one it waits for `attach`."""
-        if self._board is not None:
-            sent = self._board.ask(request.name, request.payload)
-            sent.add_done_callback(lambda answer: self._answered(request, answer))
-
-    def _answered(self, request: Request, answer: asyncio.Future[Any]) -> None:
-        error = answer.exception()
-        if request.answer.done() or isinstance(error, PeerGone):
-            return  # nobody waits any more, or the next board gets it
-        if error is None:
-            request.answer.set_result(answer.result())
-        else:
-            request.answer.set_exception(error)
-
-    async def _send(self, envelope: Envelope, name: Name) -> None:
+    async def _send(self, line: Line, envelope: Envelope, name: Name) -> None:
         if self.stopped is not None:
             self._names.give_back(name)
             raise SwarmStopped(self.stopped[1], self.stopped[0])
         try:
-            await self.call("send", [list(envelope), None, []])
+            await line.call("send", [list(envelope), None, []])
         except (MailboxFull, BudgetExhausted, SwarmStopped):
             self._names.give_back(name)  # nothing of it was kept: the next one like it is the first
             raise
@@ -277,14 +239,4 @@ class Client:
 
     def _fail_all(self, error: StigmergyError) -> None:
         for ask in self._asks.values():
-            _fail(ask.answer, error)
-
-    def _fail_requests(self, error: StigmergyError) -> None:
-        for request in self._requests.values():
-            _fail(request.answer, error)
-
-
-def _fail(answer: asyncio.Future[Any], error: StigmergyError) -> None:
-    if not answer.done():
-        answer.set_exception(error)
-        answer.exception()  # whoever waits has its own reference
+            fail(ask.answer, error)

@@ -1,6 +1,7 @@
-"""Housing: the processes of one swarm, the board and its hosts. Hosts belong to the board that they joined.
+"""Housing: the processes of one swarm, its board or boards, and its hosts. Hosts belong to the boards they joined.
 
-When the board is replaced, the hosts are too: what they had is the new board's to hand out again.
+When a board is replaced, the hosts are too: what they had of it is the new board's to hand out again. Those boards
+that live on have ended these hosts before others join, so nothing that an ended host still does counts anywhere.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from stigmergy.actors.board.neighbours import shard_of
 from stigmergy.actors.clock import Clock
+from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.handles import LocalProcess
 from stigmergy.actors.transport.link import PeerGone
 from stigmergy.actors.volatile.service import VolatileService
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.errors import StigmergyError, UsageError
 
 from .client import Client
 from .engines import Engine
-from .keeper import BOARD, Household, Keeper
+from .keeper import Household, Keeper
 from .luggage import packed
 from .roster import Roster
 from .shepherd import Shepherd, Yard
 
 DURABLE: Final = "stigmergy.actors.host.host:open_host"
+RETIRE_S: Final = 3.0
+"""How long a board may take to end its hosts, before these are killed anyway."""
+
 VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
 """What opens a host."""
 
@@ -34,7 +40,7 @@ class Blueprint(NamedTuple):
 
     engine: Engine
     board: dict[str, Any]
-    """What the board is opened with."""
+    """What the board of each shard is opened with, besides its number."""
     host: dict[str, Any]
     """What every host is opened with, besides its kinds and its name."""
     hosts: int
@@ -52,16 +58,16 @@ class Housing:
     def __init__(self, blueprint: Blueprint, client: Client) -> None:
         self._plan = blueprint
         self._client = client
-        plan = blueprint
-        household = Household(plan.engine, plan.board, client, self._abandon, self._rehouse, plan.on_event)
-        self._keeper = Keeper(household, plan.clock, plan.draw)
+        self._keepers = [self._hire(shard) for shard in client.shards.owners.everybody]
         self._shepherd: Shepherd | None = None
         self._housed: asyncio.Future[None] | None = None
         self._moving: asyncio.Task[None] | None = None
         """Starts the hosts of the newest board."""
         self._unhoused: dict[str, dict[str, Any]] = {}
         """Agents that wanted hosts of their own while nobody could start them."""
-        client.on_lost = self._keeper.lost
+        self._leaving: asyncio.Task[None] | None = None
+        """Ends the hosts of a board that is gone."""
+        client.on_lost = lambda peer, reason: self._keepers[shard_of(peer)].lost(reason)
 
     @property
     def started(self) -> bool:
@@ -69,8 +75,10 @@ class Housing:
         return self._housed is not None
 
     async def open(self) -> None:
-        """Start the board. Raises: UsageError, JournalError."""
-        await self._keeper.begin()
+        """Start the boards. Raises: UsageError, JournalError."""
+        for keeper in self._keepers:
+            await keeper.begin()
+            await self._introduce(keeper)
 
     async def start(self) -> None:
         """Start the hosts, once. Raises: UsageError, InvalidCard."""
@@ -104,8 +112,9 @@ class Housing:
     async def health(self) -> dict[str, dict[str, Any]]:
         """What each process says of itself, by name. One that does not answer within 3 s is left out."""
         known = {} if self._shepherd is None else self._shepherd.processes
-        with suppress(PeerGone):
-            known[BOARD] = self._keeper.process
+        for keeper in self._keepers:
+            with suppress(PeerGone):
+                known[keeper.name] = keeper.process
         said = await asyncio.gather(*(process.health() for process in known.values()), return_exceptions=True)
         return {name: health for name, health in zip(known, said, strict=True) if isinstance(health, dict)}
 
@@ -115,9 +124,26 @@ class Housing:
         if self._housed is not None and not self._housed.done():
             self._housed.set_exception(PeerGone("the swarm is closed"))
             self._housed.exception()
+        if self._leaving is not None:
+            await self._leaving
         if self._shepherd is not None:
             await self._shepherd.close()
-        await self._keeper.close()
+        await asyncio.gather(*(keeper.close() for keeper in self._keepers))
+
+    def _hire(self, shard: int) -> Keeper:
+        plan, shards = self._plan, self._client.shards.owners.shards
+        place = {"shard": shard, "shards": shards} if shards > 1 else {}
+        config = {**plan.board, "journal": of_shard(plan.board["journal"], shard), **place}
+        household = Household(plan.engine, config, shard, self._client, self._abandon, self._rehouse, plan.on_event)
+        return Keeper(household, plan.clock, plan.draw)
+
+    async def _introduce(self, keeper: Keeper) -> None:
+        """Link the new board of a shard with those of all others that are there."""
+        for other in self._keepers:
+            with suppress(StigmergyError):  # one that is gone meets all others when it comes back
+                if other is not keeper:
+                    await other.process.attach(keeper.peer, keeper.process)
+                    await keeper.process.attach(other.peer, other.process)
 
     def _move_in(self, housed: asyncio.Future[None]) -> asyncio.Task[None]:
         self._moving = asyncio.get_running_loop().create_task(self._house(housed))
@@ -154,12 +180,13 @@ class Housing:
             "performer": "stigmergy.runtime.performer:open_performer",
             "kinds": [spec.to_plain() for spec in roster.kinds.values()],
             "paths": roster.paths,
+            "shards": len(self._keepers),
             "luggage": [] if self._plan.engine.shares_disk else packed(roster.paths),
             **self._plan.host,
         }
-        plan, board = self._plan, self._keeper.process
+        plan, boards = self._plan, {keeper.peer: keeper.process for keeper in self._keepers}
         calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
-        yard = Yard(plan.engine, board, *calls, config, plan.on_event, *luck, lambda: client.stopped is not None)
+        yard = Yard(plan.engine, boards, *calls, config, plan.on_event, *luck, lambda: client.stopped is not None)
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(self._plan.hosts)
         unhoused, self._unhoused = self._unhoused, {}
@@ -169,12 +196,28 @@ class Housing:
     def _abandon(self) -> None:
         self._stop_moving()
         shepherd, self._shepherd = self._shepherd, None
-        if shepherd is not None:
+        if shepherd is not None and len(self._keepers) == 1:
             shepherd.abandon()
+        elif shepherd is not None:
+            self._leaving = asyncio.get_running_loop().create_task(self._retire(shepherd, self._leaving))
 
-    async def _rehouse(self) -> None:
+    async def _retire(self, shepherd: Shepherd, before: asyncio.Task[None] | None) -> None:
+        """End hosts whose work at a shard is gone, first for the boards that live: none shall count it as a crash."""
+        shepherd.end_watch("a board is gone")
+        ended = [list(shepherd.processes), "a board is gone"]
+        living = [line for line in self._client.shards.lines if line.board is not None]
+        calls = (line.call_once("retire", ended, timeout_s=RETIRE_S) for line in living)
+        await asyncio.gather(*calls, return_exceptions=True)
+        shepherd.abandon()
+        if before is not None:
+            await before
+
+    async def _rehouse(self, shard: int) -> None:
+        await self._introduce(self._keepers[shard])
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
         if self._housed is not None:
             self._abandon()  # this may have waited for a board that died meanwhile, and come second for its successor
+            if self._leaving is not None:
+                await self._leaving
             await asyncio.wait([self._move_in(self._housed)])

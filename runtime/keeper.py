@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from stigmergy.actors.board.neighbours import peer_of
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.supervisor import Supervisor
@@ -38,11 +39,13 @@ class Household(NamedTuple):
     engine: Engine
     config: dict[str, Any]
     """What the board is opened with."""
+    shard: int
+    """Which of the shards it is; the lead is 0."""
     client: Client
     down: Callable[[], None]
     """Called when the board is gone: ends the hosts."""
-    up: Callable[[], Awaitable[None]]
-    """Called when there is a new one: starts hosts."""
+    up: Callable[[int], Awaitable[None]]
+    """Called with its shard when there is a new one: starts hosts."""
     on_event: Callable[[str, dict[str, Any]], None]
 
 
@@ -57,6 +60,17 @@ class Keeper:
         self._process: Process | None = None
         self._epoch = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
+
+    @property
+    def name(self) -> str:
+        """The shard's board, whichever life of it: ``board``, and ``board-1``, ``board-2`` beside it."""
+        shard = self._with.shard
+        return f"{BOARD}-{shard}" if shard else BOARD
+
+    @property
+    def peer(self) -> str:
+        """The board of this moment, as others know it."""
+        return peer_of(self._with.shard, self._epoch) if self._with.config.get("shards", 1) > 1 else BOARD
 
     @property
     def process(self) -> Process:
@@ -89,28 +103,29 @@ class Keeper:
                 process.kill()
 
     async def _open(self, epoch: int) -> None:
-        process = self._with.engine.process(BOARD, here=not is_server(self._with.config["journal"]))
+        self._epoch = epoch
+        process = self._with.engine.process(self.peer, here=not is_server(self._with.config["journal"]))
         try:
-            await self._open_unlocked(process)
+            await self._open_unlocked(process, {**self._with.config, "name": self.peer})
             await process.attach_driver(self._with.client.name, self._with.client)
         except BaseException:
             process.kill()
             raise
-        self._process, self._epoch = process, epoch
-        self._with.client.attach(BOARD, process)
+        self._process = process
+        self._with.client.attach(self.peer, process)
         self._carry_out(self._supervisor.started(BOARD, epoch, self._now()))
 
-    async def _open_unlocked(self, process: Process) -> None:
-        until = self._now() + PATIENCE_S
+    async def _open_unlocked(self, process: Process, config: dict[str, Any]) -> None:
+        until, first = self._now() + PATIENCE_S, self._epoch == 1
         while True:
             try:
-                return await process.open("stigmergy.actors.board.service:open_board", self._with.config)
+                return await process.open("stigmergy.actors.board.service:open_board", config)
             except JournalLocked:
                 if self._now() > until:
                     raise
                 await asyncio.sleep(LOCKED_S)
             except UsageError:  # the journal's server lets nobody in, just now
-                if not self._epoch or self._now() > until:
+                if first or self._now() > until:
                     raise
                 await asyncio.sleep(LOCKED_S)
 
@@ -119,9 +134,9 @@ class Keeper:
         if process is None:
             return
         process.kill()
-        self._with.client.detach(reason)
+        self._with.client.detach(reason, self._with.shard)
         self._with.down()
-        self._with.on_event("board_lost", {"reason": reason})
+        self._with.on_event("board_lost", {"reason": reason, **self._which})
         if not self._with.config["journal"]:
             self._with.client.give_up(f"the board is gone: {reason}")
             return
@@ -143,14 +158,19 @@ class Keeper:
         try:
             await self._open(start.epoch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
-            self._with.on_event("board_failed", {"reason": str(error)})
+            self._with.on_event("board_failed", {"reason": str(error), **self._which})
             self._carry_out(self._supervisor.exited(BOARD, start.epoch, Exit.CRASHED, self._now()))
             return
-        self._with.on_event("board_started", {"epoch": start.epoch})
+        self._with.on_event("board_started", {"epoch": start.epoch, **self._which})
         try:
-            await self._with.up()
+            await self._with.up(self._with.shard)
         except StigmergyError as error:
             self._with.on_event("board_failed", {"reason": f"no hosts for the new board: {error}"})
+
+    @property
+    def _which(self) -> dict[str, int]:
+        """What tells this shard's events from others'."""
+        return {"shard": self._with.shard} if self._with.config.get("shards", 1) > 1 else {}
 
     async def _watch(self) -> None:
         """Ask for signs of life. A thread answers for a board whose loop hangs: its beats count, not its answers."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self, TypedDict
+from typing import Any, Final, Self, TypedDict
 
 from stigmergy.protocols.errors import UsageError
 
 from .engines import EngineName
+
+MOST_SHARDS: Final = 64
+"""Every shard has a link to every other, and every host to each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Plant:
     """Ray only: ``local`` starts Ray here; ``auto`` or ``host:port`` joins a cluster."""
     hosts: int = 0
     """Host processes; 0 means one per core, at most 4, and one on the local engine."""
+    shards: int = 1
+    """Boards that share the blackboard and the mail, each with a journal of its own; see docs/shards.md."""
     durability: str = "fsync"
     """``fsync`` survives power loss, ``process`` only the death of processes."""
     idle_after_s: float = 300.0
@@ -57,4 +62,8 @@ def plant_of(premises: Premises, *, durable: bool) -> Plant:
     plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
     if not durable and (plant.engine != "local" or plant.hosts > 1):
         raise UsageError("a swarm with durable=False is one process: write engine='local', and no hosts=")
+    if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:
+        raise UsageError(f"shards is {plant.shards!r:.40}; give a whole number from 1 to {MOST_SHARDS}")
+    if plant.shards > 1 and not durable:
+        raise UsageError("shards are parts of a journaled blackboard: a swarm with durable=False has none")
     return plant

@@ -6,7 +6,7 @@ The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
@@ -35,11 +35,12 @@ class Yard(NamedTuple):
     """What the shepherd works with."""
 
     engine: Engine
-    board: Process
+    boards: Mapping[str, Process]
+    """By the name under which hosts know it: the board, or that of each shard."""
     call: Callable[..., Awaitable[Any]]
-    """Requests to the board, or to its successor."""
+    """Requests to the boards, or to their successors."""
     call_once: Callable[..., Awaitable[Any]]
-    """Requests to this board alone."""
+    """Requests to these boards alone."""
     config: dict[str, Any]
     """What every host is opened with, besides its name; ``host`` is what opens it, as ``module:function``."""
     on_event: Callable[[str, dict[str, Any]], None]
@@ -97,13 +98,13 @@ class Shepherd:
 
     async def close(self) -> None:
         """Stop all hosts in good order."""
-        self._end_watch("the swarm is closed")
+        self.end_watch("the swarm is closed")
         await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
         self._up.clear()
 
     def abandon(self) -> None:
         """End all hosts at once: their board is gone, and so is their work."""
-        self._end_watch("the board is gone")
+        self.end_watch("the board is gone")
         for process in self._up.values():
             process.kill()
         self._up.clear()
@@ -118,7 +119,8 @@ class Shepherd:
         """The hosts that are up or coming up, by ``name.epoch``."""
         return dict(self._up)
 
-    def _end_watch(self, reason: str) -> None:
+    def end_watch(self, reason: str) -> None:
+        """Start and replace no hosts any more; those that are up go on."""
         _ = self._supervisor.stop(self._now())
         for first in self._first.values():
             if not first.done():
@@ -152,8 +154,9 @@ class Shepherd:
         process = self._up[peer] = yard.engine.process(peer, plan.resources)
         try:
             await process.open(yard.config["host"], {**yard.config, "name": peer})
-            await yard.board.attach(peer, process)
-            await process.attach("board", yard.board)
+            for name, board in yard.boards.items():
+                await board.attach(peer, process)
+                await process.attach(name, board)
             await yard.call_once("join", [start.child, list(plan.kinds), start.epoch])
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the host must hear of it
             self._failed_to_start(start, error)

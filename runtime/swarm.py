@@ -137,7 +137,7 @@ class Swarm(Mailing):
         run = derive_id("run", self._seed)
         try:
             await self._engine.start()
-            client = Client("client/main", run, self._heard, Clock())
+            client = Client("client/main", run, self._heard, Clock(), self._plant.shards)
             housing = self._housing = Housing(self._blueprint(run, self._engine), client)
             await housing.open()
             self._client = client

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import Fenced, SwarmStopped, UsageError
+from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, UsageError
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Step, Turn
 
@@ -90,6 +90,7 @@ class Board:
             "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "kinds": lambda _p, _t, _a: m.registry.kinds,
+            "resolve": lambda _p, _t, a: self._resolve(*a),
             "cases": lambda _p, _t, _a: self._cases.open(),
             "decide": lambda _p, _t, a: self._cases.decide(*a),
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
@@ -165,8 +166,9 @@ class Board:
                 m.outbox.tell(host, "replica", changes)
         if not m.exchange:
             return m.outbox.take()
+        self.neighbours.speak()
         frames, events = self._gate.let_out(*m.outbox.take())
-        return [*self.neighbours.words(), *frames], events
+        return [*m.outbox.take_asides(), *frames], events
 
     def _check_lives(self, peer: str) -> None:
         """Raise Fenced for a host whose life is over: a successor owns its work."""
@@ -240,6 +242,14 @@ class Board:
     def _kind(self, _peer: str, _ticket: int, payload: dict[str, Any]) -> None:
         self.machines.add_kind(KindSpec.from_plain(payload))
         self.machines.dispatcher.stir_all()
+
+    def _resolve(self, address: str, message_type: str) -> str:
+        """Whom an address means: an agent or a kind; empty when nobody takes such a message."""
+        try:
+            agent, pool = self.machines.resolve(address, message_type)
+        except StigmergyError:
+            return ""
+        return agent or pool
 
     def counts(self) -> dict[str, Any]:
         """Figures for progress lines and reports."""

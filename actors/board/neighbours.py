@@ -50,8 +50,6 @@ class Neighbours:
         self._pressure = pressure
         self._peers: dict[int, str] = {}
         """By shard: the life of its board to which there is a link."""
-        self._asides: list[Out] = []
-        """What waits neither for a commit nor for what was written elsewhere."""
         self._takes: dict[str, Callable[[int, Any], None]] = {
             "letter": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), clerk.receive),
             "again": lambda _s, a: clerk.receive(Envelope.from_wire(a), once=True),
@@ -96,8 +94,8 @@ class Neighbours:
         if self._peers.get(shard) == peer:
             word(shard, payload)
 
-    def words(self) -> list[Out]:
-        """What can be said to the others, now that everything so far is durable."""
+    def speak(self) -> None:
+        """Say to the others what can be said now that everything so far is durable."""
         exchange = self._m.exchange
         for shard, number in exchange.heard():
             self._aside(shard, "took", number)
@@ -105,13 +103,11 @@ class Neighbours:
             self._aside(shard, "parcel", parcel)
         for shard, word in self._pressure.words():
             self._aside(shard, "full", word)
-        asides, self._asides = self._asides, []
-        return asides
 
     def _aside(self, shard: int, name: str, payload: Any) -> None:
         peer = self._peers.get(shard)
         if peer is not None:
-            self._asides.append(Out(peer, name, 0, payload))
+            self._m.outbox.asides.append(Out(peer, name, 0, payload))
 
     def _parcel(self, shard: int, parcel: list[Any]) -> None:
         number, what, data = parcel

@@ -28,12 +28,19 @@ class Outbox:
         self.frames: list[Out] = []
         self.events: list[Event] = []
         """Things worth telling every driver."""
+        self.asides: list[Out] = []
+        """Frames that tell of nothing that was written elsewhere, and so do not wait for it: see `Gate`."""
 
     def take(self) -> tuple[list[Out], list[Event]]:
         """Everything so far, which leaves this empty."""
         frames, self.frames = self.frames, []
         events, self.events = self.events, []
         return frames, events
+
+    def take_asides(self) -> list[Out]:
+        """The frames that wait for nothing but the commit, which leaves none."""
+        asides, self.asides = self.asides, []
+        return asides
 
     def tell(self, peer: str, name: str, payload: Any) -> None:
         """Send something that wants no answer."""

@@ -147,8 +147,10 @@ class BoardService:
             else:
                 link.answer(out.ticket, out.payload)
         for name, data in events:
-            if name == "host_lost":
+            if name in {"host_lost", "host_gone"}:
                 self._endpoint.disconnect(data["host"], data["reason"])
+            if name == "host_gone":
+                continue  # whoever noticed has told everybody
             for peer, link in list(links.items()):
                 if peer.startswith(CLIENT + "/"):
                     link.tell("event", [name, data])

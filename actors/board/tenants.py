@@ -15,7 +15,9 @@ from .cases import Cases
 from .clerk import Clerk
 from .holders import Holders
 from .machines import Machines
+from .outbox import Out
 from .reopening import Reopening
+from .treasury import PARKED
 from .watchers import Watchers
 
 LOST: Final = "lost"
@@ -38,7 +40,7 @@ class Tenants:
             "join": lambda _p, _t, a: self._join(*a),
             "renew": self._renew,
             "lost": lambda _p, _t, a: self.lost(a[0], a[1]),
-            "retire": lambda _p, _t, a: self._retire(*a),
+            "retire": lambda peer, ticket, a: self._retire(peer, ticket, *a),
             "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
         }
@@ -82,7 +84,8 @@ class Tenants:
         m.dispatcher.lost(host)
         if not known:
             m.exchange.tell_all(LOST, [host, reason])
-        m.outbox.event("host_lost", {"host": host, "reason": reason, "letters": len(letters)})
+        event = "host_gone" if known else "host_lost"
+        m.outbox.event(event, {"host": host, "reason": reason, "letters": len(letters)})
 
     def expire(self) -> None:
         """Give up the hosts that were silent for too long."""
@@ -106,7 +109,9 @@ class Tenants:
         name, _, epoch = peer.rpartition(".")
         self._m.registry.renew(name, int(epoch), self._m.now)
 
-    def _retire(self, hosts: list[str], reason: str) -> None:
-        """These were ended, all of them and at every shard, because another shard is gone."""
+    def _retire(self, peer: str, ticket: int, hosts: list[str], reason: str) -> Any:
+        """These were ended, all of them and at every shard, because another shard is gone: none waits for that one."""
         for host in hosts:
             self.lost(host, reason, by_itself=False, known=True)
+        self._m.outbox.asides.append(Out(peer, "", ticket, None))
+        return PARKED

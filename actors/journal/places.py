@@ -9,6 +9,7 @@ such a place is there, so nobody else waits for it or needs it.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final, Protocol
 
 from stigmergy.protocols.errors import UsageError
@@ -81,6 +82,16 @@ class Disk:
     def settled(self, place: str) -> str:
         """See `Store.settled`."""
         return place
+
+
+def of_shard(place: str, shard: int) -> str:
+    """Where a shard's journal is, beside that of the lead, which is shard 0: ``journal.1.db``, or run ``NAME.s1``."""
+    if not (place and shard):
+        return place
+    if is_server(place):
+        return f"{place}.s{shard}"
+    path = Path(place)
+    return str(path.with_name(f"{path.stem}.{shard}{path.suffix}"))
 
 
 def is_server(place: str) -> bool:

@@ -56,7 +56,7 @@ async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes
     async with joined(cluster, tmp_path, Killer, hosts=6) as swarm:
         homes = [node_of(process) for process in hosts_of(swarm).values()]
         assert swarm._housing is not None
-        assert node_of(swarm._housing._keeper.process) == ray.get_runtime_context().get_node_id()
+        assert node_of(swarm._housing._keepers[0].process) == ray.get_runtime_context().get_node_id()
         assert sorted(map(homes.count, set(homes))) == [2, 2, 2]
         users = {(await swarm.ask(f"killer/{n}", Say(text="live"), reply=Heard)).n for n in range(12)}
         assert len(users) > 1
