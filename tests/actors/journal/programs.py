@@ -47,6 +47,20 @@ def write_for_ever(path: str) -> None:
     keep_writing(SqliteJournal.open(path, room=NO_RESERVE))
 
 
+def write_and_note(path: str, durability: str) -> None:
+    """Append 200 batches, moving the log now and then; say what was acknowledged in a file beside the journal."""
+    sqlite._CHECKPOINT_BYTES = 256 * 2**10  # type: ignore[misc]
+    sqlite._SYNC_MARK_EVERY = 16  # type: ignore[misc]
+    rng = random.Random(7)
+    note = os.open(Path(path).with_name("acked"), os.O_WRONLY | os.O_CREAT, 0o600)
+    journal = SqliteJournal.open(path, durability=durability, room=NO_RESERVE)
+    epoch = journal.take_epoch()
+    for _ in range(200):
+        acked = journal.append(batch(journal.last_seq, rng.choice((1, 1, 3, 20))), 1.5, epoch)
+        os.pwrite(note, b"%d" % acked, 0)
+    os._exit(0)
+
+
 def write_to_a_server_for_ever(place: str) -> None:
     """The same, in PostgreSQL."""
     keep_writing(store_of(place).open(place))
