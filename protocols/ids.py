@@ -14,7 +14,8 @@ from typing import NamedTuple
 from .errors import InvalidName
 
 NAME_PATTERN = r"[A-Za-z0-9_.\-]{1,64}"
-_NAME = re.compile(NAME_PATTERN)
+is_name = re.compile(rf"(?!\.\.?\Z){NAME_PATTERN}").fullmatch
+"""Matches a name: 1 to 64 of ``A-Z a-z 0-9 _ . -``, but neither ``.`` nor ``..``."""
 _SKILL = "skill:"
 
 
@@ -23,7 +24,7 @@ def check_name(name: str, what: str = "name") -> str:
 
     Raises: InvalidName.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in {".", ".."}:
+    if not isinstance(name, str) or not is_name(name):
         raise InvalidName(f"{what} {name!r:.80} is not valid: use 1 to 64 of A-Z a-z 0-9 _ . -")
     return name
 

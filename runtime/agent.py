@@ -19,6 +19,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Final, get_type_hints, overload
 
 from pydantic import BaseModel
@@ -68,10 +69,19 @@ class Agent:
 
     state: Any = State()
     """Annotate it with your own `State` class: ``state: Notes``."""
-    me: AgentId
-    """Who this is. Set before anything runs."""
-    settings: dict[str, Any]
-    """What ``swarm.add(..., settings=...)`` gave the kind. Set before anything runs."""
+    _name: str
+    _given: dict[str, Any]
+    """From these two comes what many agents are never asked for."""
+
+    @cached_property
+    def me(self) -> AgentId:
+        """Who this is. Known after ``__init__``."""
+        return AgentId.parse(self._name)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What ``swarm.add(..., settings=...)`` gave the kind: a copy of its own. Known after ``__init__``."""
+        return dict(self._given)
 
     async def on_start(self) -> None:
         """Runs in the host before the first message after an activation. An exception fails that message's turn."""
@@ -116,6 +126,17 @@ def handles(what: Any) -> Any:
         return mark
     setattr(what, _MARK, None)
     return what
+
+
+def maker(cls: type[Agent], settings: dict[str, Any]) -> Callable[[str], Agent]:
+    """What makes agents of a kind, given their names (``kind/key``)."""
+
+    def make(name: str) -> Agent:
+        agent = cls()
+        agent._name, agent._given = name, settings
+        return agent
+
+    return make
 
 
 def handlers_of(cls: type[Agent]) -> dict[str, Handler]:

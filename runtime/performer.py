@@ -18,12 +18,11 @@ from weakref import WeakValueDictionary
 from stigmergy.actors.failing import is_worth_another, worded
 from stigmergy.actors.host.desk import Desk, TurnHeld
 from stigmergy.protocols.errors import UsageError, pack
-from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
 
-from .agent import Agent
+from .agent import Agent, maker
 from .context import Context, Means
 from .limited import limited
 from .logs import LogFile
@@ -177,9 +176,7 @@ class AgentPerformer:
 
     async def _activate(self, kind: str, name: str, state: bytes | None) -> Live:
         troupe = self._troupes[kind]
-        agent = troupe.cls()
-        agent.me = AgentId.parse(name)
-        agent.settings = dict(troupe.spec.settings)
+        agent = maker(troupe.cls, troupe.spec.settings)(name)
         agent.state = troupe.state() if state is None else read_state(troupe.state, state, name)
         await limited(agent.on_start(), troupe.spec.turn_timeout_s, name)
         saved = pack_state(agent.state)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from stigmergy.actors.volatile.turn import fitted
 from stigmergy.protocols.envelope import Mode
 from stigmergy.protocols.errors import Malformed, UsageError
 from stigmergy.protocols.message import Message, decode_as, encode, reads
 
 from .client import Client
 from .housing import Housing
-from .volatile.context import fitted
 
 OUTSIDE = ("user",)
 """What comes from outside is marked so."""

@@ -16,25 +16,23 @@ Answered = tuple[Message, tuple[str, ...]]
 
 
 class Asked:
-    """One open question."""
+    """One open question. Its attributes begin on the class: most are never set."""
 
-    __slots__ = ("_future", "deadline", "found")
-
-    def __init__(self) -> None:
-        self.found: Answered | None = None
-        self.deadline = 0.0
-        """Seconds on the host's clock after which nobody wants the answer; 0 while nobody waits."""
-        self._future: asyncio.Future[Any] | None = None
+    found: Answered | None = None
+    deadline = 0.0
+    """Seconds on the host's clock after which nobody wants the answer; 0 while nobody waits."""
+    waiting: asyncio.Future[Any] | None = None
+    """Made when somebody waits, or when there will be no answer."""
 
     def done(self) -> bool:
         """Whether there is an answer, or nobody waits any more."""
-        return self.found is not None or (self._future is not None and self._future.done())
+        return self.found is not None or (self.waiting is not None and self.waiting.done())
 
     def answer(self, message: Message, taint: tuple[str, ...]) -> None:
         """There is an answer."""
         self.found = (message, taint)
-        if self._future is not None and not self._future.done():
-            self._future.set_result(self.found)
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(self.found)
 
     def fail(self, error: BaseException) -> None:
         """There will be no answer."""
@@ -50,8 +48,8 @@ class Asked:
 
     def future(self) -> asyncio.Future[Any]:
         """For the asker to wait on."""
-        if self._future is None:
-            self._future = asyncio.get_running_loop().create_future()
+        if self.waiting is None:
+            self.waiting = asyncio.get_running_loop().create_future()
             if self.found is not None:
-                self._future.set_result(self.found)
-        return self._future
+                self.waiting.set_result(self.found)
+        return self.waiting

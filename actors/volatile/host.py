@@ -22,7 +22,7 @@ from .guard import Guard
 from .letter import Letter, Talk
 from .office import Office
 from .places import Place
-from .player import FAULTS, Begun, Player
+from .player import DONE, FAULTS, Begun, Player
 from .slot import Part, Slot
 from .turn import Board, Turn
 
@@ -76,15 +76,10 @@ class Host:
         self.now: Callable[[], float] = self._loop.time
         self.timer: Callable[..., Any] = self._loop.call_later
         self.player = Player(self)
-        nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _kind, _key: None, Allowance(""))
+        nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _name: None, Allowance(""))
         self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
         self.plain = self._new_turn()
         """The turn of whatever plain handler runs."""
-
-    def seat(self, slot: Slot) -> Slot:
-        """Take in an agent."""
-        self.places[slot.name] = slot
-        return slot
 
     @property
     def waiting(self) -> int:
@@ -146,17 +141,17 @@ class Host:
         if slot.busy or slot.mail is not None:
             slot.wait(letter)
             return None
-        part, message = slot.part, letter.message
+        message, _, _, talk, _, _, _, taint, asked, _ = letter
+        part = slot.part
         act = part.acts.get(type(message))
-        if act is None or act.suspends or letter.talk.ended or (slot.agent is None and not slot.enters()):
+        if act is None or act.suspends or talk.ended or (slot.agent is None and not slot.enters()):
             return self.player.occupy(slot, letter)
-        turn, asked = self.plain, letter.asked
-        turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
-        saved = None if part.save is None else part.save(slot.agent)
+        turn, agent = self.plain, slot.agent
+        turn.slot, turn.letter, turn.taint = slot, letter, taint
+        saved = None if part.save is None else part.save(agent)
         rest: Any = None
         try:
-            call, agent = act.function, slot.agent
-            answer = call(agent, message, turn.ctx) if act.takes_context else call(agent, message)
+            answer = act.function(agent, message, turn.ctx) if act.takes_context else act.function(agent, message)
             if answer is not None and type(answer) is not act.returns:
                 rest = self.player.judged(slot, letter, answer)
             if rest is None and (turn.sends or turn.writes or asked is not None):
@@ -169,7 +164,10 @@ class Host:
             self.plain = self._new_turn()
             return self.player.occupy(slot, letter, Begun(turn, saved, rest))
         if asked is not None:
-            self.player.reply(slot, letter, turn.taint, answer)
+            if asked.waiting is None and self.later is None:  # it stands where it was asked: nobody waits yet
+                asked.found = (DONE if answer is None else answer), turn.taint
+            else:
+                self.player.reply(slot, letter, turn.taint, answer)
         if slot.pooled:
             self.office.freed(slot)
         return None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from stigmergy.protocols.errors import NoSuchAgent, Quarantined, SwarmStopped
-from stigmergy.protocols.ids import check_address, check_name, skill_of
+from stigmergy.protocols.ids import check_address, check_name, is_name, skill_of
 
 from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
@@ -53,10 +53,12 @@ class Office:
         kind, slash, key = address.partition("/")
         part = host.parts.get(kind)
         if part is not None and slash:
-            check_name(key, "key")
+            if not is_name(key):
+                check_name(key, "key")  # says what is wrong
             if not len(host.places) % MANY:
                 gc.freeze()  # agents live long: nobody shall walk through them in search of rubbish
-            return host.seat(Slot(address, part))
+            slot = host.places[address] = Slot(address, part)
+            return slot
         place = self._place(check_address(address))
         if type(place) is not Nowhere:
             host.places[address] = place
@@ -236,7 +238,7 @@ class Office:
         member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
         if member is None and len(pool.members) < part.spec.pool:
             name = f"{part.spec.name}/pool.{len(pool.members) + 1}"
-            member = host.seat(Slot(name, part))
+            member = host.places[name] = Slot(name, part)
             member.pooled = True
             pool.members.append(member)
         if member is None:

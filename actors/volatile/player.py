@@ -142,8 +142,7 @@ class Player:
         if slot.enters():
             return
         part, alone = slot.part, not slot.busy
-        kind, _, key = slot.name.partition("/")
-        agent = part.make(kind, key)
+        agent = part.make(slot.name)
         slot.busy = True
         try:
             if part.start is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
@@ -14,7 +15,8 @@ from .allowance import Allowance
 from .letter import Letter
 
 
-class Act(NamedTuple):
+@dataclass(slots=True)
+class Act:
     """One handler, ready to be called: ``function(agent, message, context)``, or without the context."""
 
     name: str
@@ -45,9 +47,9 @@ class Part:
     )
 
     def __init__(
-        self, spec: KindSpec, acts: dict[type[Message], Act], make: Callable[[str, str], Any], allowance: Allowance
+        self, spec: KindSpec, acts: dict[type[Message], Act], make: Callable[[str], Any], allowance: Allowance
     ) -> None:
-        """``make(kind, key)`` is a new agent."""
+        """``make(name)`` is a new agent."""
         self.spec = spec
         self.acts = acts
         self.make = make
@@ -111,8 +113,7 @@ class Slot:
         part = self.part
         if part.start is not None:
             return False
-        kind, _, key = self.name.partition("/")
-        self.agent = part.make(kind, key)
+        self.agent = part.make(self.name)
         return True
 
     def wait(self, letter: Letter) -> None:

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from stigmergy.protocols.errors import StigmergyError, SwarmStopped
-from stigmergy.protocols.message import Message
+from stigmergy.protocols.errors import Malformed, StigmergyError, SwarmStopped
+from stigmergy.protocols.message import Message, decode_as, encode, reads
 
 from .allowance import Purse
 from .asked import Answered, Asked
@@ -106,10 +106,6 @@ class Ground(Protocol):
         """See `Host.office`."""
         ...
 
-    def seat(self, slot: Slot, /) -> Slot:
-        """See `Host.seat`."""
-        ...
-
     def wake(self) -> None:
         """See `Host.wake`."""
         ...
@@ -177,9 +173,13 @@ class Turn:
         """How this turn reaches the board, once it did."""
         self.ctx: Any = host.scene(self)
 
-    async def ask(self, to: Any, message: Message, timeout_s: float) -> Message:
-        """Send a question now and wait for its answer. Raises: DeadlineExceeded, and what the answerer raised."""
-        host, own, slot = self.host, self.letter, self.slot
+    async def ask(self, to: Any, message: Message, reply: type[Message], timeout_s: float) -> Message:
+        """Send a question now and wait for its answer, which is to be a ``reply``.
+
+        Raises: DeadlineExceeded, Malformed, and what the answerer raised.
+        """
+        host, slot = self.host, self.slot
+        guard = host.guard
         place = host.places.get(to) or host.office.find(str(to))
         allowance = slot.part.allowance
         while allowance.left < 1:
@@ -188,16 +188,16 @@ class Turn:
         self.asked += 1
         slot.sent += 1
         asked = Asked()
-        fields = (message, slot.name, slot.sent, own.talk, own.sender, own.number, own.hops + 1, self.taint, asked, "")
+        _, causer, cause, talk, _, _, hops, _, _, _ = self.letter
+        fields = (message, slot.name, slot.sent, talk, causer, cause, hops + 1, self.taint, asked, "")
         letter = _letter(Letter, fields)
         same = 0
-        if self.asked > host.guard.few:
+        if self.asked > guard.few:
             if self.probe is None:
                 self.probe = Probe()
             same = self.probe.again(place, message)
-        talk = own.talk
         talk.messages += 1
-        if same > host.guard.few or own.hops >= host.guard.shallow or talk.messages > host.guard.burst or talk.ended:
+        if same > guard.few or hops >= guard.shallow or talk.messages > guard.burst or talk.ended:
             host.office.check(place.name, letter, same)
         if host.stopped is not None:
             raise SwarmStopped(host.stopped[1], host.stopped[0])
@@ -209,10 +209,10 @@ class Turn:
                 host.spawn(more)
         else:
             host.office.put(place, letter)
-        message, taint = asked.found or await self._wait(place, asked, timeout_s)
+        answer, taint = asked.found or await self._wait(place, asked, timeout_s)
         if taint != self.taint:
             self.taint = tuple(dict.fromkeys((*self.taint, *taint)))
-        return message
+        return answer if type(answer) is reply else fitted(answer, reply, to)
 
     async def _wait(self, place: Place, asked: Asked, timeout_s: float) -> Answered:
         host, outer = self.host, self.letter.asked
@@ -229,6 +229,13 @@ class Turn:
             self.asks -= 1
             timer.cancel()
             host.office.end_wait(self, place)
+
+
+def fitted(answer: Message, reply: type[Message], to: object) -> Message:
+    """An answer as the class that was asked for: a script's classes exist twice. Raises: Malformed."""
+    if not reads(reply, answer.message_type):
+        raise Malformed(f"{to} answered with {answer.message_type}, not {reply.message_type}")
+    return decode_as(reply, answer.message_type, encode(answer))
 
 
 _letter: Final = tuple.__new__

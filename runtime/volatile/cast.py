@@ -12,10 +12,9 @@ from pydantic import BaseModel
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.volatile.allowance import Purse
 from stigmergy.actors.volatile.slot import Act, Part
-from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.message import Message
 
-from ..agent import Agent
+from ..agent import Agent, maker
 from ..states import State
 from ..troupe import Troupe
 
@@ -40,18 +39,17 @@ def part_of(troupe: Troupe, purse: Purse) -> Part:
     return part
 
 
-def _maker(troupe: Troupe) -> Callable[[str, str], Agent]:
-    cls, state, settings = troupe.cls, troupe.state, troupe.spec.settings
-    empty = State()
+def _maker(troupe: Troupe) -> Callable[[str], Agent]:
+    make, state = maker(troupe.cls, troupe.spec.settings), troupe.state
+    if state is State:
+        return make
 
-    def make(kind: str, key: str) -> Agent:
-        agent = cls()
-        agent.me = AgentId(kind, key)
-        agent.settings = dict(settings)
-        agent.state = empty if state is State else state()
+    def make_with_state(name: str) -> Agent:
+        agent = make(name)
+        agent.state = state()
         return agent
 
-    return make
+    return make_with_state
 
 
 async def _start(agent: Agent) -> None:

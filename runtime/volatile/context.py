@@ -6,16 +6,16 @@ desk for that is made when it is first used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.volatile.places import Place
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import Malformed, ToolRefused
+from stigmergy.protocols.errors import ToolRefused
 from stigmergy.protocols.ids import AgentId, check_name
-from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
+from stigmergy.protocols.message import Done, Message
 
 from ..context import ASK_TIMEOUT_S, Context, Means
 from ..tools import Tool
@@ -107,12 +107,11 @@ class VolatileContext(Context):
         if origin not in self._turn.taint:
             self._turn.taint = (*self._turn.taint, check_name(origin, "origin"))
 
-    async def ask(
+    def ask(
         self, to: str | AgentId, message: Message, *, reply: type[Any] = Done, timeout_s: float = ASK_TIMEOUT_S
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """See `Context.ask`."""
-        answer = await self._turn.ask(to, message, timeout_s)
-        return answer if type(answer) is reply else fitted(answer, reply, to)
+        return self._turn.ask(to, message, reply, timeout_s)
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""
@@ -140,10 +139,3 @@ class VolatileContext(Context):
         if self._means.tools.effect(name) == "irreversible":
             raise ToolRefused(f"{name} is irreversible, and a volatile swarm remembers nothing: use a durable one")
         return await super().tool(name, arguments)
-
-
-def fitted(answer: Message, reply: type[Message], to: object) -> Message:
-    """An answer as the class that was asked for: a script's classes exist twice. Raises: Malformed."""
-    if not reads(reply, answer.message_type):
-        raise Malformed(f"{to} answered with {answer.message_type}, not {reply.message_type}")
-    return decode_as(reply, answer.message_type, encode(answer))
