@@ -7,6 +7,8 @@ commit that it depends on; if the commit fails, the board stops rather than say 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,9 +27,12 @@ from .outbox import Event, Out
 TICK_S: Final = 0.25
 """How often time is looked at. Leases and deadlines are met within this."""
 
+SLICE: Final = 128
+"""Frames that are handled before a commit; those behind them wait for the next one, while hosts go on with this one."""
+
 
 def open_board(config: dict[str, Any]) -> BoardService:
-    """Build the service from plain configuration: ``journal`` (see `places`), ``durability``, ``run``.
+    """Build the service from plain configuration: ``journal`` (see `places`), ``durability``, ``run``, ``apart``.
 
     Of several, also ``shard``, ``shards``, and ``name``, under which this life of it is known (`neighbours.peer_of`).
 
@@ -38,29 +43,33 @@ def open_board(config: dict[str, Any]) -> BoardService:
     clock = Clock()
     place = (config.get("shard", 0), config.get("shards", 1))
     board = Board(journal, BoardConfig(config["run"], config.get("limits", {}), *place), clock.wall())
-    return BoardService(board, journal, clock, config.get("name", "board"))
+    return BoardService(board, journal, clock, config.get("name", "board"), apart=config.get("apart", False))
 
 
 class BoardService:
     """Runs a board on an event loop."""
 
-    def __init__(self, board: Board, journal: Journal, clock: Clock, name: str = "board") -> None:
+    def __init__(
+        self, board: Board, journal: Journal, clock: Clock, name: str = "board", *, apart: bool = False
+    ) -> None:
+        """``apart``: it has a process of its own, so hosts run while it does. Else everything is one commit."""
         self._board = board
+        self._slice = SLICE if apart else sys.maxsize
         self._journal = journal
         self._steady = clock.steady
         self._began = max(clock.wall(), board.now) - clock.steady()
         """The board's time is the wall's as of its start, and goes on steadily: no jump ends leases and deadlines."""
         self._endpoint = Endpoint(name, self._on_frames)
-        self._work: list[tuple[str, Frame]] = []
+        self._work: deque[tuple[str, Frame]] = deque()
         self._pumping = False
         self._waiting: list[asyncio.Future[None]] = []
-        """Calls of peers that return when what they brought is durable."""
+        """Calls of peers that return with the next commit, and with what is ready then."""
         self._ticker: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._beats = 0
 
     async def receive(self, data: bytes) -> bytes:
-        """See `Service.receive`. Returns when what the batch asked for is durable."""
+        """See `Service.receive`. Returns after the next commit; what is behind that in the batch is answered later."""
         link = None if self._failure is not None else self._endpoint.arrive(data)
         if link is None:
             return b""
@@ -102,7 +111,7 @@ class BoardService:
         return self._began + self._steady()
 
     def _on_frames(self, link: Link, frames: list[Frame]) -> None:
-        self._work += [(link.peer, frame) for frame in frames]
+        self._work.extend([(link.peer, frame) for frame in frames])
         self._pump_soon()
 
     def _pump_soon(self) -> None:
@@ -112,27 +121,34 @@ class BoardService:
 
     def _pump(self) -> None:
         self._pumping = False
+        frames, events = self._carry_out()
+        if self._work:
+            self._pump_soon()
         waiting, self._waiting = self._waiting, []
-        work, self._work = self._work, []
-        frames, events = self._carry_out(work)
         # Woken before anything is queued, so that answers ride back in the calls that brought the questions.
         for committed in waiting:
             if not committed.done():
                 committed.set_result(None)
         self._send(frames, events)
 
-    def _carry_out(self, work: list[tuple[str, Frame]]) -> tuple[list[Out], list[Event]]:
-        """Handle and commit. After a failure neither: a later commit would tell of what the failed one has dropped."""
+    def _carry_out(self) -> tuple[list[Out], list[Event]]:
+        """Handle and commit what there is, or a slice of it.
+
+        After a failure neither: a later commit would tell of what the failed one has dropped.
+        """
+        work = self._work
         if self._failure is not None:
+            work.clear()
             return [], []
         now = self._now()
         try:
-            for peer, (verb, ticket, name, payload) in work:
+            for _ in range(min(self._slice, len(work))):
+                peer, (verb, ticket, name, payload) = work.popleft()
                 self._board.handle(peer, ticket if verb == ASK else 0, name, payload, now)
             return self._board.commit(self._now())
         except Exception as failure:  # noqa: BLE001 - a board that cannot commit must not go on
             self._fail(failure)
-            return [], []
+            return self._carry_out()
 
     def _send(self, frames: list[Out], events: list[Event]) -> None:
         links = self._endpoint.links

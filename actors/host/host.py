@@ -24,6 +24,7 @@ from .cell import Cell, Flight, Undone
 from .desk import Desk
 from .idle import IdleLimits
 from .leaving import Leaving
+from .pace import Pace
 from .performer import Performer
 from .underway import Underway
 
@@ -32,12 +33,12 @@ BEAT_S: Final = 1.0
 
 
 def open_host(config: dict[str, Any], clock: Clock = REAL) -> HostService:
-    """Build a host from plain configuration: ``name``, ``performer`` (``module:function``) and what that needs."""
+    """Build a host from plain configuration: ``name``, ``apart``, ``performer`` (``module:function``) and its own."""
     module, _, function = config["performer"].partition(":")
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
-    boards = Boards(config.get("shards", 1), clock)
-    return HostService(config["name"], performer, kinds, boards, clock, IdleLimits(**config.get("idle", {})))
+    boards, idle = Boards(config.get("shards", 1), clock), IdleLimits(**config.get("idle", {}))
+    return HostService(config["name"], performer, kinds, boards, clock, idle, Pace() if config.get("apart") else None)
 
 
 class HostService:
@@ -51,8 +52,11 @@ class HostService:
         boards: Boards,
         clock: Clock,
         idle: IdleLimits | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        """``pace`` is for a host that has a process of its own; else the board could do nothing in between."""
         self._name = name
+        self._pace = pace
         self._clock = clock
         self._performer = performer
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
@@ -145,9 +149,11 @@ class HostService:
     async def _work_off(self, cell: Cell) -> None:
         try:
             while cell.refused or cell.mailbox:
+                if self._pace is not None:
+                    await self._pace.begin()
                 if cell.refused:
                     await self._see_through(cell, cell.take_back())
-                else:
+                elif cell.mailbox:
                     await self._turn(cell, cell.mailbox.popleft())
         finally:
             cell.running = None
@@ -160,6 +166,8 @@ class HostService:
         """Run a turn of a reentrant kind beside others."""
         cell.beside += 1
         try:
+            if self._pace is not None:
+                await self._pace.begin()
             await self._turn(cell, delivery)
         finally:
             cell.beside -= 1

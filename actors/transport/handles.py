@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -132,7 +132,7 @@ class _Shell:
 
     async def open(self, factory: str, config: bytes) -> None:
         if self._service is None:
-            self._service = build(factory, unpack(config))
+            self._service = build(factory, {**unpack(config), "apart": True})
             look_less_often()
 
     async def receive(self, data: bytes) -> bytes:
@@ -173,9 +173,8 @@ class _RayHandle:
         self.name = name
         self.actor = actor
 
-    async def receive(self, data: bytes) -> bytes:
-        back: bytes = await reach(self.name, self.actor.receive.remote(data), CALL_TIMEOUT_S)
-        return back
+    def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
+        return reach(self.name, self.actor.receive.remote(data), CALL_TIMEOUT_S)
 
 
 class RayProcess(_RayHandle):

@@ -9,7 +9,7 @@ A frame is ``(verb, ticket, name, payload)``: verb 0 tells, 1 asks, 2 answers, 3
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, pack, unpack
@@ -42,8 +42,11 @@ class PeerGone(StigmergyError):
 class Handle(Protocol):
     """The far end of a link, wherever it lives."""
 
-    async def receive(self, data: bytes) -> bytes:
-        """Hand a batch over; return the batch that came back. Raises: PeerUnavailable, PeerGone."""
+    def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
+        """Hand a batch over; give the batch that came back. Raises: PeerUnavailable, PeerGone.
+
+        The batch may leave before this is awaited.
+        """
         ...
 
 
@@ -56,7 +59,7 @@ class Link:
         self._handle = handle
         self._channel = Channel(me)
         self._on_lost = on_lost
-        self._calls: dict[asyncio.Task[None], None] = {}
+        self._calls: dict[asyncio.Task[None], Coroutine[Any, Any, bytes]] = {}
         self._in_flight = 0
         self._silent = (0, 0.0)
         """The oldest unconfirmed batch, and since when."""
@@ -171,13 +174,14 @@ class Link:
 
     def _start(self, data: bytes) -> None:
         self._in_flight += 1
-        call = asyncio.get_running_loop().create_task(self._call(data))
-        self._calls[call] = None
-        call.add_done_callback(self._calls.pop)
+        sent = self._handle.receive(data)
+        call = asyncio.get_running_loop().create_task(self._call(data, sent))
+        self._calls[call] = sent
+        call.add_done_callback(lambda call: self._calls.pop(call).close())  # it may have been cancelled before it began
 
-    async def _call(self, data: bytes) -> None:
+    async def _call(self, data: bytes, sent: Coroutine[Any, Any, bytes]) -> None:
         try:
-            back = await self._exchange(data)
+            back = await self._exchange(data, sent)
         finally:
             self._in_flight -= 1
         if back is not None:
@@ -187,16 +191,17 @@ class Link:
                 self.on_frames(self, rest)
             self._flush()
 
-    async def _exchange(self, data: bytes) -> bytes | None:
-        """Make one call, again while the peer may come back. None when it is lost."""
+    async def _exchange(self, data: bytes, sent: Coroutine[Any, Any, bytes]) -> bytes | None:
+        """See a call through, and make it again while the peer may come back. None when it is lost."""
         for pause in (*RETRY_S, None):
             try:
-                back = await self._handle.receive(data)
+                back = await sent
             except PeerUnavailable as why:
                 if pause is None:
                     self._give_up(str(why))
                     return None
                 await asyncio.sleep(pause)
+                sent = self._handle.receive(data)
             except StigmergyError as why:
                 self._give_up(str(why))
                 return None

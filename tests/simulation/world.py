@@ -153,10 +153,10 @@ class Simulation:
         except Exception as error:
             self.broken = f"the board cannot open what it wrote: {type(error).__name__}: {error}"
             raise
-        return BoardService(board, journal, loop.clock)
+        return BoardService(board, journal, loop.clock, apart=True)
 
     def _build_host(self, loop: ProcessLoop, config: dict[str, Any]) -> Service:
-        return open_host(config, loop.clock)
+        return open_host({**config, "apart": True}, loop.clock)
 
     # -- faults
 

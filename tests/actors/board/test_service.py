@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
-from stigmergy.actors.board.service import BoardService
+from stigmergy.actors.board.service import SLICE, BoardService
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.protocols.errors import StigmergyError
@@ -54,3 +54,38 @@ async def test_a_wall_clock_that_jumps_ends_no_lease():
     assert claim[-1] == 1_000.0 + lease_s
     await asyncio.sleep(0)
     await service.close()
+
+
+class Commits(MemoryJournal):
+    """A journal that remembers how many entries came together."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def append(self, batch, at, epoch):
+        self.sizes.append(len(batch))
+        return super().append(batch, at, epoch)
+
+
+async def commits_of_one_call(count, **how):
+    """How many entries each commit had, for some requests that came in one call."""
+    journal = Commits()
+    service = BoardService(Board(journal, BoardConfig("run", {}), 1_000.0), journal, Clock(), **how)
+    client = Client("client/a", "run", lambda *_: None, Clock())
+    service.attach(client.name, client)
+    client.attach("board", service)
+    await put(client, "first")
+    journal.sizes.clear()
+    await asyncio.gather(*(put(client, str(n)) for n in range(count)))
+    await service.close()
+    return journal.sizes
+
+
+async def test_what_comes_together_is_one_commit():
+    assert len(await commits_of_one_call(3 * SLICE)) == 1
+
+
+async def test_where_hosts_run_meanwhile_more_than_a_slice_is_committed_in_parts():
+    assert len(await commits_of_one_call(SLICE, apart=True)) == 1
+    assert len(await commits_of_one_call(2 * SLICE + 1, apart=True)) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 
 import pytest
@@ -115,3 +116,33 @@ async def test_a_peer_that_does_not_know_us_counts_as_lost():
     with pytest.raises(PeerGone, match="does not know us"):
         await link.ask("say", 1)
     assert len(one.lost) == 1
+
+
+class AtOnce:
+    """A way whose calls leave when they are made, not when they are awaited."""
+
+    def __init__(self, target):
+        self._target, self.left = target, 0
+
+    def receive(self, data):
+        self.left += 1
+        return self._target.receive(data)
+
+
+async def test_a_batch_leaves_before_whatever_else_is_ready_to_run():
+    left_first: list[int] = []
+    _, _, link = pair(AtOnce)
+    answer = link.ask("say", 1)
+    asyncio.get_running_loop().call_soon(lambda: left_first.append(link._handle.left))
+    assert await answer == 1
+    assert left_first == [1]
+
+
+async def test_a_call_that_was_cancelled_before_it_began_leaves_nothing_behind():
+    _, two, link = pair(AtOnce)
+    link.tell("say", 1)
+    await asyncio.sleep(0)  # it has left, and nobody has awaited it
+    link.close()
+    await asyncio.sleep(0)
+    gc.collect()  # a coroutine that was never awaited would say so here, and warnings are errors
+    assert two.heard == []
