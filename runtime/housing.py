@@ -15,8 +15,8 @@ from stigmergy.actors.board.neighbours import shard_of
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.transport.handles import LocalProcess
-from stigmergy.actors.transport.link import PeerGone
+from stigmergy.actors.transport.handles import LocalProcess, Process
+from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
@@ -28,11 +28,17 @@ from .roster import Roster
 from .shepherd import Shepherd, Yard
 
 DURABLE: Final = "stigmergy.actors.host.host:open_host"
+VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
+"""What opens a host."""
+
+MEET_S: Final = 0.2
+"""How long to wait before boards are introduced to each other again."""
+
 RETIRE_S: Final = 3.0
 """How long a board may take to end its hosts, before these are killed anyway."""
 
-VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
-"""What opens a host."""
+APART_S: Final = 5.0
+"""How long two boards that live may have no link to each other."""
 
 
 class Blueprint(NamedTuple):
@@ -67,6 +73,10 @@ class Housing:
         """Agents that wanted hosts of their own while nobody could start them."""
         self._leaving: asyncio.Task[None] | None = None
         """Ends the hosts of a board that is gone."""
+        self._meetings: dict[asyncio.Task[None], None] = {}
+        """Boards that are being introduced to each other."""
+        self._apart: dict[tuple[int, int], float] = {}
+        """Since when a shard has had no link to another, though both live."""
         client.on_lost = lambda peer, reason: self._keepers[shard_of(peer)].lost(reason)
 
     @property
@@ -78,7 +88,7 @@ class Housing:
         """Start the boards. Raises: UsageError, JournalError."""
         for keeper in self._keepers:
             await keeper.begin()
-            await self._introduce(keeper)
+            self._introduce(keeper)
 
     async def start(self) -> None:
         """Start the hosts, once. Raises: UsageError, InvalidCard."""
@@ -121,6 +131,8 @@ class Housing:
     async def close(self) -> None:
         """Stop the hosts, then the board; whoever waits for hosts hears that there will be none."""
         self._stop_moving()
+        for meeting in list(self._meetings):
+            meeting.cancel()
         if self._housed is not None and not self._housed.done():
             self._housed.set_exception(PeerGone("the swarm is closed"))
             self._housed.exception()
@@ -134,16 +146,29 @@ class Housing:
         plan, shards = self._plan, self._client.shards.owners.shards
         place = {"shard": shard, "shards": shards} if shards > 1 else {}
         config = {**plan.board, "journal": of_shard(plan.board["journal"], shard), **place}
-        household = Household(plan.engine, config, shard, self._client, self._abandon, self._rehouse, plan.on_event)
-        return Keeper(household, plan.clock, plan.draw)
+        calls = (self._abandon, self._rehouse, plan.on_event, self._look_at)
+        return Keeper(Household(plan.engine, config, shard, self._client, *calls), plan.clock, plan.draw)
 
-    async def _introduce(self, keeper: Keeper) -> None:
-        """Link the new board of a shard with those of all others that are there."""
-        for other in self._keepers:
-            with suppress(StigmergyError):  # one that is gone meets all others when it comes back
-                if other is not keeper:
-                    await other.process.attach(keeper.peer, keeper.process)
-                    await keeper.process.attach(other.peer, other.process)
+    def _introduce(self, keeper: Keeper) -> None:
+        """Link the new board of a shard with those of all others that are there, in both directions."""
+        here = [one for one in self._keepers if one.is_open and one is not keeper]
+        for other in here:
+            pair = (keeper, other) if keeper.shard > other.shard else (other, keeper)
+            task = asyncio.get_running_loop().create_task(_meet(*((one.peer, one.process) for one in pair)))
+            self._meetings[task] = None
+            task.add_done_callback(self._meetings.pop)
+
+    def _look_at(self, shard: int, apart: list[int]) -> None:
+        """Two boards that live and have lost each other: one of them is opened again, and meets all others anew."""
+        now = self._plan.clock.steady()
+        self._apart = {pair: since for pair, since in self._apart.items() if pair[0] != shard or pair[1] in apart}
+        for other in apart:
+            if self._meetings or not self._keepers[other].is_open:
+                self._apart.pop((shard, other), None)
+            elif now - self._apart.setdefault((shard, other), now) > APART_S:
+                self._apart.clear()
+                self._keepers[max(shard, other)].lost(f"it has lost its link to the board of shard {min(shard, other)}")
+                return
 
     def _move_in(self, housed: asyncio.Future[None]) -> asyncio.Task[None]:
         self._moving = asyncio.get_running_loop().create_task(self._house(housed))
@@ -213,7 +238,7 @@ class Housing:
             await before
 
     async def _rehouse(self, shard: int) -> None:
-        await self._introduce(self._keepers[shard])
+        self._introduce(self._keepers[shard])
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
         if self._housed is not None:
@@ -221,3 +246,16 @@ class Housing:
             if self._leaving is not None:
                 await self._leaving
             await asyncio.wait([self._move_in(self._housed)])
+
+
+async def _meet(first: tuple[str, Process], last: tuple[str, Process]) -> None:
+    """Tell two boards of each other, until they know; one that is gone meets all others when it comes back."""
+    for (_, one), (name, other) in ((first, last), (last, first)):
+        while True:
+            try:
+                await one.attach(name, other)
+                break
+            except PeerUnavailable:
+                await asyncio.sleep(MEET_S)
+            except StigmergyError:
+                return

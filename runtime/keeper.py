@@ -47,6 +47,8 @@ class Household(NamedTuple):
     up: Callable[[int], Awaitable[None]]
     """Called with its shard when there is a new one: starts hosts."""
     on_event: Callable[[str, dict[str, Any]], None]
+    on_apart: Callable[[int, list[int]], None]
+    """Called now and then with a shard, and those to which it has no link."""
 
 
 class Keeper:
@@ -62,6 +64,11 @@ class Keeper:
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     @property
+    def shard(self) -> int:
+        """Which of the shards it keeps."""
+        return self._with.shard
+
+    @property
     def name(self) -> str:
         """The shard's board, whichever life of it: ``board``, and ``board-1``, ``board-2`` beside it."""
         shard = self._with.shard
@@ -71,6 +78,11 @@ class Keeper:
     def peer(self) -> str:
         """The board of this moment, as others know it."""
         return peer_of(self._with.shard, self._epoch) if self._with.config.get("shards", 1) > 1 else BOARD
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a board at this moment."""
+        return self._process is not None
 
     @property
     def process(self) -> Process:
@@ -190,6 +202,8 @@ class Keeper:
                 if health.get("lost") and process is self._process:
                     self._gone(health["failed"], Exit.CRASHED)
                     continue
+                if process is self._process and (apart := health.get("apart")) is not None:
+                    self._with.on_apart(self._with.shard, apart)
                 if health.get("beats") != beats and process is self._process:
                     beats = health.get("beats", -1)
                     self._carry_out(self._supervisor.heartbeat(BOARD, epoch, self._now()))

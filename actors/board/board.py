@@ -156,10 +156,10 @@ class Board:
         if m.treasury.exhausted is not None:
             self._clerk.stop("budget", str(m.treasury.exhausted))
         self.tenants.hand_out()
-        m.exchange.seal()
-        if self._batch:
+        heard = m.exchange.seal()
+        if self._batch or heard:
             batch, self._batch = self._batch, []
-            self._journal.append(batch, m.now, self._epoch)
+            self._journal.append([*heard, *batch] if heard else batch, m.now, self._epoch)
             for kind, data in batch:
                 self._digest.add(kind, data)
             for host, changes in self._watchers.committed(batch).items() if self._watchers else ():

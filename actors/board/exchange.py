@@ -166,13 +166,15 @@ class Exchange:
 
     # -- entries
 
-    def seal(self) -> None:
-        """Write down what was put and heard since the last commit. Call it last, before the append."""
-        if self._news:
-            self._record("shard.in", {"of": [[shard, self._heard[shard]] for shard in self._news]})
+    def seal(self) -> list[tuple[str, dict[str, Any]]]:
+        """Write down what was put since the last commit. Call it last, before the append.
+
+        Returns what is to stand first in that: how far the others were heard, before what came of it.
+        """
         if self._fresh:
             fresh, self._fresh = self._fresh, []
             self._do("shard.out", {"of": fresh})
+        return [("shard.in", {"of": [[shard, self._heard[shard]] for shard in self._news]})] if self._news else []
 
     def heard(self) -> list[tuple[int, int]]:
         """What is to be confirmed now that it is durable, as (shard, number)."""

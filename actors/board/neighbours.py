@@ -3,8 +3,9 @@
 The rule of this file: what a parcel asks for was decided where it comes from, so nothing of it is paid or judged a
 second time. A shard says how far it has heard another only when that is durable.
 
-The words between shards: ``hello`` (how far we have heard you, first on a new link), ``parcel``, ``took``, and hints
-that may be lost: ``full`` (see `Pressure`).
+The words between shards: ``hello`` (how far we have heard you), ``parcel``, ``took``, and hints that may be lost:
+``full`` (see `Pressure`). A new link begins with two hellos, the first from the lower number, which learns of the link
+last: who speaks before the other knows the link has lost it.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Neighbours:
         }
         """What is done with each sort of parcel."""
         self._words: dict[str, Callable[[int, Any], None]] = {
-            "hello": machines.exchange.greeted,
+            "hello": self._hello,
             "took": machines.exchange.confirmed,
             "parcel": self._parcel,
             "full": lambda shard, a: pressure.said(shard, a[0], full=a[1]),
@@ -73,7 +74,9 @@ class Neighbours:
         shard = shard_of(peer)
         before, self._peers[shard] = self._peers.get(shard, ""), peer
         self._pressure.met(shard)
-        self._aside(shard, "hello", self._m.exchange.met(shard))
+        self._m.exchange.parted(shard)
+        if self._m.exchange.me < shard:
+            self._greet(shard)
         return before
 
     def parted(self, peer: str) -> None:
@@ -103,6 +106,14 @@ class Neighbours:
             self._aside(shard, "parcel", parcel)
         for shard, word in self._pressure.words():
             self._aside(shard, "full", word)
+
+    def _greet(self, shard: int) -> None:
+        self._aside(shard, "hello", self._m.exchange.met(shard))
+
+    def _hello(self, shard: int, number: int) -> None:
+        if self._m.exchange.me > shard:
+            self._greet(shard)
+        self._m.exchange.greeted(shard, number)
 
     def _aside(self, shard: int, name: str, payload: Any) -> None:
         peer = self._peers.get(shard)

@@ -80,7 +80,9 @@ class BoardService:
         return link.take() if self._failure is None else b""
 
     def attach(self, peer: str, handle: Handle) -> None:
-        """See `Service.attach`."""
+        """See `Service.attach`. A board that is known is not met a second time: a link begins once."""
+        if is_board(peer) and peer in self._endpoint.links:
+            return
         self._endpoint.connect(peer, handle, self._on_lost)
         if is_board(peer):
             before = self._board.neighbours.met(peer)
@@ -91,12 +93,13 @@ class BoardService:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     def health(self) -> dict[str, Any]:
-        """See `Service.health`."""
+        """See `Service.health`. ``apart``: the shards to which there is no link."""
         failure = self._failure
         return {
             "beats": self._beats,
             "failed": "" if failure is None else str(failure),
             "lost": isinstance(failure, JournalLost),
+            "apart": self._board.machines.exchange.apart,
         }
 
     async def close(self) -> None:

@@ -27,20 +27,23 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them; 0")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; one for each core")
+    parser.add_argument(
+        "--shards", type=int, default=0, help="boards of each swarm; by default the seed decides: 1 to 3"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="with --seed: tell what happened, and when")
     chosen = parser.parse_args()
     if chosen.seed is not None:
-        outcome = judge(chosen.seed, print if chosen.verbose else None)
+        outcome = judge(chosen.seed, print if chosen.verbose else None, shards=chosen.shards)
         print(f"seed {chosen.seed}: {outcome.events:,} events, {outcome.virtual_s:.1f} virtual s, {outcome.journal}")
         print(*outcome.violations or ["nothing is violated"], sep="\n")
         return 1 if outcome.violations else 0
-    return many(chosen.first, chosen.seeds, chosen.jobs)
+    return many(range(chosen.first, chosen.first + chosen.seeds), chosen.jobs, chosen.shards)
 
 
-def many(first: int, seeds: int, jobs: int) -> int:
+def many(seeds: range, jobs: int, shards: int) -> int:
     """Run a range of seeds on several cores, and print what struck them."""
     began, struck, events, bad, done = time.perf_counter(), Counter[str](), 0, 0, 0
-    for outcome in outcomes(first, seeds, jobs):
+    for outcome in outcomes(seeds, jobs, shards):
         done += 1
         struck += outcome.struck
         events += outcome.events
@@ -48,9 +51,10 @@ def many(first: int, seeds: int, jobs: int) -> int:
         if outcome.violations and bad <= SHOWN:
             print(f"\nseed {outcome.seed}: {outcome.violations[0]}", end="")
             print(f" (and {len(outcome.violations) - 1} more)" if outcome.violations[1:] else "")
-            print(f"  replay: python -m tests.simulation --seed {outcome.seed} -v")
+            more = f" --shards {shards}" if shards else ""
+            print(f"  replay: python -m tests.simulation --seed {outcome.seed}{more} -v")
         if sys.stderr.isatty():
-            print(f"\r{done:,} of {seeds:,} seeds, {bad} bad ", end="", file=sys.stderr, flush=True)
+            print(f"\r{done:,} of {len(seeds):,} seeds, {bad} bad ", end="", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - began
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
@@ -61,11 +65,11 @@ def many(first: int, seeds: int, jobs: int) -> int:
     return 1 if bad else 0
 
 
-def outcomes(first: int, seeds: int, jobs: int) -> Iterator[Outcome]:
+def outcomes(seeds: range, jobs: int, shards: int) -> Iterator[Outcome]:
     """The outcome of each seed, chunk by chunk."""
-    starts = range(first, first + seeds, CHUNK)
+    chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(jobs, initializer=prepare) as pool:
-        for chunk in pool.map(run_chunk, starts, [min(start + CHUNK, first + seeds) for start in starts]):
+        for chunk in pool.map(run_chunk, chunks, [shards] * len(chunks)):
             yield from chunk
 
 
@@ -76,9 +80,9 @@ def prepare() -> None:
     gc.disable()
 
 
-def run_chunk(start: int, end: int) -> list[Outcome]:
+def run_chunk(seeds: range, shards: int) -> list[Outcome]:
     """Some seeds, one after another."""
-    found = [judge(seed) for seed in range(start, end)]
+    found = [judge(seed, shards=shards) for seed in seeds]
     gc.collect()
     return found
 

@@ -36,7 +36,14 @@ class Drive:
     """One life of the swarm, from its driver's side."""
 
     def __init__(
-        self, loop: ProcessLoop, engine: SimEngine, work: Work, say: Callable[[str], None], *, again: bool
+        self,
+        loop: ProcessLoop,
+        engine: SimEngine,
+        work: Work,
+        say: Callable[[str], None],
+        *,
+        again: bool,
+        shards: int,
     ) -> None:
         """``again``: whether another driver was there before."""
         self._work = work
@@ -44,7 +51,7 @@ class Drive:
         self._again = again
         self._spawn = loop.create_task
         self._stopped: asyncio.Future[tuple[str, str]] = loop.create_future()
-        client = self._client = Client("client/main", RUN, self._heard, loop.clock)
+        client = self._client = Client("client/main", RUN, self._heard, loop.clock, shards)
         loop.service = client
         roster = Roster()
         roster.kinds = {kind: spec_of(kind) for kind in sorted(work.kinds)}

@@ -24,12 +24,13 @@ class Outcome(NamedTuple):
     """Digest of what is on the disk: the same for the same seed."""
 
 
-def judge(seed: int, say: Callable[[str], None] | None = None, simulation: type[Simulation] = Simulation) -> Outcome:
-    """Run a seed; ``say`` takes the lines of its trace."""
-    run = simulation(seed, say)
+def judge(
+    seed: int, say: Callable[[str], None] | None = None, simulation: type[Simulation] = Simulation, shards: int = 0
+) -> Outcome:
+    """Run a seed; ``say`` takes the lines of its trace. ``shards`` other than 0 does not let the seed decide."""
+    run = simulation(seed, say, shards)
     run.run()
     found = violations(run)
-    rows = run.disk.rows()
-    digest = rows[-1][6].hex() if rows else ""
+    digest = " ".join(rows[-1][6].hex() for disk in run.disks if (rows := disk.rows()))
     run.close()
     return Outcome(seed, found, run.struck, run.timeline.steps, run.timeline.now, digest)

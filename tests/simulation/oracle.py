@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any, Final
 
 from .agents import OPENING
 from .outside import Called, Durable, Known
@@ -19,12 +20,15 @@ from .reading import Fate, Reading
 from .workloads import TOKENS, Op
 from .world import Simulation
 
+LEAD: Final = 0
+"""The shard that has the ledger."""
+
 
 def violations(run: Simulation) -> list[str]:
     """Everything that is wrong with a run; empty for a good one."""
     if run.broken:
         return [f"C1 {run.broken}"]
-    reading = Reading(run.disk.rows())
+    reading = Reading([disk.rows() for disk in run.disks])
     found = list(reading.wrong)
     for check in (_ended, _kept, _once, _money, _relayed, _ordered, _topic, _budget, _claims, _owners, _calls, _chains):
         found += check(run, reading)
@@ -47,7 +51,7 @@ def _kept(run: Simulation, reading: Reading) -> Iterator[str]:
     for fate in reading.fates.values():
         if fate.sender.startswith("client/"):
             first[fate.op].append(fate)
-    offered = {data["item"] for _, kind, data in reading.entries if kind == "claims.offer"}
+    offered = {entry.data["item"] for entry in reading.entries if entry.kind == "claims.offer"}
     for op in run.work.ops:
         if op.status == "ok" and not _is_kept(op, first[op.number], reading, offered):
             yield f"C1 op {op.number} ({op.mode} {op.to}) was acknowledged and is lost"
@@ -138,10 +142,12 @@ def _budget(run: Simulation, reading: Reading) -> Iterator[str]:
     held: dict[str, int] = {}
     settled: dict[str, int] = {}
     reserved_at: dict[str, int] = {}
-    for seq, kind, data in reading.entries:
+    for seq, kind, data, _, own in reading.entries:
+        if kind.startswith("ledger.") and not _is_of_tokens(kind, data):
+            continue
         if kind == "ledger.reserve":
             held[data["op"]] = data["worst"]["tokens"]
-            reserved_at[data["op"]] = seq
+            reserved_at[data["op"]] = own
         elif kind in {"ledger.settle", "ledger.release"} and data["op"] not in reserved_at:
             yield f"C5 entry {seq} ends reservation {data['op']}, which no entry made"
         elif kind == "ledger.settle":
@@ -156,7 +162,7 @@ def _budget(run: Simulation, reading: Reading) -> Iterator[str]:
             yield f"C5 settled {sum(settled.values())} and reserved {sum(held.values())} pass {TOKENS} at entry {seq}"
     billed, durable = 0, 0
     for event in run.outside.log:
-        if isinstance(event, Durable):
+        if isinstance(event, Durable) and event.shard == LEAD:
             durable = event.seq
         elif isinstance(event, Called) and event.op:
             billed += event.value
@@ -166,11 +172,18 @@ def _budget(run: Simulation, reading: Reading) -> Iterator[str]:
         yield f"C5 the provider billed {billed} tokens of {TOKENS}"
 
 
+def _is_of_tokens(kind: str, data: dict[str, Any]) -> bool:
+    """Whether an entry of the ledger is about a call of a model, and not about the messages of a shard."""
+    return not (kind == "ledger.reserve" and "tokens" not in data["worst"]) and not data.get("op", "").startswith(
+        "shard "
+    )
+
+
 def _claims(_run: Simulation, reading: Reading) -> Iterator[str]:
     """C6: an item has one holder, and is finished once."""
     holder: dict[str, str] = {}
     finished: set[str] = set()
-    for seq, kind, data in reading.entries:
+    for seq, kind, data, _, _ in reading.entries:
         if kind == "claims.take":
             item = data["item"]
             if holder.get(item, data["op"]) != data["op"] or item in finished:
@@ -186,13 +199,13 @@ def _claims(_run: Simulation, reading: Reading) -> Iterator[str]:
 
 
 def _owners(_run: Simulation, reading: Reading) -> Iterator[str]:
-    """C6: a host's epochs only grow, and it has one life at a time."""
-    newest: dict[str, int] = {}
-    for seq, kind, data in reading.entries:
+    """C6: a host's epochs only grow, at each shard, and it has one life at a time."""
+    newest: dict[tuple[int, str], int] = {}
+    for seq, kind, data, shard, _ in reading.entries:
         if kind == "registry.join":
-            if data["epoch"] <= newest.get(data["host"], 0):
+            if data["epoch"] <= newest.get((shard, data["host"]), 0):
                 yield f"C6 host {data['host']} was given epoch {data['epoch']} again at {seq}"
-            newest[data["host"]] = data["epoch"]
+            newest[shard, data["host"]] = data["epoch"]
 
 
 def _calls(run: Simulation, reading: Reading) -> Iterator[str]:
@@ -201,15 +214,23 @@ def _calls(run: Simulation, reading: Reading) -> Iterator[str]:
     But for a host that was given up and lives: until it notices, nobody can keep it from calling.
     """
     known: dict[str, int] = {}
-    gone_at = {f"{data['host']}.{data['epoch']}": seq for seq, kind, data in reading.entries if kind == "registry.gone"}
-    durable = 0
+    gone_at: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for _, kind, data, shard, own in reading.entries:
+        if kind == "registry.gone":
+            gone_at[f"{data['host']}.{data['epoch']}"][shard] = own
+    durable: Counter[int] = Counter()
     for event in run.outside.log:
         if isinstance(event, Durable):
-            durable = event.seq
-        elif isinstance(event, Called) and event.what in known and gone_at.get(event.host, durable + 1) > durable:
+            durable[event.shard] = event.seq
+        elif isinstance(event, Called) and event.what in known and not _is_over(gone_at[event.host], durable):
             yield f"C8 {event.what} was called again by {event.host}, after its result was recorded"
         elif isinstance(event, Known) and known.setdefault(event.what, event.value) != event.value:
             yield f"C8 {event.what} gave {event.value} after {known[event.what]}"
+
+
+def _is_over(gone_at: dict[int, int], durable: Counter[int]) -> bool:
+    """Whether any shard has written down that a life of a host is over."""
+    return any(durable[shard] >= own for shard, own in gone_at.items())
 
 
 def _chains(run: Simulation, reading: Reading) -> Iterator[str]:

@@ -36,9 +36,10 @@ class Known(NamedTuple):
 
 
 class Durable(NamedTuple):
-    """The disk holds the journal up to this entry."""
+    """The disk of a shard holds its journal up to this entry."""
 
     seq: int
+    shard: int = 0
 
 
 class Outside:

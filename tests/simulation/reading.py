@@ -1,4 +1,4 @@
-"""The journal, read raw: what happened to each message, by the entries alone.
+"""The journals, read raw: what happened to each message, by the entries alone.
 
 The rule of this file: it imports nothing of the board. It knows the names and fields of the entries,
 as documented, and folds them in its own way.
@@ -6,7 +6,8 @@ as documented, and folds them in its own way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,10 +59,49 @@ class Line(NamedTuple):
         return cls(int(op), sender, message, int(attempt), host)
 
 
-class Reading:
-    """A journal's rows, folded."""
+class Told(NamedTuple):
+    """An entry of one of the journals."""
 
-    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    seq: int
+    """Its number among the entries of all shards, in an order in which nothing comes before what it rests on."""
+    kind: str
+    data: dict[str, Any]
+    shard: int
+    own: int
+    """Its number in the journal of its shard."""
+
+
+def in_order(journals: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[Told]:
+    """The entries of all shards: by time, but none of what a shard was sent before its sender wrote that down."""
+    told: list[list[Told]] = []
+    for shard, rows in enumerate(journals):
+        told.append([Told(0, r[3], msgpack.unpackb(r[4], strict_map_key=False), shard, r[0]) for r in rows])
+    at, number = [0] * len(told), 0
+    sent: Counter[tuple[int, int]] = Counter()
+
+    def is_due(shard: int) -> bool:
+        if at[shard] == len(told[shard]):
+            return False
+        entry = told[shard][at[shard]]
+        return entry.kind != "shard.in" or all(sent[source, shard] >= n for source, n in entry.data["of"])
+
+    while due := [shard for shard in range(len(told)) if is_due(shard)]:
+        shard = min(due, key=lambda shard: journals[shard][at[shard]][1])
+        entry = told[shard][at[shard]]
+        at[shard] += 1
+        number += 1
+        if entry.kind == "shard.out":
+            sent.update((shard, parcel[0]) for parcel in entry.data["of"])
+        yield entry._replace(seq=number)
+    for shard, rest in enumerate(told):
+        if at[shard] < len(rest):
+            yield rest[at[shard]]._replace(seq=-1)
+
+
+class Reading:
+    """The rows of all journals, folded."""
+
+    def __init__(self, journals: Sequence[Sequence[tuple[Any, ...]]]) -> None:
         self.fates: dict[str, Fate] = {}
         self.books: dict[str, list[Line]] = {}
         self.balances: dict[str, int] = {}
@@ -72,22 +112,24 @@ class Reading:
         self.follows: dict[str, int] = {}
         """How many posts there were when an agent began to follow."""
         self.wrong: list[str] = []
-        self.entries: list[tuple[int, str, dict[str, Any]]] = []
-        for seq, _at, _epoch, kind, body, *_ in rows:
-            data = msgpack.unpackb(body, strict_map_key=False)
-            self.entries.append((seq, kind, data))
-            read = getattr(self, "_" + kind.replace(".", "_"), None)
+        self.entries: list[Told] = []
+        for entry in in_order(journals):
+            if entry.seq < 0:
+                self.wrong.append(f"C1 shard {entry.shard} was sent what no journal tells of, at {entry.own}")
+                continue
+            self.entries.append(entry)
+            read = getattr(self, "_" + entry.kind.replace(".", "_"), None)
             try:
                 if read is not None:
-                    read(seq, data)
+                    read(entry.seq, entry.data)
             except KeyError as unknown:
-                self.wrong.append(f"C1 entry {seq} ({kind}) is about {unknown}, of which no entry told before")
+                self.wrong.append(f"C1 entry {entry.seq} ({entry.kind}) is about {unknown}, of which none told before")
 
     def _mail_accept(self, seq: int, data: dict[str, Any]) -> None:
         self._accept(seq, data["e"], data["e"][ID], data["e"][TO])
 
     def _mail_fan(self, seq: int, data: dict[str, Any]) -> None:
-        for number, to in enumerate(data["to"]):
+        for number, to in enumerate(data["to"], data.get("first", 0)):
             self._accept(seq, data["e"], f"{data['e'][ID]}.{number}", to)
 
     def _accept(self, seq: int, envelope: list[Any], message: str, to: str) -> None:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.board.neighbours import shard_of
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.host.host import open_host
 from stigmergy.actors.journal.port import Journal
@@ -37,12 +38,14 @@ LIVES = 12
 class Simulation:
     """Runs one seed."""
 
-    def __init__(self, seed: int, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, seed: int, say: Callable[[str], None] | None = None, shards: int = 0) -> None:
+        """``shards``: how many boards there are; 0 lets the seed decide."""
         self.seed = seed
         self.struck: Counter[str] = Counter()
         self.timeline = Timeline()
         self.work = plan_work(Random(f"{seed} work"))
-        self.disk = Disk(Random(f"{seed} disk"), self.struck)
+        self.shards = shards or Random(f"{seed} shards").choices((1, 2, 3), (6, 3, 1))[0]
+        self.disks = [Disk(Random(f"{seed} disk{shard or ''}"), self.struck) for shard in range(self.shards)]
         self.outside = Outside(Random(f"{seed} outside"), self.struck)
         self.network = Network(self.timeline, Random(f"{seed} network"), self.struck)
         self.plan = plan_faults(Random(f"{seed} faults"), self.work.kills)
@@ -64,7 +67,8 @@ class Simulation:
             self.timeline.after(fault.at, partial(self._strike, fault))
         self.timeline.after(FAULTS_END_S, self._calm)
         self.timeline.run(DRAINED_BY_S, lambda: self.drained or bool(self.broken))
-        self.disk.lose_power()
+        for disk in self.disks:
+            disk.lose_power()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -99,7 +103,7 @@ class Simulation:
         self.lives += 1
         driver = self._driver = self._spawn(f"driver.{self.lives}")
         engine = SimEngine(self.network, driver, self._spawn, self._build)
-        drive = Drive(driver, engine, self.work, self.say, again=self.lives > 1)
+        drive = Drive(driver, engine, self.work, self.say, again=self.lives > 1, shards=self.shards)
 
         def over(task: Any) -> None:
             error = task.exception()
@@ -124,36 +128,43 @@ class Simulation:
         """The next life. Hosts of the last one may linger, and must do no harm."""
         if self.lives >= LIVES:
             return
-        self._end(self._board, "its life is over")
+        for board in self._boards():
+            self._end(board, "its life is over")
         for host in self._hosts():
             if self._random.random() < 0.5:
                 self._end(host, "its life is over")
         self.timeline.after(0.5, self._begin)
 
-    @property
-    def _board(self) -> ProcessLoop | None:
-        return next((loop for loop in reversed(self.loops) if loop.name == "board" and loop.alive), None)
+    def _boards(self) -> list[ProcessLoop]:
+        """The newest living board of each shard."""
+        living = {shard_of(loop.name): loop for loop in self.loops if loop.name.startswith("board") and loop.alive}
+        return [living[shard] for shard in sorted(living)]
+
+    def _board(self, pick: float) -> ProcessLoop | None:
+        boards = self._boards()
+        return boards[int(pick * len(boards))] if boards else None
 
     def _hosts(self) -> list[ProcessLoop]:
         return [loop for loop in self.loops if loop.alive and loop.name.startswith("host-")]
 
-    def open_journal(self, loop: ProcessLoop) -> Journal:
+    def open_journal(self, loop: ProcessLoop, shard: int) -> Journal:
         """The journal of a board that starts."""
-        return DiskJournal(self.disk, loop, lambda seq: self.outside.log.append(Durable(seq)))
+        return DiskJournal(self.disks[shard], loop, lambda seq: self.outside.log.append(Durable(seq, shard)))
 
     def _build(self, loop: ProcessLoop, factory: str, config: dict[str, Any]) -> Service:
-        return self._build_board(loop) if factory.endswith(":open_board") else self._build_host(loop, config)
+        return self._build_board(loop, config) if factory.endswith(":open_board") else self._build_host(loop, config)
 
-    def _build_board(self, loop: ProcessLoop) -> Service:
+    def _build_board(self, loop: ProcessLoop, config: dict[str, Any]) -> Service:
+        shard = config.get("shard", 0)
         try:
-            journal = self.open_journal(loop)
-            board = Board(journal, BoardConfig(RUN, {}), loop.clock.wall())
+            journal = self.open_journal(loop, shard)
+            board = Board(journal, BoardConfig(RUN, {}, shard, self.shards), loop.clock.wall())
         except JournalLocked:
             raise
         except Exception as error:
             self.broken = f"the board cannot open what it wrote: {type(error).__name__}: {error}"
             raise
-        return BoardService(board, journal, loop.clock, apart=True)
+        return BoardService(board, journal, loop.clock, config["name"], apart=True)
 
     def _build_host(self, loop: ProcessLoop, config: dict[str, Any]) -> Service:
         return open_host({**config, "apart": True}, loop.clock)
@@ -171,18 +182,18 @@ class Simulation:
                 self._end(victim, "kill -9")
             case "power failure":
                 self._end(victim, "power failure")
-                self.disk.lose_power()
+                self._disk_of(victim).lose_power()
             case "disk trouble":
                 self.struck[fault.kind] -= 1
-                self.disk.trouble = fault.trouble
+                self._disk_of(victim).trouble = fault.trouble
             case "hang a host" | "hang the board":
                 victim.hang()
                 # Ray's kill ends it too, so it wakes to live only if nobody killed it meanwhile.
                 self.timeline.after(fault.size, victim.wake)
             case "cut a host off":
-                self._cut(victim, fault.size)
+                self._cut(victim, fault)
             case "replace a host":
-                self._replace(victim)
+                self._replace(victim, fault)
             case _:
                 self._bend(victim, fault.size)
 
@@ -190,17 +201,21 @@ class Simulation:
         if "host" in fault.kind:
             hosts = self._hosts()
             return hosts[int(fault.pick * len(hosts))] if hosts else None
-        return self._driver if "driver" in fault.kind else self._board
+        return self._driver if "driver" in fault.kind else self._board(fault.pick)
 
-    def _cut(self, host: ProcessLoop, seconds: float) -> None:
-        if self._board is not None:
-            self.network.cut(host.name, self._board.name)
-            self.timeline.after(seconds, self.network.mend)
+    def _disk_of(self, board: ProcessLoop) -> Disk:
+        return self.disks[shard_of(board.name)]
 
-    def _replace(self, host: ProcessLoop) -> None:
-        """The board takes a host for lost, and it lives; its successors and it run at the same time."""
+    def _cut(self, host: ProcessLoop, fault: Fault) -> None:
+        board = self._board(fault.pick)
+        if board is not None:
+            self.network.cut(host.name, board.name)
+            self.timeline.after(fault.size, self.network.mend)
+
+    def _replace(self, host: ProcessLoop, fault: Fault) -> None:
+        """A board takes a host for lost, and it lives; its successors and it run at the same time."""
         host.lingers = True
-        board = self._board
+        board = self._board(fault.pick)
         if board is not None and board.service is not None:
             board.call_soon(board.service._on_lost, host.name, "a mistake")
 
@@ -215,6 +230,7 @@ class Simulation:
         self.say("calm")
         self.network.weather = Weather()
         self.network.mend()
-        self.disk.trouble = ""
+        for disk in self.disks:
+            disk.trouble = ""
         for loop in self.loops:
             loop.thaw()

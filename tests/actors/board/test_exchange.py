@@ -36,8 +36,8 @@ class Shard:
             self.exchange.apply(kind, data)
 
     def commit(self) -> None:
-        self.exchange.seal()
-        self.journal += unpack(pack([[*entry] for entry in self.batch]))
+        heard = self.exchange.seal()
+        self.journal += unpack(pack([[*entry] for entry in [*heard, *self.batch]]))
         self.taken += self.arrived
         self.batch, self.arrived = [], []
 
