@@ -15,6 +15,8 @@ from .outside import Known, here, outside
 
 OPENING = 100
 LEASE_S = 4.0
+INK = "ink"
+"""A trail."""
 
 
 class Do(Message):
@@ -161,6 +163,32 @@ class Thinker(Doer):
         return Got(total=int(reply.text))
 
 
+class Scribe(Doer):
+    """Writes on the blackboard, at once and with its turn."""
+
+    @handles
+    async def do(self, do: Do, ctx: Context) -> Got:
+        await ctx.trail(INK).define()
+        await ctx.facts.put(f"draft/{do.op}", do.op)
+        await self.begin(do, ctx)
+        ctx.write(f"note/{do.op}", do.op)
+        ctx.deposit(INK, {str(do.op): 1.0})
+        return self.note(do, ctx)
+
+
+class Reviewer(Doer):
+    """Has a scribe write, and finds what it wrote."""
+
+    @handles
+    async def do(self, do: Do, ctx: Context) -> Got:
+        await ctx.ask(do.to, Do(op=do.op), reply=Got)
+        found = await ctx.facts.get(f"note/{do.op}")
+        ink = await ctx.trail(INK).read([str(do.op)])
+        await self.begin(do, ctx)
+        self.note(do, ctx)
+        return Got(total=int(found is not None and ink[str(do.op)] > 0))
+
+
 async def called(name: str, ctx: Context) -> int:
     """A recorded call of the provider."""
     what = f"{name}:{ctx.envelope.id}"
@@ -182,6 +210,8 @@ KINDS: dict[str, type[Agent]] = {
     "reader": Reader,
     "worker": Worker,
     "thinker": Thinker,
+    "scribe": Scribe,
+    "reviewer": Reviewer,
 }
 
 

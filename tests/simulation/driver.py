@@ -130,7 +130,15 @@ class Drive:
         client, message_type, body = self._client, Do.message_type, encode(op.do)
         if op.mode == "ask":
             reply = await client.ask(op.to, message_type, body, ASK_S, ("user",))
-            return decode(Got, reply.body).total
+            total = decode(Got, reply.body).total
+            if op.to.startswith("reviewer/") and total != 1:
+                op.contradictions.append("that something was written, and it was not there")
+            if (
+                op.to.startswith("scribe/")
+                and await client.call("look", ["facts.get", {"key": f"note/{op.number}"}]) is None
+            ):
+                op.contradictions.append("what it wrote, and it was not there")
+            return total
         if op.mode == "offer":
             await client.act("claims.offer", {"queue": "jobs", "item": op.to, "payload": b""})
             return 0

@@ -13,6 +13,8 @@ import pytest
 
 from stigmergy.actors.board.board import Board
 from stigmergy.actors.board.dispatch import Dispatcher
+from stigmergy.actors.board.exchange import Exchange
+from stigmergy.actors.board.gate import Gate
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.board.outsiders import Outsiders
 from stigmergy.actors.board.turns import Turns
@@ -30,6 +32,8 @@ class Mutation(NamedTuple):
     take_away: Patch
     caught_as: tuple[str, ...]
     """What at least one seed must violate."""
+    shards: int = 0
+    """How many boards it takes; 0 lets the seed decide."""
 
 
 def repeats_are_news(patch: pytest.MonkeyPatch) -> None:
@@ -109,6 +113,27 @@ def agents_are_in_two_places(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dispatcher, "_home", lambda self, agent: self._place(agent))
 
 
+def parcels_are_taken_again(patch: pytest.MonkeyPatch) -> None:
+    """What another shard tells again over a new link is done again."""
+
+    def again(self: Exchange, shard: int, number: int) -> bool:
+        self._heard[shard] = max(number, self._heard[shard])
+        self._news[shard] = None
+        return True
+
+    def from_the_last_confirmed(self: Exchange, shard: int, _number: int) -> None:
+        self.lanes[shard].told = self.lanes[shard].confirmed
+
+    patch.setattr(Exchange, "take", again)
+    patch.setattr(Exchange, "greeted", from_the_last_confirmed)
+
+
+def words_wait_for_no_write(patch: pytest.MonkeyPatch) -> None:
+    """A shard answers before what was written on another shard is there."""
+    patch.setattr(Gate, "let_out", lambda _self, frames, events: (frames, events))
+    patch.setattr(Exchange, "has", lambda _self, _written: True)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",)),
     "zombies commit": Mutation(zombies_commit, ("C6",)),
@@ -118,4 +143,7 @@ MUTATIONS: dict[str, Mutation] = {
     "steps are not kept": Mutation(steps_are_not_kept, ("C8",)),
     "turns are not journaled": Mutation(without("mail.done"), ("C1", "C2", "C7")),
     "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6")),
+    "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2),
+    "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),
+    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 2),
 }

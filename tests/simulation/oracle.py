@@ -20,6 +20,9 @@ from .reading import Fate, Reading
 from .workloads import TOKENS, Op
 from .world import Simulation
 
+_ACTS: Final = frozenset({"facts.write", "trails.deposit", "trails.blend"})
+"""Entries that name the operation which wrote them."""
+
 LEAD: Final = 0
 """The shard that has the ledger."""
 
@@ -30,7 +33,21 @@ def violations(run: Simulation) -> list[str]:
         return [f"C1 {run.broken}"]
     reading = Reading([disk.rows() for disk in run.disks])
     found = list(reading.wrong)
-    for check in (_ended, _kept, _once, _money, _relayed, _ordered, _topic, _budget, _claims, _owners, _calls, _chains):
+    for check in (
+        _ended,
+        _kept,
+        _once,
+        _money,
+        _relayed,
+        _written,
+        _ordered,
+        _topic,
+        _budget,
+        _claims,
+        _owners,
+        _calls,
+        _chains,
+    ):
         found += check(run, reading)
     return found + [f"C0 {said}" for said in run.complaints]
 
@@ -115,11 +132,25 @@ def _ordered(run: Simulation, reading: Reading) -> Iterator[str]:
     lane_of = {op.number: number for number, lane in enumerate(run.work.lanes) for op in lane}
     for agent, book in reading.books.items():
         newest: dict[tuple[str, int], int] = {}
-        for line in book if not agent.startswith(("chain/", "reader/")) else ():
+        for line in book if not agent.startswith(("chain/", "reader/", "scribe/")) else ():
             key = (line.sender, lane_of[line.op])
             if newest.get(key, 0) >= line.op:
                 yield f"C3 {agent} did op {line.op} of {line.sender} after op {newest[key]}"
             newest[key] = line.op
+
+
+def _written(_run: Simulation, reading: Reading) -> Iterator[str]:
+    """C1 and C2: what a finished turn wrote on the blackboard is there, once, on whichever shard."""
+    notes = Counter(key for _, kind, data, *_ in reading.entries if kind == "facts.write" for key, _ in data["changes"])
+    ink = Counter(key for _, kind, data, *_ in reading.entries if kind == "trails.deposit" for key in data["amounts"])
+    done = Counter(fate.op for fate in reading.fates.values() if fate.to.startswith("scribe/") and fate.is_done)
+    tried = {fate.op for fate in reading.fates.values() if fate.to.startswith("scribe/")}
+    for op in tried:
+        if (notes[f"note/{op}"], ink[str(op)]) != (done[op], done[op]):
+            wrote = f"{notes[f'note/{op}']} notes and {ink[str(op)]} times ink"
+            yield f"C2 op {op} was finished {done[op]} times and wrote {wrote}"
+    acts = Counter(data["op"] for _, kind, data, *_ in reading.entries if kind in _ACTS and data["op"])
+    yield from (f"C2 {op} was done {times} times on the blackboard" for op, times in acts.items() if times > 1)
 
 
 def _topic(run: Simulation, reading: Reading) -> Iterator[str]:

@@ -22,6 +22,12 @@ def test_nothing_is_violated(seed):
     assert judge(seed).violations == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("shards", [2, 3])
+def test_nothing_is_violated_with_several_shards(seed, shards):
+    assert judge(seed, shards=shards).violations == []
+
+
 def test_the_same_seed_is_the_same_run():
     first: list[str] = []
     second: list[str] = []
@@ -33,8 +39,8 @@ def test_the_same_seed_is_the_same_run():
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_safeguard_that_is_gone_is_noticed(name, monkeypatch):
     MUTATIONS[name].take_away(monkeypatch)
-    codes = MUTATIONS[name].caught_as
-    assert any(said.startswith(codes) for seed in range(SEEDS) for said in judge(seed).violations)
+    codes, shards = MUTATIONS[name].caught_as, MUTATIONS[name].shards
+    assert any(said.startswith(codes) for seed in range(SEEDS) for said in judge(seed, shards=shards).violations)
 
 
 def test_the_command_replays_a_seed_in_another_process():

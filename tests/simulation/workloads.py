@@ -143,6 +143,13 @@ def _thought(random: Random, work: Work) -> None:
         work.lane([("ask", to, {"raises": _trouble(random)}) for _ in range(random.randrange(1, 5))])
 
 
+def _notes(random: Random, work: Work) -> None:
+    for n in range(random.randrange(1, 4)):
+        count = random.randrange(1, 4)
+        work.lane([("ask", f"reviewer/{n}", {"to": f"scribe/{n}", "raises": _trouble(random)}) for _ in range(count)])
+    work.lane([("ask", f"scribe/{n}", {"raises": _trouble(random)}) for n in range(random.randrange(1, 4))])
+
+
 PARTS: dict[str, Part] = {
     "money": Part(("account",), _money),
     "fan-in": Part(("relay", "counter"), _fan_in),
@@ -150,4 +157,5 @@ PARTS: dict[str, Part] = {
     "topic": Part(("writer", "reader"), _topic),
     "jobs": Part(("worker",), _jobs),
     "thought": Part(("thinker",), _thought),
+    "notes": Part(("scribe", "reviewer"), _notes),
 }
