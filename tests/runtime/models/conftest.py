@@ -28,7 +28,7 @@ def server(running_server):
 
 @pytest.fixture
 async def claude(server):
-    limits = CallLimits(backoff_s=0.001, idle_timeout_s=0.3)
+    limits = CallLimits(backoff_s=0.001, idle_timeout_s=2.0)  # silence is waited for; a busy machine is not silent
     model = Claude(SECRET, base_url=server.base_url, limits=limits)
     yield model
     await model.aclose()
