@@ -15,20 +15,16 @@
     │   ├── MailboxFull
     │   ├── DeadlineExceeded
     │   ├── HandlerFailed
+    │   ├── HostLost
     │   └── Quarantined
     ├── BudgetError
     │   ├── BudgetExhausted
     │   ├── UnknownPrice
     │   └── LedgerUnreachable
     ├── JournalError
-    │   ├── JournalCorrupt
-    │   ├── JournalLocked
-    │   ├── JournalLost
-    │   └── StorageFull
+    │   └── JournalCorrupt, JournalLocked, JournalLost, StorageFull
     ├── ModelError
-    │   ├── ModelUnavailable
-    │   ├── ModelRefused
-    │   └── ModelOutputInvalid
+    │   └── ModelUnavailable, ModelRefused, ModelOutputInvalid
     ├── BoardError                 the blackboard is not as the caller thought
     │   ├── Conflict
     │   └── ClaimLost
@@ -132,6 +128,10 @@ class DeadlineExceeded(DeliveryError):
 
 class HandlerFailed(DeliveryError):
     """The recipient's handler raised, and its retries are used up."""
+
+
+class HostLost(DeliveryError):
+    """The recipient's host is gone, and with it what it had. Whether the work was done is unknown."""
 
 
 class Quarantined(DeliveryError):

@@ -58,21 +58,28 @@ class Text(Message, name="stigmergy.Text"):
 
 def encode(message: Message) -> bytes:
     """The body of a message. Raises: Malformed, Oversized."""
-    plain = message.__dict__
-    for value in plain.values():
+    return pack_body(plain(message))
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """The fields of a message as msgpack has them. Raises: Malformed."""
+    fields = message.__dict__
+    for value in fields.values():
         if type(value) not in _PLAIN:
-            return pack_body(_plain(message.model_dump(mode="python", by_alias=False)))
-    return pack_body(plain)
+            found: dict[str, Any] = _plain(message.model_dump(mode="python", by_alias=False, warnings=False))
+            return found
+    return fields
 
 
 def decode(cls: type[M], body: bytes) -> M:
     """The message in a body, validated. Raises: Malformed, Oversized."""
-    return _validated(cls, unpack_body(body))
+    return validated(cls, unpack_body(body))
 
 
-def _validated(cls: type[M], plain: Any) -> M:
+def validated(cls: type[M], fields: Any) -> M:
+    """The message that has these fields. Raises: Malformed."""
     try:
-        return cls.model_validate(plain)
+        return cls.model_validate(fields)
     except ValidationError as why:
         first = why.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the message"
@@ -117,7 +124,7 @@ def decode_as(cls: type[M], message_type: str, body: bytes) -> M:
     found_name, _, found = message_type.rpartition("@")
     if found_name != name or not found.isdecimal():
         raise Malformed(f"{message_type} is no {cls.message_type}")
-    return _validated(cls, upcast(cls, unpack_body(body), int(found), int(version), message_type))
+    return validated(cls, upcast(cls, unpack_body(body), int(found), int(version), message_type))
 
 
 class MessageTypes:

@@ -17,9 +17,11 @@ from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.handles import LocalProcess, Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.services import build
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
+from .circle import GATE, Circle
 from .client import Client
 from .engines import Engine
 from .keeper import Household, Keeper
@@ -66,6 +68,8 @@ class Housing:
         self._client = client
         self._keepers = [self._hire(shard) for shard in client.shards.owners.everybody]
         self._shepherd: Shepherd | None = None
+        self._gate: VolatileService | None = None
+        """The driver's own host, when hosts have links to each other."""
         self._housed: asyncio.Future[None] | None = None
         self._moving: asyncio.Task[None] | None = None
         """Starts the hosts of the newest board."""
@@ -113,7 +117,9 @@ class Housing:
 
     @property
     def volatile(self) -> VolatileService:
-        """The volatile host of this process. Raises: UsageError when there is none."""
+        """The volatile host of this process: that of the driver, or the only one. Raises: UsageError."""
+        if self._gate is not None:
+            return self._gate
         for process in ({} if self._shepherd is None else self._shepherd.processes).values():
             if isinstance(process, LocalProcess) and isinstance(process.service, VolatileService):
                 return process.service
@@ -140,6 +146,8 @@ class Housing:
             await self._leaving
         if self._shepherd is not None:
             await self._shepherd.close()
+        if self._gate is not None:
+            await self._gate.close()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers))
 
     def _hire(self, shard: int) -> Keeper:
@@ -210,13 +218,28 @@ class Housing:
             **self._plan.host,
         }
         plan, boards = self._plan, {keeper.peer: keeper.process for keeper in self._keepers}
+        if config.get("mesh"):
+            self._gate = await self._open_gate(self._keepers[0], config)
         calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
-        yard = Yard(plan.engine, boards, *calls, config, plan.on_event, *luck, lambda: client.stopped is not None)
+        yard = Yard(
+            plan.engine, boards, *calls, config, plan.on_event, *luck, Circle(self._gate), lambda: client.stopped is not None
+        )
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(self._plan.hosts)
+        if self._gate is not None:
+            await self._gate.meet()
         unhoused, self._unhoused = self._unhoused, {}
         for agent, resources in unhoused.items():
             shepherd.host_for(agent, resources)
+
+    async def _open_gate(self, board: Keeper, config: dict[str, Any]) -> VolatileService:
+        """The driver's own host: without agents, it is how messages from outside reach those of others."""
+        gate = build(config["host"], {**config, "name": GATE})
+        if not isinstance(gate, VolatileService):
+            raise UsageError("only hosts without a journal know each other")
+        await board.process.attach_driver(GATE, gate)
+        gate.attach(board.peer, board.process)
+        return gate
 
     def _abandon(self) -> None:
         self._stop_moving()

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypedDict
 
 from stigmergy.protocols.errors import UsageError
 
-from .engines import EngineName
+from .engines import ClockName, EngineName
 
 MOST_SHARDS: Final = 64
 """Every shard has a link to every other, and every host to each."""
@@ -34,6 +34,11 @@ class Plant:
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the loop watchdog's limits by name; see `LoopLimits`."""
 
+    @property
+    def spread(self) -> bool:
+        """Whether there may be more than one host, or one in a process of its own."""
+        return self.engine != "local" or self.hosts > 1
+
     def to_plain(self) -> dict[str, Any]:
         """As data that JSON can hold."""
         return {**asdict(self), "limits": dict(self.limits)}
@@ -54,14 +59,14 @@ class Premises(TypedDict, total=False):
     plant: Plant | None
 
 
-def plant_of(premises: Premises, *, durable: bool) -> Plant:
-    """The plant that is meant; without a journal it is one process. Raises: UsageError."""
+def plant_of(premises: Premises, *, durable: bool, clock: ClockName) -> Plant:
+    """The plant that is meant. Raises: UsageError."""
     unknown = premises.keys() - Premises.__annotations__.keys()
     if unknown:
         raise UsageError(f"Swarm has no option {min(unknown)!r}")
     plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
-    if not durable and (plant.engine != "local" or plant.hosts > 1):
-        raise UsageError("a swarm with durable=False is one process: write engine='local', and no hosts=")
+    if clock == "lockstep" and plant.spread:
+        raise UsageError("clock='lockstep' is one host: write engine='local', and no hosts=")
     if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:
         raise UsageError(f"shards is {plant.shards!r:.40}; give a whole number from 1 to {MOST_SHARDS}")
     if plant.shards > 1 and not durable:

@@ -17,6 +17,7 @@ from stigmergy.protocols.errors import StigmergyError, UsageError
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Supervision
 
+from .circle import Circle
 from .engines import Engine
 
 STALLED_S: Final = 2.0
@@ -47,6 +48,8 @@ class Yard(NamedTuple):
     clock: Clock
     draw: Callable[[], float]
     """Random numbers in [0, 1), for the waits between restarts."""
+    circle: Circle
+    """Who is made known to each other."""
     stopped: Callable[[], bool]
     """Whether the swarm has stopped: then a host that is lost stays lost, since nothing new begins."""
 
@@ -157,7 +160,8 @@ class Shepherd:
             for name, board in yard.boards.items():
                 await board.attach(peer, process)
                 await process.attach(name, board)
-            await yard.call_once("join", [start.child, list(plan.kinds), start.epoch])
+            await yard.circle.introduce(peer, process)
+            await yard.call_once("join", [start.child, list(plan.kinds), start.epoch, yard.circle.meshed])
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the host must hear of it
             self._failed_to_start(start, error)
             return

@@ -71,7 +71,7 @@ class Swarm(Mailing):
         self._durable, self._time = durable, clock
         self._budget = budget or Budget()
         self._journal = journal
-        self._plant = plant_of(premises, durable=durable)
+        self._plant = plant_of(premises, durable=durable, clock=clock)
         self._seed = seed
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
@@ -270,6 +270,7 @@ class Swarm(Mailing):
                 "clock": self._time,
                 "run": run,
                 "limits": dict(self._plant.limits),
+                "mesh": self._plant.spread and not self._durable,
                 "models": {role: spec.to_plain() for role, spec in self._models.items()},
                 "seed": self._seed,
                 "birth": secrets.token_hex(16) if self._tenure is None else self._tenure.birth,

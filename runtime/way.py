@@ -86,7 +86,7 @@ class HostWay:
 
     async def settle(self, counts: dict[str, Any]) -> None:
         """See `Way.settle`."""
-        await self._service.settle()
+        waiting = await self._service.settle()
         if self._service.rounds is not None:
             counts["digest"] = f"{self._service.rounds.digest():032x}"
-        counts["waiting"] = self._service.host.waiting
+        counts["waiting"] = waiting

@@ -12,6 +12,7 @@ from typing import Any, Final
 from stigmergy.protocols.turn import Delivery
 
 from .cases import Cases
+from .census import Census
 from .clerk import Clerk
 from .holders import Holders
 from .machines import Machines
@@ -34,6 +35,7 @@ class Tenants:
         self._past = past
         self._watchers = watchers
         self._holders = Holders(machines.mail.states, machines.mail.flying)
+        self._census = Census(machines)
         if machines.exchange:
             machines.dispatcher.embargo = lambda: machines.exchange.awaits(LOST)
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
@@ -43,6 +45,7 @@ class Tenants:
             "retire": lambda peer, ticket, a: self._retire(peer, ticket, *a),
             "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
+            "hosts": lambda peer, _t, _a: self._census.look(peer),
         }
         """Requests of hosts and of those who start them."""
 
@@ -82,6 +85,7 @@ class Tenants:
         again = self._cases.hold_doubtful(letters)
         m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
         m.dispatcher.lost(host)
+        self._census.lost(host)
         if not known:
             m.exchange.tell_all(LOST, [host, reason])
         event = "host_gone" if known else "host_lost"
@@ -93,7 +97,7 @@ class Tenants:
         for name in m.registry.expire(m.now):
             self.lost(m.incarnations.get(name, ""), "its lease ended")
 
-    def _join(self, host: str, kinds: list[str], chosen: int | None) -> int:
+    def _join(self, host: str, kinds: list[str], chosen: int | None, looks: bool = False) -> int:  # noqa: FBT001, FBT002 - off a wire
         m = self._m
         if host in m.incarnations:
             self.lost(m.incarnations[host], "replaced")
@@ -101,6 +105,7 @@ class Tenants:
         life = m.incarnations[host] = f"{host}.{epoch}"
         self._past.wake()
         m.dispatcher.joined()
+        self._census.joined(life, looks=looks)
         if m.exchange:
             m.outbox.tell(life, "joined", m.exchange.me)
         return epoch

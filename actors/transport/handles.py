@@ -197,7 +197,7 @@ class RayProcess(_RayHandle):
         if wanted.get("runtime_env"):
             options["runtime_env"] = wanted["runtime_env"]
         super().__init__(name, ray.remote(**options)(_Shell).remote())
-        self._poller: asyncio.Task[None] | None = None
+        self._pollers: list[asyncio.Task[None]] = []
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
@@ -211,7 +211,7 @@ class RayProcess(_RayHandle):
     async def attach_driver(self, peer: str, driver: Driver) -> None:
         """See `Process.attach_driver`: a driver is no actor, so it polls."""
         await insist(self.name, lambda: self.actor.attach_slot.remote(peer), CALL_TIMEOUT_S)
-        self._poller = asyncio.get_running_loop().create_task(self._poll(peer, driver))
+        self._pollers.append(asyncio.get_running_loop().create_task(self._poll(peer, driver)))
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
         """See `Process.health`."""
@@ -236,8 +236,8 @@ class RayProcess(_RayHandle):
 
     def _hang_up(self) -> None:
         """Poll no more: what this process still says must not reach the link to its successor."""
-        if self._poller is not None:
-            self._poller.cancel()
+        for poller in self._pollers:
+            poller.cancel()
 
     async def _poll(self, peer: str, driver: Driver) -> None:
         while True:

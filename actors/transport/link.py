@@ -69,6 +69,10 @@ class Link:
         self.lost = False
         self.on_frames: Callable[[Link, list[Frame]], None] = _ignore
         """Set by the owner: takes the peer's frames that are not answers."""
+        self.fill: Callable[[], None] = _nothing
+        """Set by an owner that collects: puts what it has. Called when nothing waits and something could go."""
+        self.serving = 0
+        """Calls of the peer that have not returned: what is ready rides back in them."""
 
     def tell(self, name: str, payload: Any = None) -> None:
         """Send a frame that wants no answer. Raises: Malformed, Oversized."""
@@ -131,7 +135,20 @@ class Link:
 
     def take(self) -> bytes:
         """What is ready for the peer, to ride back in the return value of its own call."""
+        if not self._channel.waiting:
+            self.fill()
         return self._channel.batch()
+
+    @property
+    def pending(self) -> int:
+        """Frames that wait, and calls that have not returned."""
+        return self._channel.waiting + self._in_flight
+
+    def stir(self) -> None:
+        """Something is ready: let it go as soon as this turn of the event loop is over."""
+        if not self._flushing and not self.lost:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def resend_if_silent(self, now: float) -> None:
         """Send again what the peer has not confirmed for 2 s: the call that carried it may be lost.
@@ -163,13 +180,15 @@ class Link:
         if self.lost:
             return
         self._channel.put(frame)
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self.stir()
 
     def _flush(self) -> None:
         self._flushing = False
-        while self._channel.waiting and self._in_flight < WINDOW and not self.lost:
+        while self._in_flight < WINDOW and not self.serving and not self.lost:
+            if not self._channel.waiting:
+                self.fill()
+            if not self._channel.waiting:
+                return
             self._start(self._channel.batch())
 
     def _start(self, data: bytes) -> None:
@@ -218,6 +237,10 @@ class Link:
 
 
 def _ignore(_link: Link, _frames: list[Frame]) -> None:
+    return None
+
+
+def _nothing() -> None:
     return None
 
 

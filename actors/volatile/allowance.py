@@ -3,7 +3,7 @@
 A host may send what it holds and not one more, so the ledger's ceiling holds for the swarm however many
 hosts there are. It sets aside one hundredth of what remains, so allowances shrink towards the ceiling,
 and the last message is paid singly. Before it asks for more than remains, a host gives back what it
-holds for other kinds; so the swarm stops exactly at its ceiling.
+holds for other kinds, and has the other hosts do so; so the swarm stops exactly at its ceiling.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ MOST: Final = 1_000_000
 
 LEASE_S: Final = 3_600.0
 """A host that vanishes forfeits what it held after an hour."""
+
+REMINDED_S: Final = 0.25
+"""How long a host waits for its turn at the ledger before it reminds the others to give back."""
 
 LedgerCall = Callable[..., Awaitable[Any]]
 """``await call(verb, ...)``, see `Treasury.request`."""
@@ -56,6 +59,8 @@ class Purse:
         self._call = call
         self._ops = 0
         self._known: dict[str, Allowance] = {}
+        self.recall: Callable[[], Awaitable[Any]] | None = None
+        """Has all other hosts give back what they hold, if there are any."""
         self._refilling = asyncio.Lock()
 
     def of(self, account: str) -> Allowance:
@@ -77,12 +82,14 @@ class Purse:
             remains = await self._remains(allowance.account)
             if remains < wanted * SHARE:
                 await self.give_back()
+                if self.recall is not None:
+                    await self.recall()
                 remains = await self._remains(allowance.account)
             count = max(wanted, int(min(MOST, remains / SHARE)))
             self._ops += 1
             op = f"{self._host}:messages:{self._ops}"
             try:
-                await self._call("reserve", op, allowance.account, {"messages": count}, LEASE_S)
+                await self._reserve(op, allowance.account, count)
             except BudgetExhausted as refusal:
                 if refusal.account == ROOT:
                     raise SwarmStopped(str(refusal), "budget") from None
@@ -93,6 +100,16 @@ class Purse:
         """Settle everything at what was really sent."""
         for allowance in list(self._known.values()):
             await self._settle(allowance)
+
+    async def _reserve(self, op: str, account: str, count: int) -> None:
+        """Wait for the ledger. While it has others settle first, they are reminded."""
+        reserved = asyncio.ensure_future(self._call("reserve", op, account, {"messages": count}, LEASE_S))
+        while self.recall is not None:
+            done, _ = await asyncio.wait([reserved], timeout=REMINDED_S)
+            if done:
+                break
+            await self.recall()
+        await reserved
 
     async def _settle(self, allowance: Allowance) -> None:
         if allowance.op:

@@ -6,13 +6,17 @@ Most answers are there before the asker could wait for them; only who must wait 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.protocols.errors import DeadlineExceeded
 from stigmergy.protocols.message import Message
 
 Answered = tuple[Message, tuple[str, ...]]
 """The answer, and where its content came from."""
+
+
+UNTIL_ACCEPTED: Final = -1.0
+"""The deadline of somebody who wants no answer, but to know that the message was accepted."""
 
 
 class Asked:

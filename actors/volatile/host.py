@@ -13,15 +13,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
 
 from .allowance import Allowance, Purse
 from .guard import Guard
 from .letter import Letter, Talk
+from .neighbours import Neighbours
 from .office import Office
-from .places import Place
+from .places import Far, Place
 from .player import DONE, FAULTS, Begun, Player
 from .slot import Part, Slot
 from .turn import Board, Turn
@@ -65,6 +66,8 @@ class Host:
         """Waits between two attempts of a turn."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
+        self.mesh: Neighbours | None = None
+        """The other hosts, if there are any."""
         self.office = Office(self)
         self._send = self.office.send
         self.turns: set[Turn] = set()
@@ -85,7 +88,8 @@ class Host:
     def waiting(self) -> int:
         """Letters that wait or are being handled."""
         kept = sum(len(place.mail) for place in self.places.values() if type(place) is Slot and place.mail is not None)
-        return len(self.ready) + len(self.turns) + kept
+        leaving = 0 if self.mesh is None else self.mesh.waiting
+        return len(self.ready) + len(self.turns) + kept + leaving
 
     # -- the queue ---------------------------------------------------------------------------
 
@@ -181,12 +185,12 @@ class Host:
         allowance.left -= many
         return self._send(turn) if sends else None
 
-    async def room(self, slot: Slot) -> None:
-        """Wait until a mailbox has room, 30 s at most."""
+    async def room(self, place: Slot | Far) -> None:
+        """Wait until a mailbox, or the way to another host, has room; 30 s at most."""
         until = self.now() + HOLD_S
-        while slot.full and self.stopped is None and (left := until - self.now()) > 0:
+        while place.full and self.stopped is None and (left := until - self.now()) > 0:
             waiting = self._loop.create_future()
-            slot.room = [*(slot.room or ()), waiting]
+            place.room = [*(place.room or ()), waiting]
             await asyncio.wait([waiting], timeout=left)
 
     def bury(
@@ -194,12 +198,16 @@ class Host:
     ) -> None:
         """End a letter that nobody will handle: the board keeps it, and who asked is told."""
         detail = f"{error}\n{trace}" if trace else str(error)
-        self.board.tell("bury", [letter.envelope(to).to_wire(), reason, detail, attempts])
+        self.board.tell("bury", [letter.record(to), reason, detail, attempts])
         if letter.asked is not None and not letter.asked.done():
             if self.later is None:
                 letter.asked.fail(error)
             else:
                 self.later.append((letter, error, ()))
+
+    def late(self, letter: Letter, to: str) -> None:
+        """The answer to a letter came when nobody waited for it any more."""
+        self.bury(letter, to, "late answer", DeadlineExceeded("nobody waits for it any more"))
 
     def outside(self, client: str, letter: Letter) -> None:
         """Hand a message to a driver."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope, Mode
+from stigmergy.protocols.errors import WireError
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.message import Message, encode
 
@@ -18,7 +19,7 @@ from .asked import Asked
 class Talk:
     """A conversation, as all its letters within a host share it."""
 
-    __slots__ = ("_id", "_parts", "ended", "messages", "pairs", "since")
+    __slots__ = ("__weakref__", "_id", "_parts", "ended", "messages", "pairs", "since")
 
     def __init__(self, *parts: str | int) -> None:
         """``parts`` are what its id is derived from; one part is the id itself."""
@@ -31,6 +32,11 @@ class Talk:
         self.since = 0.0
         self.pairs: dict[Any, int] | None = None
         """Messages by sender and recipient, once there are many in one window."""
+
+    @property
+    def parts(self) -> tuple[str | int, ...]:
+        """What makes the same conversation at another host."""
+        return self._parts
 
     @property
     def id(self) -> str:
@@ -64,14 +70,25 @@ class Letter(NamedTuple):
         return "post" if self.topic else "tell" if self.asked is None else "ask"
 
     def envelope(self, to: str) -> Envelope:
-        """What a wire, a log or a dead letter shows of it. Raises: Malformed, Oversized."""
+        """What a log or a turn sees of it. Raises: Malformed, Oversized."""
+        return self._envelope(to, encode(self.message))
+
+    def record(self, to: str) -> list[Any]:
+        """What a dead letter shows of it: without its body, if that cannot be encoded."""
+        try:
+            body = encode(self.message)
+        except WireError:
+            body = b""
+        return self._envelope(to, body).to_wire()
+
+    def _envelope(self, to: str, body: bytes) -> Envelope:
         return Envelope(
             id=derive_id(self.talk.id, self.sender, self.number),
             mode=self.mode,
             type=self.message.message_type,
             sender=self.sender,
             to=self.topic or to,
-            body=encode(self.message),
+            body=body,
             conversation=self.talk.id,
             cause=derive_id(self.talk.id, self.causer, self.cause) if self.hops else "",
             hops=self.hops,

@@ -7,6 +7,7 @@ buried with a reason.
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Awaitable
 from typing import Any
 
@@ -16,8 +17,8 @@ from stigmergy.protocols.ids import check_address, check_name, is_name, skill_of
 from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
 from .letter import Letter
-from .places import Elsewhere, Nowhere, Place, Topic
-from .slot import Part, Slot
+from .places import Elsewhere, Far, Nowhere, Place, Topic
+from .slot import Part, Pool, Slot
 from .turn import Ground, Turn
 
 _letter = tuple.__new__
@@ -36,7 +37,7 @@ class Office:
     def __init__(self, host: Ground) -> None:
         self._host = host
         self.topics: dict[str, Topic] = {}
-        self._wild: dict[str, list[Slot]] = {}
+        self._wild: dict[str, list[Slot | Far]] = {}
         """Followers of all topics that begin so."""
         for part in host.parts.values():
             for name in part.spec.topics:
@@ -55,6 +56,11 @@ class Office:
         if part is not None and slash:
             if not is_name(key):
                 check_name(key, "key")  # says what is wrong
+            far = None if host.mesh is None else host.mesh.elsewhere(address)
+            if far is not None:
+                if type(far) is Far:
+                    host.places[address] = far
+                return far
             if not len(host.places) % MANY:
                 gc.freeze()  # agents live long: nobody shall walk through them in search of rubbish
             slot = host.places[address] = Slot(address, part)
@@ -75,8 +81,8 @@ class Office:
                         topic.follow(slot)
         return topic
 
-    def follow(self, name: str, slot: Slot) -> None:
-        """Let an agent follow a topic; a name ending in ``*`` means all that begin so."""
+    def follow(self, name: str, slot: Slot | Far) -> None:
+        """Let an agent, or a whole host, follow a topic; a name ending in ``*`` means all that begin so."""
         if not name.endswith("*"):
             self.topic(name).follow(slot)
             return
@@ -87,15 +93,18 @@ class Office:
             if topic.name.startswith(name[:-1]):
                 topic.follow(slot)
 
-    def unfollow(self, name: str, slot: Slot) -> None:
-        """Let an agent follow a topic no more."""
+    def unfollow(self, name: str, slot: Slot | Far) -> bool:
+        """Let it follow a topic no more. Returns whether other agents here do."""
         if not name.endswith("*"):
             self.topic(name).unfollow(slot)
-        elif slot in self._wild.get(name[:-1], ()):
-            self._wild[name[:-1]].remove(slot)
+            return bool(self.topic(name).followers)
+        slots = self._wild.get(name[:-1], [])
+        if slot in slots:
+            slots.remove(slot)
             for topic in self.topics.values():
                 if topic.name.startswith(name[:-1]):
                     topic.unfollow(slot)
+        return any(type(each) is Slot for each in slots)
 
     def _place(self, address: str) -> Place:
         host = self._host
@@ -115,7 +124,8 @@ class Office:
                 address,
                 NoSuchAgent(f"no kind {kind!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()"),
             )
-        return Elsewhere(kind, lambda letter: self._pool(part, letter))
+        far = None if host.mesh is None else host.mesh.elsewhere(kind)
+        return far or Elsewhere(kind, lambda letter: self._pool(part, letter))
 
     # -- out ---------------------------------------------------------------------------------
 
@@ -135,7 +145,7 @@ class Office:
         few, same = guard.few, 0
         suspicious = hops > guard.shallow or talk.messages > guard.burst
         probe = Probe() if many > few else None
-        full: Slot | None = None
+        full: Slot | Far | None = None
         for place, message, taint in sends:
             number += 1
             letter = _letter(Letter, (message, sender, number, talk, causer, cause, hops, taint, None, ""))
@@ -149,6 +159,8 @@ class Office:
                     full = place
             else:
                 self.put(place, letter)
+                if type(place) is Far and place.full:
+                    full = place
         if host.ready:
             host.wake()
         return None if full is None else host.room(full)
@@ -211,6 +223,15 @@ class Office:
     # -- inside ------------------------------------------------------------------------------
 
     def _post(self, topic: Topic, letter: Letter) -> None:
+        for far in topic.abroad:
+            far.put(letter)
+        self.spread(topic, letter)
+        for part in topic.kinds.values():
+            if type(letter.message) in part.acts:
+                self.put(self.find(part.spec.name), letter)
+
+    def spread(self, topic: Topic, letter: Letter) -> None:
+        """Put a post into the mail of everybody here who follows its topic."""
         host = self._host
         slots = topic.of(type(letter.message))
         if slots:
@@ -219,14 +240,11 @@ class Office:
                 slots = [slot for slot in slots if slot is not sender]
             host.posted = True
             host.arrivals.append((slots, letter))
-        for part in topic.kinds.values():
-            if type(letter.message) in part.acts:
-                self._pool(part, letter)
 
     def _offer(self, skill: str, parts: list[Part], letter: Letter) -> None:
         for part in parts:
             if type(letter.message) in part.acts:
-                self._pool(part, letter)
+                self.put(self.find(part.spec.name), letter)
                 return
         what = letter.message.message_type
         error = NoSuchAgent(f"nobody has the skill {skill!r} and accepts {what}; it is offered, but for other messages")
@@ -234,22 +252,51 @@ class Office:
 
     def _pool(self, part: Part, letter: Letter) -> None:
         """Give a letter to a member of a pool that is free, or keep it until one is."""
-        pool, host = part.pool, self._host
+        pool = part.pool
         member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
         if member is None and len(pool.members) < part.spec.pool:
-            name = f"{part.spec.name}/pool.{len(pool.members) + 1}"
-            member = host.places[name] = Slot(name, part)
-            member.pooled = True
+            member = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
             pool.members.append(member)
         if member is None:
             pool.waiting.append(letter)
         else:
             member.reserved = True
-            host.arrivals.append((member, letter))
+            self.put(member, letter)
+
+    def enroll(self, name: str) -> Any:
+        """A member of a pool, here or on another host, which is to say when it is free."""
+        member: Any = self.find(name)
+        if type(member) is Slot:
+            member.pooled = True
+        elif type(member) is Far:
+            member.road.say("enroll", name)
+        return member
+
+    def regroup(self) -> None:
+        """Hosts have changed: members of pools may live elsewhere now, and pools themselves."""
+        for kind, part in self._host.parts.items():
+            pool = part.pool
+            if type(self.find(kind)) is Far:
+                pool.members.clear()
+                waiting, pool.waiting = pool.waiting, deque()
+                for letter in waiting:
+                    self.put(self.find(kind), letter)
+            for number, member in enumerate(pool.members):
+                if type(member) is Far:
+                    moved = self.enroll(member.name)
+                    moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
+                    pool.members[number] = moved
 
     def freed(self, slot: Slot) -> None:
         """A member of a pool is free: give it what waits."""
-        waiting = slot.part.pool.waiting
-        slot.reserved = bool(waiting)
-        if waiting:
-            self._host.arrivals.append((slot, waiting.popleft()))
+        pool = self.find(slot.part.spec.name)
+        if type(pool) is Far:
+            pool.road.say("freed", slot.name)
+        else:
+            self.refill(slot.part.pool, slot)
+
+    def refill(self, pool: Pool, member: Slot | Far) -> None:
+        """Give a free member of a pool what waits there."""
+        member.reserved = bool(pool.waiting)
+        if pool.waiting:
+            self.put(member, pool.waiting.popleft())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -28,6 +29,64 @@ class Elsewhere:
         self.put = put
 
 
+class Road(Protocol):
+    """The way to another host; see `Peer`."""
+
+    room: list[asyncio.Future[None]] | None
+    crowded: set[str]
+    """Agents there whose mailboxes are full."""
+
+    @property
+    def full(self) -> bool:
+        """Whether senders shall wait."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Letters that wait."""
+        ...
+
+    def put(self, to: str, letter: Letter, /) -> None:
+        """Send a letter there."""
+        ...
+
+    def say(self, name: str, payload: str, /) -> None:
+        """Say something to the host itself, whatever waits."""
+        ...
+
+
+class Far:
+    """An agent that lives on another host."""
+
+    __slots__ = ("busy", "name", "reserved", "road")
+
+    def __init__(self, name: str, road: Road) -> None:
+        """``name`` is empty when all are meant who follow a topic there."""
+        self.name = name
+        self.road = road
+        self.busy = False
+        self.reserved = False
+        """A letter of a pool is on its way to it, or being handled."""
+
+    def put(self, letter: Letter) -> None:
+        """Send it a letter."""
+        self.road.put(self.name, letter)
+
+    @property
+    def full(self) -> bool:
+        """Whether senders shall wait."""
+        return self.road.full or self.name in self.road.crowded
+
+    @property
+    def room(self) -> list[asyncio.Future[None]] | None:
+        """Senders that wait."""
+        return self.road.room
+
+    @room.setter
+    def room(self, waiting: list[asyncio.Future[None]] | None) -> None:
+        self.road.room = waiting
+
+
 class Nowhere:
     """An address that leads to nobody."""
 
@@ -41,26 +100,32 @@ class Nowhere:
 class Topic:
     """Who follows a topic, as a prepared list for each type of message."""
 
-    __slots__ = ("_prepared", "followers", "kinds", "name", "peers")
+    __slots__ = ("_prepared", "abroad", "followers", "kinds", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.followers: dict[Slot, None] = {}
         self.kinds: dict[str, Part] = {}
         """Kinds of which one agent gets each post."""
-        self.peers: set[str] = set()
+        self.abroad: dict[Far, None] = {}
         """Other hosts with followers: one letter goes to each."""
         self._prepared: dict[type[Message], list[Slot]] = {}
 
-    def follow(self, slot: Slot) -> None:
-        """From now on this agent gets every post."""
-        self.followers[slot] = None
-        self._prepared.clear()
+    def follow(self, who: Slot | Far) -> None:
+        """From now on this agent, or host, gets every post."""
+        if type(who) is Slot:
+            self.followers[who] = None
+            self._prepared.clear()
+        elif type(who) is Far:
+            self.abroad[who] = None
 
-    def unfollow(self, slot: Slot) -> None:
+    def unfollow(self, who: Slot | Far) -> None:
         """It gets no more."""
-        self.followers.pop(slot, None)
-        self._prepared.clear()
+        if type(who) is Slot:
+            self.followers.pop(who, None)
+            self._prepared.clear()
+        elif type(who) is Far:
+            self.abroad.pop(who, None)
 
     def of(self, message: type[Message]) -> list[Slot]:
         """The followers that accept a type."""

@@ -191,8 +191,7 @@ class Player:
         if later is not None:
             later.append((letter, answer, taint))
         elif asked.done():
-            late = DeadlineExceeded("nobody waits for it any more")
-            self._host.bury(letter, slot.name, "late answer", late)
+            self._host.late(letter, slot.name)
         else:
             asked.answer(answer, taint)
 
@@ -213,10 +212,10 @@ class Player:
             error: StigmergyError = Quarantined(f"conversation was quarantined: {letter.talk.ended}")
             self._host.bury(letter, slot.name, "quarantined", error)
         else:
-            self._host.bury(letter, slot.name, "undeliverable", unaccepted(slot.part, letter.message))
+            self._host.bury(letter, slot.name, "undeliverable", unaccepted(slot.part, letter.message.message_type))
 
 
-def unaccepted(part: Part, message: Message) -> StigmergyError:
+def unaccepted(part: Part, message_type: str) -> StigmergyError:
     """The error for a message that a kind does not accept."""
     accepted = ", ".join(part.spec.accepts) or "nothing"
-    return UnknownMessage(f"{part.spec.name} does not accept {message.message_type}; it accepts {accepted:.200}")
+    return UnknownMessage(f"{part.spec.name} does not accept {message_type:.80}; it accepts {accepted:.200}")

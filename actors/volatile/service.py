@@ -15,17 +15,20 @@ from stigmergy.protocols.message import Message, decode, encode
 from ..ledger.paths import ROOT
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link
-from .asked import Asked
+from .asked import UNTIL_ACCEPTED, Asked
 from .host import Host
 from .letter import Letter, Talk
 from .line import Line
 from .office import OUTSIDE
-from .places import Nowhere, Place
+from .places import Far, Nowhere, Place
 from .rounds import Rounds
 from .slot import Slot
 
 BEAT_S: Final = 0.25
 """How often turns past their time are looked for."""
+
+BOARD: Final = "board"
+"""The board's name among peers."""
 
 RENEW: Final = 4
 """Beats between two renewals of the lease; 1 s."""
@@ -35,7 +38,10 @@ class VolatileService:
     """Runs a volatile host on an event loop. See `Service`."""
 
     def __init__(self, name: str, host: Host, line: Line, run: str, close: Callable[[], Awaitable[None]]) -> None:
-        """``close`` closes what the host's agents hold open."""
+        """``name`` is this life of it; a driver's own host, which has no agents, has that of a client.
+
+        ``close`` closes what the host's agents hold open.
+        """
         self.host = host
         self.rounds: Rounds | None = None
         """Virtual time, if that is what it runs in."""
@@ -55,12 +61,41 @@ class VolatileService:
     async def receive(self, data: bytes) -> bytes:
         """See `Service.receive`."""
         link = self._endpoint.arrive(data)
-        return b"" if link is None else link.take()
+        if link is None:
+            return b""
+        mesh = self.host.mesh
+        if mesh is None or link is self._line.link:
+            return link.take()
+        await mesh.serve(link)
+        data = link.take()
+        link.stir()
+        return data
+
+    def deliver(self, data: bytes) -> None:
+        """See `Driver.deliver`."""
+        self._endpoint.arrive(data)
 
     def attach(self, peer: str, handle: Handle) -> None:
-        """See `Service.attach`; the peer is the board."""
-        self._line.link = self._endpoint.connect(peer, handle, self._on_lost)
+        """See `Service.attach`; the peer is the board, or another host."""
+        link = self._endpoint.connect(peer, handle, self.lost)
+        if peer != BOARD and self.host.mesh is not None:
+            self.host.mesh.connect(link)
+            return
+        self._line.link = link
         self._beating = asyncio.get_running_loop().create_task(self._beat())
+
+    def lost(self, peer: str, reason: str) -> None:
+        """See `Driver.lost`: the link to a peer has ended."""
+        if peer not in self._endpoint.links:
+            return
+        self._endpoint.disconnect(peer, reason)
+        if peer != BOARD and self.host.mesh is not None:
+            self.host.mesh.lost(peer, reason)
+            if not peer.startswith(f"{OUTSIDE}/"):
+                self._line.tell("lost", [peer, reason])
+            return
+        self._lost = self._lost or reason
+        self.stop("failure", reason)
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""
@@ -107,7 +142,13 @@ class VolatileService:
         if type(place) is Nowhere:
             self.host.bury(letter, place.name, "undeliverable", place.error)
             raise place.error
-        self._put(place, letter)
+        if type(place) is Far:
+            accepted = Asked()
+            accepted.deadline = UNTIL_ACCEPTED
+            self._put(place, letter._replace(asked=accepted))
+            await accepted.future()
+        else:
+            self._put(place, letter)
         return letter.talk.id
 
     def _put(self, place: Place, letter: Letter) -> None:
@@ -126,14 +167,20 @@ class VolatileService:
         host, allowance = self.host, self._allowance
         if host.stopped is not None:
             raise SwarmStopped(host.stopped[1], host.stopped[0])
+        if host.mesh is not None:
+            await host.mesh.ready()
         native = self._types.get(message.message_type)
         if native is not None and native is not type(message):
             message = decode(native, encode(message))
         place: Place = host.office.topic(check_name(to, "topic")) if topic else host.office.find(check_address(to))
         if type(place) is Slot and place.full:
-            raise MailboxFull(f"the mailbox of {to} is full ({place.part.bound:,} messages); send more slowly")
+            raise place.refusal()
+        if type(place) is Far and place.road.full:
+            raise MailboxFull(f"{place.road.waiting:,} messages wait for the host of {to}; send more slowly")
         while allowance.left < 1:
             await host.purse.refill(allowance, 1)
+        if host.stopped is not None:  # meanwhile
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
         allowance.left -= 1
         self._sent += 1
         talk = Talk(self._run, client, self._sent)
@@ -152,28 +199,41 @@ class VolatileService:
             if not asked.done():
                 asked.fail(SwarmStopped(text, reason))
 
-    async def settle(self) -> None:
-        """Tell the ledger what has been sent so far."""
+    async def meet(self) -> None:
+        """Learn which hosts there are. Raises: PeerGone."""
+        if self.host.mesh is not None:
+            self.host.mesh.see(await self._line.ask("hosts"))
+
+    async def settle(self) -> int:
+        """Tell the ledger what has been sent so far, here and on all hosts. Returns how many letters wait there."""
+        mesh = self.host.mesh
+        waiting = 0 if mesh is None else sum(await mesh.ask_all("settle"))
         await self.host.purse.give_back()
+        return waiting + self.host.waiting
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _on_frames(self, _link: Link, frames: list[Frame]) -> None:
+    def _on_frames(self, link: Link, frames: list[Frame]) -> None:
+        if link is not self._line.link:
+            if self.host.mesh is not None:
+                self.host.mesh.frames(link, frames)
+            return
         for _, _, name, payload in frames:
             if name == "stopped":
                 self.stop(*payload)
-
-    def _on_lost(self, _peer: str, reason: str) -> None:
-        self._lost = self._lost or reason
-        self.stop("failure", reason)
+            elif name == "event" and payload[0] == "stopped":  # a driver hears of it so
+                self.stop(payload[1]["reason"], payload[1]["text"])
+            elif name == "hosts" and self.host.mesh is not None:
+                self.host.mesh.see(payload)
 
     async def _beat(self) -> None:
         beats = 0
         while True:
             self._beat_at = time.monotonic()
-            if self._line.link is not None and beats % RENEW == 0:
+            if beats % RENEW == 0 and not self._name.startswith(f"{OUTSIDE}/"):
                 self._line.tell("renew", [self._name])
-                self._line.link.resend_if_silent(time.monotonic())
+            for link in list(self._endpoint.links.values()):
+                link.resend_if_silent(time.monotonic())
             if self.rounds is None:
                 self.host.sweep()
             beats += 1

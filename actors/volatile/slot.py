@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from stigmergy.protocols.errors import MailboxFull
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
 
@@ -74,7 +75,8 @@ class Pool:
     __slots__ = ("members", "waiting")
 
     def __init__(self) -> None:
-        self.members: list[Slot] = []
+        self.members: list[Any] = []
+        """Slots, and places on other hosts."""
         self.waiting: deque[Letter] = deque()
 
 
@@ -141,3 +143,13 @@ class Slot:
     def full(self) -> bool:
         """Whether its mailbox is at its bound."""
         return self.mail is not None and len(self.mail) >= self.part.bound
+
+    def wants_room(self) -> asyncio.Future[None]:
+        """Done when there is room for another letter, perhaps."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.room = [*(self.room or ()), waiting]
+        return waiting
+
+    def refusal(self) -> MailboxFull:
+        """What a caller from outside hears when it is."""
+        return MailboxFull(f"the mailbox of {self.name} is full ({self.part.bound:,} messages); send more slowly")

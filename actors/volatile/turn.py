@@ -18,8 +18,9 @@ from .allowance import Purse
 from .asked import Answered, Asked
 from .guard import Guard, Probe
 from .letter import Letter
-from .places import Place, Topic
-from .slot import Part, Slot
+from .neighbours import Neighbours
+from .places import Far, Place, Topic
+from .slot import Part, Pool, Slot
 
 
 class Board(Protocol):
@@ -71,11 +72,27 @@ class Desk(Protocol):
         """See `Office.freed`."""
         ...
 
-    def follow(self, name: str, slot: Slot, /) -> None:
+    def spread(self, topic: Topic, letter: Letter, /) -> None:
+        """See `Office.spread`."""
+        ...
+
+    def enroll(self, name: str, /) -> Any:
+        """See `Office.enroll`."""
+        ...
+
+    def regroup(self) -> None:
+        """See `Office.regroup`."""
+        ...
+
+    def refill(self, pool: Pool, member: Slot | Far, /) -> None:
+        """See `Office.refill`."""
+        ...
+
+    def follow(self, name: str, slot: Slot | Far, /) -> None:
         """See `Office.follow`."""
         ...
 
-    def unfollow(self, name: str, slot: Slot, /) -> None:
+    def unfollow(self, name: str, slot: Slot | Far, /) -> bool:
         """See `Office.unfollow`."""
         ...
 
@@ -96,10 +113,16 @@ class Ground(Protocol):
     later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None
     pause: Callable[[float], Awaitable[None]]
     stopped: tuple[str, str] | None
+    mesh: Neighbours | None
     turns: set[Turn]
     now: Callable[[], float]
     timer: Callable[..., Any]
     scene: Callable[[Turn], Any]
+
+    @property
+    def waiting(self) -> int:
+        """See `Host.waiting`."""
+        ...
 
     @property
     def office(self) -> Desk:
@@ -136,8 +159,12 @@ class Ground(Protocol):
         """See `Host.stop`."""
         ...
 
-    async def room(self, slot: Slot, /) -> None:
+    async def room(self, place: Slot | Far, /) -> None:
         """See `Host.room`."""
+        ...
+
+    def late(self, letter: Letter, to: str, /) -> None:
+        """See `Host.late`."""
         ...
 
 

@@ -127,11 +127,16 @@ class VolatileContext(Context):
 
     async def follow(self, topic: str) -> None:
         """See `Context.follow`."""
-        self._turn.host.office.follow(topic, self._turn.slot)
+        host = self._turn.host
+        host.office.follow(topic, self._turn.slot)
+        if host.mesh is not None:
+            await host.mesh.follow(topic)
 
     async def unfollow(self, topic: str) -> None:
         """See `Context.unfollow`."""
-        self._turn.host.office.unfollow(topic, self._turn.slot)
+        host = self._turn.host
+        if not host.office.unfollow(topic, self._turn.slot) and host.mesh is not None:
+            host.mesh.unfollow(topic)
 
     async def tool(self, tool: Any, arguments: Any) -> Any:
         """See `Context.tool`. What cannot be taken back needs a journal that knows of it. Raises: ToolRefused."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stigmergy.actors.mesh.bodies import Bodies
+from stigmergy.actors.mesh.mesh import Mesh
 from stigmergy.actors.volatile.allowance import Purse
 from stigmergy.actors.volatile.guard import Guard
 from stigmergy.actors.volatile.host import Host
@@ -16,12 +19,13 @@ from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.actors.watchdog.limits import LoopLimits
 from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.message import Done, Message, Text
 
 from ..context import Means
 from ..logs import LogFile
 from ..luggage import Luggage
 from ..thinking import ModelSpec, Thinking
-from ..troupe import open_paths, troupe_of
+from ..troupe import Troupe, open_paths, troupe_of
 from .cast import part_of
 from .context import VolatileContext
 from .stage import Stage
@@ -59,8 +63,21 @@ def open_host(config: dict[str, Any]) -> VolatileService:
         logs.close()
         luggage.close()
 
+    if config.get("mesh"):
+        host.mesh = Mesh(host, config["name"], Bodies(_messages(troupes)))
     service = VolatileService(config["name"], host, line, config["run"], close)
     if lockstep:
         service.rounds = Rounds(host)
         stage.time = service.rounds.time
     return service
+
+
+def _messages(troupes: list[Troupe]) -> Iterator[type[Message]]:
+    """Every class of message that agents of these kinds take, answer with, or say that they send."""
+    yield from (Done, Text)
+    for troupe in troupes:
+        for handler in troupe.handlers.values():
+            yield handler.accepts
+            if handler.returns is not None:
+                yield handler.returns
+        yield from troupe.cls.emits

@@ -40,12 +40,18 @@ from .company import (
 )
 
 
-@asynccontextmanager
-async def running(*kinds, limits=None, **options):
-    async with Swarm(plant=Plant(engine="local", limits=limits or {}), durable=False, **options) as swarm:
-        for kind in kinds:
-            swarm.add(kind)
-        yield swarm
+@pytest.fixture(params=[1, 3], ids=["one host", "three hosts"])
+def running(request):
+    """Swarms of some kinds: what they promise does not depend on how many hosts there are."""
+
+    @asynccontextmanager
+    async def running(*kinds, **options):
+        async with Swarm(plant=Plant(engine="local", hosts=request.param), durable=False, **options) as swarm:
+            for kind in kinds:
+                swarm.add(kind)
+            yield swarm
+
+    return running
 
 
 async def quiet(swarm):
@@ -56,26 +62,26 @@ async def quiet(swarm):
 
 
 @pytest.mark.parametrize("to", ["echo/one", "echo", "skill:echo"])
-async def test_an_ask_is_answered_by_agent_by_kind_and_by_skill(to):
+async def test_an_ask_is_answered_by_agent_by_kind_and_by_skill(running, to):
     async with running(Echo) as swarm:
         assert await swarm.ask(to, Say(text="a"), reply=Heard) == Heard(text="a!", n=1)
         assert (await swarm.ask(to, Say(text="a"), reply=Heard)).n == 2
 
 
 @pytest.mark.parametrize("kind", [Plain, Patient])
-async def test_an_agent_handles_one_message_at_a_time(kind):
+async def test_an_agent_handles_one_message_at_a_time(running, kind):
     async with running(kind, Asker) as swarm:
         name = kind.__name__.lower()
         heard = await swarm.ask("asker/1", Ping(n=30, to=name), reply=Pong)
         assert heard == Pong(n=3 * sum(range(1, 11)), text="asker/1")
 
 
-async def test_a_reentrant_agent_starts_once_and_takes_others_while_it_waits():
+async def test_a_reentrant_agent_starts_once_and_takes_others_while_it_waits(running):
     async with running(Starter, Asker) as swarm:
         assert (await swarm.ask("asker/1", Ping(n=9, to="starter"), reply=Pong)).n == 9
 
 
-async def test_what_an_agent_is_told_it_handles_in_order():
+async def test_what_an_agent_is_told_it_handles_in_order(running):
     async with running(Diary) as swarm:
         for number in range(50):
             await swarm.tell("diary/one", Say(text=str(number)))
@@ -83,23 +89,22 @@ async def test_what_an_agent_is_told_it_handles_in_order():
         assert heard.text == ",".join(map(str, range(50)))
 
 
-async def test_a_failed_turn_leaves_nothing_behind_and_is_tried_again():
+async def test_a_failed_turn_leaves_nothing_behind_and_is_tried_again(running):
     async with running(Clumsy, Plain) as swarm:
         assert await swarm.ask("clumsy/1", Ping(n=1), reply=Pong) == Pong(n=1, text="[2]")
         assert (await swarm.ask("plain/one", Ping(), reply=Pong)).n == 2  # told once, asked once
 
 
-async def test_a_message_that_always_fails_is_dead_lettered_and_its_asker_is_told():
-    async with Swarm(engine="local", durable=False) as swarm:
+async def test_a_message_that_always_fails_is_dead_lettered_and_its_asker_is_told(running):
+    async with running(Plain) as swarm:
         swarm.add(Clumsy, attempts=1)
-        swarm.add(Plain)
         with pytest.raises(HandlerFailed, match="ValueError: clumsy"):
             await swarm.ask("clumsy/1", Ping(n=9), reply=Pong)
         assert (await swarm.report()).dead_letters == {"handler failed": 1}
         assert len(await swarm.read_topic("dead-letters")) == 1
 
 
-async def test_what_cannot_be_delivered_is_refused_or_buried():
+async def test_what_cannot_be_delivered_is_refused_or_buried(running):
     async with running(Echo) as swarm:
         with pytest.raises(NoSuchAgent, match="no kind 'nobody'"):
             await swarm.ask("nobody/1", Say(text="a"))
@@ -108,8 +113,8 @@ async def test_what_cannot_be_delivered_is_refused_or_buried():
         assert (await swarm.report()).dead_letters == {"undeliverable": 2}
 
 
-async def test_an_ask_has_a_deadline_and_a_turn_has_one():
-    async with Swarm(engine="local", durable=False) as swarm:
+async def test_an_ask_has_a_deadline_and_a_turn_has_one(running):
+    async with running() as swarm:
         swarm.add(Slow, turn_timeout_s=0.05, attempts=1)
         with pytest.raises(DeadlineExceeded, match="did not answer"):
             await swarm.ask("slow/1", Say(text="a"), reply=Heard, timeout_s=0.01)
@@ -117,15 +122,15 @@ async def test_an_ask_has_a_deadline_and_a_turn_has_one():
             await swarm.ask("slow/2", Say(text="a"), reply=Heard, timeout_s=5)
 
 
-async def test_a_full_mailbox_refuses_callers_from_outside():
-    async with Swarm(engine="local", durable=False) as swarm:
+async def test_a_full_mailbox_refuses_callers_from_outside(running):
+    async with running() as swarm:
         swarm.add(Slow, mailbox=5)
         with pytest.raises(MailboxFull, match="slow/one is full"):
             for _ in range(20):
                 await swarm.tell("slow/one", Say(text="a"))
 
 
-async def test_a_slow_answer_does_not_hold_up_a_pool():
+async def test_a_slow_answer_does_not_hold_up_a_pool(running):
     async with running(Relay, Slow, Echo) as swarm:
         stuck = [asyncio.ensure_future(swarm.ask("relay", Say(text="slow"), reply=Heard)) for _ in range(8)]
         assert (await swarm.ask("relay", Say(text="echo"), reply=Heard, timeout_s=5)).text == "relayed!"
@@ -134,7 +139,7 @@ async def test_a_slow_answer_does_not_hold_up_a_pool():
         await asyncio.gather(*stuck, return_exceptions=True)
 
 
-async def test_a_post_reaches_every_follower_of_its_topic():
+async def test_a_post_reaches_every_follower_of_its_topic(running):
     async with running(Reader) as swarm:
         for key in "abc":
             await swarm.ask(f"reader/{key}", Stop())
@@ -146,7 +151,7 @@ async def test_a_post_reaches_every_follower_of_its_topic():
             assert await swarm.ask(f"reader/{key}", Pong(), reply=Pong) == Pong(n=3, text="2")
 
 
-async def test_facts_trails_and_writes_reach_the_blackboard():
+async def test_facts_trails_and_writes_reach_the_blackboard(running):
     async with running(Writer) as swarm:
         await swarm.ask("writer", Say(text="k", n=5), reply=Heard)
         fact = await swarm.facts.get("k")
@@ -154,7 +159,7 @@ async def test_facts_trails_and_writes_reach_the_blackboard():
         assert (await swarm.facts.get("k.late")).value == 5
 
 
-async def test_agents_that_wait_for_each_other_are_found_at_once():
+async def test_agents_that_wait_for_each_other_are_found_at_once(running):
     events = []
     async with running(Ring, on_event=lambda name, data: events.append((name, data))) as swarm:
         with pytest.raises(Quarantined, match="deadlock"):
@@ -162,7 +167,7 @@ async def test_agents_that_wait_for_each_other_are_found_at_once():
     assert [data["reason"] for name, data in events if name == "verdict"] == ["deadlock"]
 
 
-async def test_a_chat_without_end_is_quarantined_and_others_go_on():
+async def test_a_chat_without_end_is_quarantined_and_others_go_on(running):
     verdicts = []
     async with running(
         Chatty, on_event=lambda name, data: verdicts.append(data) if name == "verdict" else None
@@ -176,13 +181,13 @@ async def test_a_chat_without_end_is_quarantined_and_others_go_on():
     assert set(verdicts[-1]["agents"]) == {"chatty/a", "chatty/b"}
 
 
-async def test_asking_the_same_for_ever_in_one_turn_is_quarantined():
+async def test_asking_the_same_for_ever_in_one_turn_is_quarantined(running):
     async with running(Asker, Plain) as swarm:
         with pytest.raises(Quarantined, match="10 times the same"):
             await swarm.ask("asker/1", Pong(), reply=Pong)
 
 
-async def test_gossip_is_no_loop():
+async def test_gossip_is_no_loop(running):
     verdicts = []
     async with running(
         Gossip, Tally, seed=3, on_event=lambda name, data: verdicts.append(data) if name == "verdict" else None
@@ -195,7 +200,7 @@ async def test_gossip_is_no_loop():
 
 
 @pytest.mark.parametrize("ceiling", [7, 101, 1_000])
-async def test_the_message_ceiling_is_reached_exactly_and_never_passed(ceiling):
+async def test_the_message_ceiling_is_reached_exactly_and_never_passed(running, ceiling):
     async with running(Echo, budget=Budget(messages=ceiling)) as swarm:
         answered = 0
         with pytest.raises(SwarmStopped) as stop:
@@ -208,7 +213,7 @@ async def test_the_message_ceiling_is_reached_exactly_and_never_passed(ceiling):
         assert report.stop_reason == "budget"
 
 
-async def test_a_turn_that_wants_to_send_more_than_there_is_sends_nothing():
+async def test_a_turn_that_wants_to_send_more_than_there_is_sends_nothing(running):
     async with running(Spender, Tally, budget=Budget(messages=100)) as swarm:
         await swarm.tell("spender/1", Ping(n=90))
         await quiet(swarm)
@@ -223,7 +228,7 @@ async def test_without_a_journal_there_is_no_folder():
         Swarm(durable=False, journal="runs/")
 
 
-async def test_tools_work_but_for_those_that_a_journal_has_to_remember(tmp_path):
+async def test_tools_work_but_for_those_that_a_journal_has_to_remember(running, tmp_path):
     witness = str(tmp_path / "effects")
     async with running(Teller) as swarm:
         for name in ("book", "look"):
@@ -235,21 +240,19 @@ async def test_tools_work_but_for_those_that_a_journal_has_to_remember(tmp_path)
     assert effects(witness) == ["0 1"]
 
 
-async def test_a_swarm_without_a_journal_is_one_process():
-    with pytest.raises(UsageError, match="one process"):
-        Swarm(durable=False, engine="ray")
+async def test_without_a_journal_a_swarm_is_local_unless_it_is_told_otherwise():
     async with Swarm(durable=False) as swarm:
         swarm.add(Echo)
         assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard)).n == 1
 
 
-async def test_what_cannot_be_undone_is_refused():
+async def test_what_cannot_be_undone_is_refused(running):
     async with running(Buyer) as swarm:
         with pytest.raises(ToolRefused, match="buy is irreversible"):
             await swarm.ask("buyer/1", Ping())
 
 
-async def test_an_answer_that_is_no_message_is_its_handlers_error():
+async def test_an_answer_that_is_no_message_is_its_handlers_error(running):
     async with running(Buyer, Plain) as swarm:
         with pytest.raises(UsageError, match="returned str, no Message"):
             await swarm.ask("buyer/1", Pong())

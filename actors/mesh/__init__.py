@@ -1,0 +1,1 @@
+"""The mesh: volatile hosts that share a swarm's agents, and the links between them."""

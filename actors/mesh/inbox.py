@@ -1,0 +1,141 @@
+"""The inbox: takes in what a peer sends, and puts each letter where it goes on this host.
+
+The rule of this file: a letter that is not as it should be is buried with its reason, and harms no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stigmergy.protocols.envelope import Envelope, Mode
+from stigmergy.protocols.errors import MailboxFull, StigmergyError, UnknownMessage
+from stigmergy.protocols.ids import derive_id
+from stigmergy.protocols.message import Done, Message
+
+from ..volatile.asked import Asked
+from ..volatile.letter import Letter
+from ..volatile.player import unaccepted
+from ..volatile.slot import Slot
+from ..volatile.turn import Ground
+from .bodies import Bodies
+from .peer import Peer
+from .talks import Talks
+from .wire import Incoming, Reader
+
+_letter = tuple.__new__
+"""Makes a letter of its fields in half the time."""
+
+
+class Inquiry(Asked):
+    """A question of another host: its answer goes back there."""
+
+    def __init__(self, peer: Peer, ticket: int, deadline: float) -> None:
+        self.deadline = deadline
+        self._peer: Peer | None = peer
+        self._ticket = ticket
+
+    def done(self) -> bool:
+        """Whether it was answered. Whether anybody still waits is known where it was asked."""
+        return self._peer is None
+
+    def answer(self, message: Message, taint: tuple[str, ...]) -> None:
+        """See `Asked.answer`."""
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer.answer(self._ticket, message, taint)
+
+    def fail(self, error: BaseException) -> None:
+        """See `Asked.fail`."""
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer.answer(self._ticket, error)
+
+
+class Inbox:
+    """What comes from one peer."""
+
+    def __init__(self, host: Ground, peer: Peer, bodies: Bodies, talks: Talks) -> None:
+        self._host = host
+        self._peer = peer
+        self._reader = Reader(bodies, talks.of)
+        self._told: set[str] = set()
+        """Agents here of which the peer knows that their mailboxes are full."""
+
+    def take(self, payload: Any) -> None:
+        """Take in a parcel. Raises: Malformed."""
+        letters, answers = self._reader.read(payload)
+        host, peer = self._host, self._peer
+        places, put, make = host.places, host.arrivals.append, _letter
+        host.mixed = True
+        for incoming in letters:
+            (sender, talk, causer, cause, hops, taint, topic), to, message, _, number, ticket, patience = incoming
+            if not isinstance(message, Message):
+                self._refuse(incoming, message)
+                continue
+            asked = Inquiry(peer, ticket, host.now() + patience) if ticket else None
+            letter = make(Letter, (message, sender, number, talk, causer, cause, hops, taint, asked, topic))
+            place = places.get(to)
+            if type(place) is Slot and patience >= 0 and (place.mail is None or not place.full):
+                put((place, letter))
+            else:
+                self._put(to, letter, incoming)
+        for answer in answers:
+            peer.answered(answer)
+        host.wake()
+
+    def _put(self, to: str, letter: Letter, incoming: Incoming) -> None:
+        """Put a letter in a new place, in a full one, or for somebody who wants to know that it got there."""
+        office, asked = self._host.office, letter.asked
+        if asked is not None and incoming.patience < 0:
+            letter = letter._replace(asked=None)
+        if not to:
+            office.spread(office.topic(letter.topic), letter)
+        else:
+            try:
+                place = office.find(to)
+            except StigmergyError as error:
+                self._host.bury(letter._replace(asked=asked), to, "undeliverable", error)
+                return
+            full = self._crowd(place) if type(place) is Slot and place.full else None
+            if full is not None and not letter.hops and asked is not None:
+                asked.fail(full)  # from outside
+                return
+            office.put(place, letter)
+        if asked is not None and incoming.patience < 0:
+            asked.answer(Done(), ())
+
+    def _crowd(self, slot: Slot) -> MailboxFull:
+        """Let the peer know that a mailbox is full, and when it is not any more."""
+        name = slot.name
+        if name not in self._told:
+            self._told.add(name)
+            self._peer.say("full", name)
+            roomy = slot.wants_room()
+            roomy.add_done_callback(lambda _: self._relax(name))
+        return slot.refusal()
+
+    def _relax(self, name: str) -> None:
+        self._told.discard(name)
+        self._peer.say("roomy", name)
+
+    def _refuse(self, incoming: Incoming, error: StigmergyError) -> None:
+        """Bury a letter whose body is no message, and tell who asked."""
+        head, reason = incoming.head, "malformed"
+        part = self._host.parts.get(incoming.to.partition("/")[0])
+        if isinstance(error, UnknownMessage) and part is not None:
+            error, reason = unaccepted(part, incoming.type), "undeliverable"
+        mode: Mode = "post" if head.topic else "ask" if incoming.ticket else "tell"
+        envelope = Envelope(
+            id=derive_id(head.talk.id, head.sender, incoming.number),
+            mode=mode,
+            type=incoming.type,
+            sender=head.sender,
+            to=incoming.to or head.topic,
+            body=b"",
+            conversation=head.talk.id,
+            hops=head.hops,
+            taint=head.taint,
+        )
+        self._host.board.tell("bury", [envelope.to_wire(), reason, str(error), 0])
+        if incoming.ticket:
+            self._peer.answer(incoming.ticket, error)

@@ -1,0 +1,173 @@
+"""A peer: another host as one host sees it, what waits to go there, and what is asked there.
+
+What is ready when a call can be made goes into that call, as one parcel; answers that are ready when the peer's own
+call returns ride back in it. See `Link`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from stigmergy.protocols.errors import HostLost, Oversized
+from stigmergy.protocols.message import Message
+
+from ..transport.link import Link
+from ..volatile.asked import UNTIL_ACCEPTED
+from ..volatile.letter import Letter
+from ..volatile.places import Far
+from ..volatile.turn import Ground
+from .bodies import Bodies
+from .talks import Talks
+from .wire import Answer, Outgoing, Writer
+
+MANY: Final = 1_000
+"""Letters in one parcel, at most."""
+
+LARGE: Final = 256 * 1024
+"""Bytes of a parcel above which the next one has half as many letters."""
+
+LONG: Final = 10_000
+"""Letters that may wait for a peer; then the turns that send there wait, too."""
+
+
+class Peer:
+    """One other host, or a driver: the way there."""
+
+    def __init__(self, host: Ground, link: Link, bodies: Bodies, talks: Talks) -> None:
+        self.name = link.peer
+        """This life of it: ``name.epoch``."""
+        self.link = link
+        self.room: list[asyncio.Future[None]] | None = None
+        """Turns that wait until there is room for more."""
+        self.crowded: set[str] = set()
+        """Agents there whose mailboxes are full."""
+        self.everyone = Far("", self)
+        """All agents there that follow a topic."""
+        self.follows: dict[str, None] = {}
+        """Topics that agents there follow."""
+        self._host = host
+        self._writer = Writer(bodies, self._enlist, talks.meet)
+        self._outbox: deque[Outgoing] = deque()
+        self._answers: list[Answer] = []
+        self._many = MANY
+        self._tickets = 0
+        self._reason = "no link"
+        """Why it is gone, once it is."""
+        self._open: dict[int, Outgoing] = {}
+        """What was asked there, by ticket, until it is answered."""
+        link.fill = self._fill
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def put(self, to: str, letter: Letter) -> None:
+        """Send a letter there."""
+        if self.link.lost:
+            self._bury((to, letter))
+            return
+        self._outbox.append((to, letter))
+        self.link.stir()
+
+    def answer(self, ticket: int, value: Message | BaseException, taint: tuple[str, ...] = ()) -> None:
+        """Answer what was asked from there."""
+        self._answers.append(Answer(ticket, value, taint))
+        self.link.stir()
+
+    def say(self, name: str, payload: Any) -> None:
+        """Say something to the host itself, whatever waits."""
+        self.link.tell(name, payload)
+
+    def say_last(self, name: str, payload: Any) -> None:
+        """Say something to the host itself, behind all that waits."""
+        while (self._outbox or self._answers) and not self.link.lost:
+            self._fill()
+        self.link.tell(name, payload)
+
+    @property
+    def full(self) -> bool:
+        """Whether senders shall wait."""
+        return len(self._outbox) >= LONG
+
+    @property
+    def waiting(self) -> int:
+        """Letters that wait, and calls that have not returned."""
+        return len(self._outbox) + self.link.pending
+
+    def let_in(self) -> None:
+        """Those who wait for room look again."""
+        room, self.room = self.room, None
+        for sender in room or ():
+            if not sender.done():
+                sender.set_result(None)
+
+    def lost(self, reason: str) -> None:
+        """It is gone: who asked something there hears so, and what waits for it is buried."""
+        self._reason = reason
+        asked, self._open = self._open, {}
+        for to, letter in asked.values():
+            if letter.asked is not None and not letter.asked.done():
+                letter.asked.fail(self._loss(to))
+        outbox, self._outbox = self._outbox, deque()
+        for outgoing in outbox:
+            self._bury(outgoing)
+        self.crowded.clear()
+        self.let_in()
+
+    def _fill(self) -> None:
+        """Put what is ready on the link, as one parcel."""
+        outbox, answers = self._outbox, self._answers
+        if not outbox and not answers:
+            return
+        count = min(len(outbox), self._many)
+        letters = [outbox.popleft() for _ in range(count)]
+        replies = answers[: self._many] if self._many > 1 or not count else []
+        try:
+            parcel = self._writer.parcel(letters, replies)
+        except Oversized:
+            outbox.extendleft(reversed(letters))
+            self._many = max(1, self._many // 2)
+            self._fill()
+            return
+        self._answers = answers[len(replies) :]
+        if parcel.size > LARGE:
+            self._many = max(1, count // 2)
+        elif self._many < MANY:
+            self._many = min(MANY, self._many * 2)
+        self.link.tell("mail", parcel.payload)
+        for what, error in parcel.unsendable:
+            if not isinstance(what, Answer):
+                self._host.bury(what[1], what[0], "malformed", error)
+        if self.room is not None and len(outbox) < LONG:
+            self.let_in()
+
+    def _enlist(self, outgoing: Outgoing) -> tuple[int, float]:
+        """A ticket for a question, and for how long somebody waits for its answer."""
+        self._tickets += 1
+        self._open[self._tickets] = outgoing
+        deadline = outgoing[1].asked.deadline if outgoing[1].asked is not None else 0.0
+        if deadline <= 0:
+            return self._tickets, deadline
+        return self._tickets, max(0.001, round(deadline - self._host.now(), 3))
+
+    def _bury(self, outgoing: Outgoing) -> None:
+        self._host.bury(outgoing[1], outgoing[0], "host lost", self._loss(outgoing[0]))
+
+    def _loss(self, to: str) -> HostLost:
+        why = f"{self.name}, the host of {to}, is gone ({self._reason})"
+        return HostLost(f"{why}; whether {to} handled this is unknown: ask again")
+
+    # -- in ----------------------------------------------------------------------------------
+
+    def answered(self, answer: Answer) -> None:
+        """An answer has come from there."""
+        outgoing = self._open.pop(answer.ticket, None)
+        asked = None if outgoing is None else outgoing[1].asked
+        if outgoing is None or asked is None:
+            return
+        if not isinstance(answer.value, Message):
+            asked.fail(answer.value)
+        elif not asked.done():
+            asked.answer(answer.value, answer.taint)
+        elif asked.deadline != UNTIL_ACCEPTED:
+            self._host.late(outgoing[1], outgoing[0])
