@@ -222,7 +222,14 @@ class Housing:
             self._gate = await self._open_gate(self._keepers[0], config)
         calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
         yard = Yard(
-            plan.engine, boards, *calls, config, plan.on_event, *luck, Circle(self._gate), lambda: client.stopped is not None
+            plan.engine,
+            boards,
+            *calls,
+            config,
+            plan.on_event,
+            *luck,
+            Circle(self._gate),
+            lambda: client.stopped is not None,
         )
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(self._plan.hosts)

@@ -29,6 +29,9 @@ _letter = tuple.__new__
 class Inquiry(Asked):
     """A question of another host: its answer goes back there."""
 
+    waiting: Any = True
+    """Somebody does, elsewhere."""
+
     def __init__(self, peer: Peer, ticket: int, deadline: float) -> None:
         self.deadline = deadline
         self._peer: Peer | None = peer

@@ -60,8 +60,8 @@ class Mesh:
             "hosts": lambda _, payload: self.see(payload),
             "full": lambda one, agent: one.peer.crowded.add(agent),
             "roomy": self._roomy,
-            "enroll": lambda _, agent: self._host.office.enroll(agent),
-            "freed": self._freed,
+            "enroll": lambda _, agent: self._host.office.pools.enroll(agent),
+            "freed": lambda _, agent: self._host.office.pools.free(agent),
             "follow": self._heard,
             "unfollow": lambda one, topic: self._unheard(one.peer, topic),
         }
@@ -113,7 +113,7 @@ class Mesh:
             del places[address]
         for one in self._neighbours.values():
             one.peer.say_last("hosts", self._view())
-        self._host.office.regroup()
+        self._host.office.pools.regroup()
         self._seen.set()
 
     def _view(self) -> list[Any]:
@@ -151,13 +151,6 @@ class Mesh:
     def _roomy(self, one: Neighbour, agent: str) -> None:
         one.peer.crowded.discard(agent)
         one.peer.let_in()
-
-    def _freed(self, _one: Neighbour, agent: str) -> None:
-        """A member of a pool that is kept here is free."""
-        pool = self._host.parts[agent.partition("/")[0]].pool
-        for member in pool.members:
-            if member.name == agent:
-                self._host.office.refill(pool, member)
 
     # -- in ----------------------------------------------------------------------------------
 

@@ -173,7 +173,7 @@ class Host:
             else:
                 self.player.reply(slot, letter, turn.taint, answer)
         if slot.pooled:
-            self.office.freed(slot)
+            self.office.pools.freed(slot)
         return None
 
     def commit(self, turn: Turn) -> Awaitable[None] | None:

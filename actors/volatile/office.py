@@ -7,7 +7,6 @@ buried with a reason.
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Awaitable
 from typing import Any
 
@@ -18,7 +17,8 @@ from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
 from .letter import Letter
 from .places import Elsewhere, Far, Nowhere, Place, Topic
-from .slot import Part, Pool, Slot
+from .pools import Pools
+from .slot import Part, Slot
 from .turn import Ground, Turn
 
 _letter = tuple.__new__
@@ -36,6 +36,7 @@ class Office:
 
     def __init__(self, host: Ground) -> None:
         self._host = host
+        self.pools = Pools(host)
         self.topics: dict[str, Topic] = {}
         self._wild: dict[str, list[Slot | Far]] = {}
         """Followers of all topics that begin so."""
@@ -125,7 +126,7 @@ class Office:
                 NoSuchAgent(f"no kind {kind!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()"),
             )
         far = None if host.mesh is None else host.mesh.elsewhere(kind)
-        return far or Elsewhere(kind, lambda letter: self._pool(part, letter))
+        return far or Elsewhere(kind, lambda letter: self.pools.put(part, letter))
 
     # -- out ---------------------------------------------------------------------------------
 
@@ -249,54 +250,3 @@ class Office:
         what = letter.message.message_type
         error = NoSuchAgent(f"nobody has the skill {skill!r} and accepts {what}; it is offered, but for other messages")
         self._host.bury(letter, f"skill:{skill}", "undeliverable", error)
-
-    def _pool(self, part: Part, letter: Letter) -> None:
-        """Give a letter to a member of a pool that is free, or keep it until one is."""
-        pool = part.pool
-        member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
-        if member is None and len(pool.members) < part.spec.pool:
-            member = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
-            pool.members.append(member)
-        if member is None:
-            pool.waiting.append(letter)
-        else:
-            member.reserved = True
-            self.put(member, letter)
-
-    def enroll(self, name: str) -> Any:
-        """A member of a pool, here or on another host, which is to say when it is free."""
-        member: Any = self.find(name)
-        if type(member) is Slot:
-            member.pooled = True
-        elif type(member) is Far:
-            member.road.say("enroll", name)
-        return member
-
-    def regroup(self) -> None:
-        """Hosts have changed: members of pools may live elsewhere now, and pools themselves."""
-        for kind, part in self._host.parts.items():
-            pool = part.pool
-            if type(self.find(kind)) is Far:
-                pool.members.clear()
-                waiting, pool.waiting = pool.waiting, deque()
-                for letter in waiting:
-                    self.put(self.find(kind), letter)
-            for number, member in enumerate(pool.members):
-                if type(member) is Far:
-                    moved = self.enroll(member.name)
-                    moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
-                    pool.members[number] = moved
-
-    def freed(self, slot: Slot) -> None:
-        """A member of a pool is free: give it what waits."""
-        pool = self.find(slot.part.spec.name)
-        if type(pool) is Far:
-            pool.road.say("freed", slot.name)
-        else:
-            self.refill(slot.part.pool, slot)
-
-    def refill(self, pool: Pool, member: Slot | Far) -> None:
-        """Give a free member of a pool what waits there."""
-        member.reserved = bool(pool.waiting)
-        if pool.waiting:
-            self.put(member, pool.waiting.popleft())

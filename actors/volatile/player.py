@@ -68,7 +68,7 @@ class Player:
         finally:
             slot.busy = False
             if slot.pooled:
-                self._host.office.freed(slot)
+                self._host.office.pools.freed(slot)
                 self._host.wake()
 
     async def _play(self, slot: Slot, letter: Letter, begun: Begun | None) -> None:

@@ -20,7 +20,7 @@ from .guard import Guard, Probe
 from .letter import Letter
 from .neighbours import Neighbours
 from .places import Far, Place, Topic
-from .slot import Part, Pool, Slot
+from .slot import Part, Slot
 
 
 class Board(Protocol):
@@ -35,8 +35,33 @@ class Board(Protocol):
         ...
 
 
+class Crews(Protocol):
+    """The pools, as others see them; see `Pools`."""
+
+    def enroll(self, name: str, /) -> Any:
+        """See `Pools.enroll`."""
+        ...
+
+    def freed(self, slot: Slot, /) -> None:
+        """See `Pools.freed`."""
+        ...
+
+    def free(self, name: str, /) -> None:
+        """See `Pools.free`."""
+        ...
+
+    def regroup(self) -> None:
+        """See `Pools.regroup`."""
+        ...
+
+
 class Desk(Protocol):
     """The office, as a turn sees it; see `Office`."""
+
+    @property
+    def pools(self) -> Crews:
+        """See `Office.pools`."""
+        ...
 
     topics: dict[str, Topic]
 
@@ -68,24 +93,8 @@ class Desk(Protocol):
         """See `Office.end_wait`."""
         ...
 
-    def freed(self, slot: Slot, /) -> None:
-        """See `Office.freed`."""
-        ...
-
     def spread(self, topic: Topic, letter: Letter, /) -> None:
         """See `Office.spread`."""
-        ...
-
-    def enroll(self, name: str, /) -> Any:
-        """See `Office.enroll`."""
-        ...
-
-    def regroup(self) -> None:
-        """See `Office.regroup`."""
-        ...
-
-    def refill(self, pool: Pool, member: Slot | Far, /) -> None:
-        """See `Office.refill`."""
         ...
 
     def follow(self, name: str, slot: Slot | Far, /) -> None:

@@ -1,0 +1,81 @@
+"""Pools: who shares what is addressed to a kind. The least busy member gets the next letter.
+
+A pool is kept on one host, that of its kind's name; its members live wherever their own names put them, and say
+there when they are free.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from .letter import Letter
+from .places import Far
+from .slot import Part, Pool, Slot
+from .turn import Ground
+
+
+class Pools:
+    """Those of one host."""
+
+    def __init__(self, host: Ground) -> None:
+        self._host = host
+
+    def put(self, part: Part, letter: Letter) -> None:
+        """Give a letter to a member of a pool that is free, or keep it until one is."""
+        pool = part.pool
+        member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
+        if member is None and len(pool.members) < part.spec.pool:
+            member = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
+            pool.members.append(member)
+        if member is None:
+            pool.waiting.append(letter)
+        else:
+            member.reserved = True
+            self._host.office.put(member, letter)
+
+    def enroll(self, name: str) -> Any:
+        """A member of a pool, here or on another host, which is to say when it is free."""
+        member: Any = self._host.office.find(name)
+        if type(member) is Slot:
+            member.pooled = True
+        elif type(member) is Far:
+            member.road.say("enroll", name)
+        return member
+
+    def freed(self, slot: Slot) -> None:
+        """A member of a pool is free: give it what waits, or say so where its pool is kept."""
+        pool = self._host.office.find(slot.part.spec.name)
+        if type(pool) is Far:
+            pool.road.say("freed", slot.name)
+        else:
+            self._refill(slot.part.pool, slot)
+
+    def free(self, name: str) -> None:
+        """A member that lives on another host is free."""
+        pool = self._host.parts[name.partition("/")[0]].pool
+        for member in pool.members:
+            if member.name == name:
+                self._refill(pool, member)
+
+    def regroup(self) -> None:
+        """Hosts have changed: members may live elsewhere now, and pools may be kept elsewhere."""
+        find = self._host.office.find
+        for kind, part in self._host.parts.items():
+            pool = part.pool
+            if type(find(kind)) is Far:
+                pool.members.clear()
+                waiting, pool.waiting = pool.waiting, deque()
+                for letter in waiting:
+                    self._host.office.put(find(kind), letter)
+            for number, member in enumerate(pool.members):
+                if type(member) is Far:
+                    moved = self.enroll(member.name)
+                    moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
+                    pool.members[number] = moved
+
+    def _refill(self, pool: Pool, member: Slot | Far) -> None:
+        """Give a free member what waits."""
+        member.reserved = bool(pool.waiting)
+        if pool.waiting:
+            self._host.office.put(member, pool.waiting.popleft())
