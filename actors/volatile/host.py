@@ -145,13 +145,12 @@ class Host:
         if slot.busy or slot.mail is not None:
             slot.wait(letter)
             return None
-        message, _, _, talk, _, _, _, taint, asked, _ = letter
-        part = slot.part
+        part, message = slot.part, letter.message
         act = part.acts.get(type(message))
-        if act is None or act.suspends or talk.ended or (slot.agent is None and not slot.enters()):
+        if act is None or act.suspends or letter.talk.ended or (slot.agent is None and not slot.enters()):
             return self.player.occupy(slot, letter)
-        turn, agent = self.plain, slot.agent
-        turn.slot, turn.letter, turn.taint = slot, letter, taint
+        turn, agent, asked = self.plain, slot.agent, letter.asked
+        turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
         saved = None if part.save is None else part.save(agent)
         rest: Any = None
         try:

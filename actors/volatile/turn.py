@@ -214,8 +214,8 @@ class Turn:
 
         Raises: DeadlineExceeded, Malformed, and what the answerer raised.
         """
-        host, slot = self.host, self.slot
-        guard = host.guard
+        host, own, slot = self.host, self.letter, self.slot
+        guard, talk, hops = host.guard, own.talk, own.hops
         place = host.places.get(to) or host.office.find(str(to))
         allowance = slot.part.allowance
         while allowance.left < 1:
@@ -224,8 +224,7 @@ class Turn:
         self.asked += 1
         slot.sent += 1
         asked = Asked()
-        _, causer, cause, talk, _, _, hops, _, _, _ = self.letter
-        fields = (message, slot.name, slot.sent, talk, causer, cause, hops + 1, self.taint, asked, "")
+        fields = (message, slot.name, slot.sent, talk, own.sender, own.number, hops + 1, self.taint, asked, "")
         letter = _letter(Letter, fields)
         same = 0
         if self.asked > guard.few:
