@@ -26,7 +26,7 @@ from .neighbours import Neighbours, is_board
 from .outbox import Event, Out
 from .outpost import Outpost
 from .outsiders import Outsiders
-from .owners import LEAD, Owners
+from .owners import ONLY, Place
 from .press import Press
 from .pressure import Pressure
 from .put_back import PutBack
@@ -47,10 +47,7 @@ class BoardConfig(NamedTuple):
     run: str
     limits: dict[str, Any]
     """Changes to the loop watchdog's defaults, by name."""
-    shard: int = LEAD
-    """Which of the shards this is..."""
-    shards: int = 1
-    """...and how many there are."""
+    place: Place = ONLY
 
 
 class Board:
@@ -60,7 +57,7 @@ class Board:
         self._journal = journal
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._digest = RunDigest()
-        self.machines = m = Machines(self._record, config.limits, now, Owners(config.shards), config.shard)
+        self.machines = m = Machines(self._record, config.limits, now, config.place)
         self._clerk = Clerk(m)
         self._press = Press(m, self._clerk)
         self._cashier = Cashier(m)

@@ -32,7 +32,7 @@ class Clerk:
 
     def __init__(self, machines: Machines) -> None:
         self._m = machines
-        self.dead_letters = DeadLetters(machines.space.topics)
+        self.dead_letters = DeadLetters(machines.space.topics, machines.exchange)
         self.accepted = 0
         """Messages accepted since this board opened."""
         self._deadlines: list[tuple[float, str]] = []
@@ -206,18 +206,31 @@ class Clerk:
         if verdict.action == Action.STOP:
             self.stop("loop", f"{verdict.reason}: {verdict.exchange}")
         elif verdict.action == Action.QUARANTINE:
-            self._quarantine(verdict)
+            m.exchange.tell_all("verdict", verdict.to_plain())
+            self.quarantine(verdict)
 
     def stop(self, reason: str, text: str) -> None:
         """Stop the swarm: nothing new is accepted or dispatched; what hosts have may still finish."""
         m = self._m
         if m.stopped is None:
             m.do("swarm.stop", {"reason": reason, "text": text})
+            if m.place.is_lead:
+                m.exchange.tell_all("stop", [reason, text])
             m.outbox.event("stopped", {"reason": reason, "text": text})
             for parked in m.treasury.give_up():
                 m.outbox.fail(parked.peer, parked.ticket, SwarmStopped(text, reason))
 
-    def _quarantine(self, verdict: Verdict) -> None:
+    def go_on(self) -> None:
+        """A driver has come back, and with it the swarm."""
+        m = self._m
+        if m.stopped is not None:
+            m.do("swarm.resume", {})
+        m.treasury.exhausted = None
+        if m.place.is_lead:
+            m.exchange.tell_all("go on", None)
+        m.dispatcher.stir_all()
+
+    def quarantine(self, verdict: Verdict) -> None:
         """Bury what a conversation has waiting, and end the waits of its turns."""
         m = self._m
         error = Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")

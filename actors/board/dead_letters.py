@@ -11,9 +11,14 @@ from typing import Any, Final, NamedTuple
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
 
+from .exchange import Exchange
+from .owners import DEAD_LETTERS, LEAD
 from .topics import Topics
 
-TOPIC: Final = "dead-letters"
+TOPIC: Final = DEAD_LETTERS
+
+WRITER: Final = "board"
+"""Who posts them; a copy of another shard's has that shard's number behind it."""
 
 MAX_DETAIL: Final = 8_192
 """Characters of error text that are kept with a dead letter."""
@@ -34,8 +39,9 @@ class Death(NamedTuple):
 class DeadLetters:
     """Writes dead letters and counts them by reason."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, exchange: Exchange) -> None:
         self._topics = topics
+        self._exchange = exchange
         self.counts: dict[str, int] = {}
 
     def post(self, envelope: Envelope, death: Death, now: float) -> None:
@@ -61,12 +67,19 @@ class DeadLetters:
 
     def note(self, kind: str, data: dict[str, Any]) -> None:
         """Count a dead letter of the past, if an entry is one."""
-        if kind == "topics.post" and data["topic"] == TOPIC and data["writer"] == "board":
+        if kind == "topics.post" and data["topic"] == TOPIC and data["writer"] == WRITER:
             self._count(unpack(data["body"])["reason"])
 
     def _post(self, name: str, record: dict[str, Any], now: float) -> None:
-        if self._topics.post(TOPIC, name, pack(record), "board", now).news:
+        body = pack(record)
+        if self._topics.post(TOPIC, name, body, WRITER, now).news:
             self._count(record["reason"])
+            if self._exchange and self._exchange.me != LEAD:
+                self._exchange.put(LEAD, "dead", [name, body])
+
+    def copy(self, shard: int, name: str, body: bytes, now: float) -> None:
+        """At the lead: another shard's dead letter, which counts there; readers of the topic find all of them here."""
+        self._topics.post(TOPIC, name, body, f"{WRITER}-{shard}", now)
 
     def _count(self, reason: str) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + 1

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import JournalCorrupt
 
-from .owners import Owners
+from .owners import Owners, Place
 
 Record = Callable[[str, dict[str, Any]], None]
 
@@ -63,11 +63,11 @@ class Lane:
 class Exchange:
     """The parcels of one shard."""
 
-    def __init__(self, record: Record, owners: Owners, me: int) -> None:
+    def __init__(self, record: Record, place: Place) -> None:
         self._record = record
-        self.me = me
-        self.owners = owners
-        self.lanes = {shard: Lane() for shard in owners.others(me)}
+        self.me = place.shard
+        self.owners = Owners(place.shards)
+        self.lanes = {shard: Lane() for shard in self.owners.others(self.me)}
         self._heard = dict.fromkeys(self.lanes, 0)
         """By shard: number of the newest parcel of it that was taken."""
         self._news: dict[int, None] = {}

@@ -16,7 +16,7 @@ from .exchange import Exchange
 from .letter import Letter
 from .mail import Mail
 from .outbox import Outbox
-from .owners import LEAD, Owners
+from .owners import ONLY, Place
 from .space import Space
 from .treasury import Treasury
 from .warden import Warden
@@ -30,10 +30,7 @@ CLIENT: Final = "client"
 class Machines:
     """Everything a shard knows. State changes only inside the machines, by entries."""
 
-    def __init__(
-        self, record: Record, limits: dict[str, Any], now: float, owners: Owners | None = None, me: int = LEAD
-    ) -> None:
-        """``me`` is the number of this shard."""
+    def __init__(self, record: Record, limits: dict[str, Any], now: float, place: Place = ONLY) -> None:
         self.record = record
         self.now = now
         """Unix seconds; never goes back."""
@@ -47,13 +44,14 @@ class Machines:
         """Messages whose turns run now, as far as the board knows."""
         self._wanted: set[str] = set()
         """Agents with a host of their own that was asked for."""
-        self.exchange = Exchange(record, owners or Owners(), me)
+        self.place = place
+        self.exchange = Exchange(record, place)
         self.mail = Mail(record)
         self.space = Space(record)
         self.registry = Registry(record)
         self.treasury = Treasury(Ledger(record))
-        self.warden = Warden(record, limits)
-        self.dispatcher = Dispatcher(self.mail, self.place, lambda kind: self.kinds[kind].pool)
+        self.warden = Warden(record, limits, place)
+        self.dispatcher = Dispatcher(self.mail, self.host_of, lambda kind: self.kinds[kind].pool)
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Replay one journal entry."""
@@ -67,7 +65,7 @@ class Machines:
             if kind == "registry.kind":
                 self._learn(KindSpec.from_plain(data))
         elif part == "watch":
-            self.warden.apply(kind, data)
+            self.warden.apply(data)
         elif part in {"facts", "claims", "trails", "topics"}:
             self.space.apply(kind, data)
         elif part == "shard":
@@ -81,11 +79,6 @@ class Machines:
         """Record an entry of the swarm itself, and carry it out."""
         self.record(kind, data)
         self.apply(kind, data)
-
-    @property
-    def place_among(self) -> tuple[int, int]:
-        """Which of the shards this is, and how many there are."""
-        return self.exchange.me, self.exchange.owners.shards
 
     def elsewhere(self, address: str) -> int | None:
         """The other shard that has the mail of an agent or a kind; None when it is here, as whoever is outside is."""
@@ -131,10 +124,10 @@ class Machines:
     def end_turn(self, message: str, agent: str) -> None:
         """A turn is over, or starts over: the next one begins."""
         self._turns.discard(message)
-        self.warden.turn_ended(message)
+        self.warden.turn_ended(message, agent)
         self.begin_turn(agent)
 
-    def place(self, agent: str) -> str | None:
+    def host_of(self, agent: str) -> str | None:
         """The live host of an agent, as ``name.epoch``, or None."""
         kind, _, key = agent.partition("/")
         host = self.registry.place(AgentId(kind, key))

@@ -4,8 +4,8 @@ The rule of this file: what a parcel asks for was decided where it comes from, s
 second time. A shard says how far it has heard another only when that is durable.
 
 The words between shards: ``hello`` (how far we have heard you), ``parcel``, ``took``, and hints that may be lost:
-``full`` (see `Pressure`). A new link begins with two hellos, the first from the lower number, which learns of the link
-last: who speaks before the other knows the link has lost it.
+``full`` (see `Pressure`) and ``watch`` (see `lookout`). A new link begins with two hellos, the first from the lower
+number, which learns of the link last: who speaks before the other knows the link has lost it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stigmergy.protocols.turn import Write
 from .clerk import Clerk
 from .machines import Machines
 from .outbox import Out
+from .owners import LEAD
 from .press import Press
 from .pressure import Pressure
 from .tenants import LOST, Tenants
@@ -60,6 +61,10 @@ class Neighbours:
             "write": lambda _s, a: self._write(*a),
             "forget": lambda _s, a: machines.space.forget(a),
             LOST: lambda _s, a: tenants.lost(*a, known=True),
+            "verdict": lambda _s, a: self._learn(a),
+            "dead": lambda shard, a: clerk.dead_letters.copy(shard, a[0], a[1], machines.now),
+            "stop": lambda _s, a: clerk.stop(*a),
+            "go on": lambda _s, _a: clerk.go_on(),
         }
         """What is done with each sort of parcel."""
         self._words: dict[str, Callable[[int, Any], None]] = {
@@ -67,6 +72,7 @@ class Neighbours:
             "took": machines.exchange.confirmed,
             "parcel": self._parcel,
             "full": lambda shard, a: pressure.said(shard, a[0], full=a[1]),
+            "watch": lambda _s, a: self._watch(a),
         }
 
     def met(self, peer: str) -> str:
@@ -106,6 +112,10 @@ class Neighbours:
             self._aside(shard, "parcel", parcel)
         for shard, word in self._pressure.words():
             self._aside(shard, "full", word)
+        if self._m.warden.shown:
+            shown, self._m.warden.shown = self._m.warden.shown, []
+            for one in shown:
+                self._aside(LEAD, "watch", one)
 
     def _greet(self, shard: int) -> None:
         self._aside(shard, "hello", self._m.exchange.met(shard))
@@ -126,12 +136,27 @@ class Neighbours:
             self._takes[what](shard, data)
 
     def _arrived(self, shard: int, envelope: Envelope, receive: Callable[..., None]) -> None:
+        self._m.warden.show(envelope)
         receive(envelope, far=True)
         self._pressure.came(shard, envelope)
 
     def _posted(self, shard: int, envelopes: list[Envelope], press: Press) -> None:
         press.publish(envelopes)
         self._pressure.came(shard, envelopes[0])
+
+    def _watch(self, told: list[Any]) -> None:
+        """At the lead: what another shard shows to the loop watchdog."""
+        verb, *rest = told
+        verdict = self._m.warden.hear(verb, rest, self._m.now)
+        if verdict is not None:
+            self._clerk.carry_out(verdict)
+        if verb == "finished":
+            self._m.treasury.finished(*rest)
+
+    def _learn(self, plain: dict[str, Any]) -> None:
+        verdict = self._m.warden.learn(plain)
+        if verdict is not None:
+            self._clerk.quarantine(verdict)
 
     def _write(self, writes: list[list[Any]], who: str, conversation: str, turn: str) -> None:
         """Carry out what a turn wrote on this shard; it was checked before its turn committed."""

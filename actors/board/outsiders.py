@@ -71,10 +71,8 @@ class Outsiders:
     def come_back(self, peer: str) -> None:
         """A driver goes on with a run: it hears again what it can have missed, and a stop is over."""
         m = self._m
-        if m.stopped is not None:
-            m.do("swarm.resume", {})
-        m.treasury.exhausted = None
-        m.dispatcher.stir_all()
+        if m.place.is_lead:
+            self._clerk.go_on()
         for entry in self._journal.read(kinds=("watch.verdict", "swarm.told")):
             if entry.kind == "watch.verdict":
                 m.outbox.tell(peer, "event", ["verdict", entry.data])

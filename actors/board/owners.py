@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from .dead_letters import TOPIC as DEAD_LETTERS
+DEAD_LETTERS: Final = "dead-letters"
+"""The topic that holds what could not be delivered."""
 
 LEAD: Final = 0
 
@@ -20,6 +21,22 @@ NAMED_BY: Final = {"facts": "key", "trails": "trail", "claims": "queue", "topics
 _POOLED: Final = "pool."
 _REMEMBERED: Final = 100_000
 """Answers that are kept, about 10 MB; working one out takes 1 us."""
+
+
+class Place(NamedTuple):
+    """Which of how many shards one is."""
+
+    shard: int = LEAD
+    shards: int = 1
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether it also holds what is the whole swarm's."""
+        return self.shard == LEAD
+
+
+ONLY: Final = Place()
+"""That of the one shard there is."""
 
 
 class Owners:

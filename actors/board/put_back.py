@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import StigmergyError, UsageError
 from stigmergy.protocols.ids import derive_id
 
 from .cases import AMBIGUOUS, UNAPPROVED
-from .dead_letters import TOPIC
+from .dead_letters import TOPIC, WRITER
 from .machines import Machines
 
 ALL: Final = "all"
@@ -54,7 +54,7 @@ class PutBack:
             offset = posts[-1].offset
             for post in posts:
                 record = unpack(post.body)
-                if "envelope" in record:
+                if "envelope" in record and post.writer == WRITER:
                     yield Envelope.from_wire(record["envelope"]), record
 
     @staticmethod
@@ -79,6 +79,10 @@ class PutBack:
         except StigmergyError as why:
             return str(why)
         new = old._replace(id=second_id(old.id), mode="tell", to=agent or to, deadline=0.0)
+        shard = m.elsewhere(agent or pool)
+        if shard is not None:
+            m.exchange.put(shard, "again", new.to_wire())
+            return ""
         if not m.mail.accept(new, pool, m.now, once=True):
             return "it was put back before"
         m.dispatcher.stir(agent or pool)

@@ -52,13 +52,13 @@ class Reopening:
         """Bring back the state; ``run`` is whose journal it must be. Raises: JournalError, UsageError."""
         m = self._m
         if journal.last_seq == 0:
-            place = {"shard": list(m.place_among)} if m.exchange else {}
+            place = {"shard": list(m.place)} if m.exchange else {}
             m.record("swarm.begin", {"meaning": MEANING, "run": run, **place})
             return
         for entry in journal.read():
             if entry.seq == 1:
                 check_beginning(entry.kind, entry.data, run)
-                check_place(entry.data, m.place_among)
+                check_place(entry.data, m.place)
             m.apply(entry.kind, entry.data)
             digest.add(entry.kind, entry.data)
             self._outsiders.note(entry)

@@ -23,6 +23,7 @@ from .board import Board, BoardConfig
 from .machines import CLIENT
 from .neighbours import is_board
 from .outbox import Event, Out
+from .owners import Place
 
 TICK_S: Final = 0.25
 """How often time is looked at. Leases and deadlines are met within this."""
@@ -41,8 +42,8 @@ def open_board(config: dict[str, Any]) -> BoardService:
     where = config.get("journal") or ""
     journal = store_of(where).open(where, config.get("durability", "fsync"))
     clock = Clock()
-    place = (config.get("shard", 0), config.get("shards", 1))
-    board = Board(journal, BoardConfig(config["run"], config.get("limits", {}), *place), clock.wall())
+    place = Place(config.get("shard", 0), config.get("shards", 1))
+    board = Board(journal, BoardConfig(config["run"], config.get("limits", {}), place), clock.wall())
     return BoardService(board, journal, clock, config.get("name", "board"), apart=config.get("apart", False))
 
 
@@ -172,7 +173,8 @@ class BoardService:
                 continue  # whoever noticed has told everybody
             for peer, link in list(links.items()):
                 if peer.startswith(CLIENT + "/"):
-                    link.tell("event", [name, data])
+                    if name != "stopped" or self._board.machines.place.is_lead:
+                        link.tell("event", [name, data])
                 elif name == "stopped":
                     link.tell("stopped", [data["reason"], data["text"]])
 

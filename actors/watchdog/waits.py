@@ -35,8 +35,21 @@ class Waits:
         """Open an ask. Returns a finding if it closes a cycle; the ask is open all the same."""
         if reentrant or not is_agent(asked):
             return None
-        path = self._path(asked, asker)
+        path = self._path(asked, asker, at)
         self._asked.setdefault(asker, {}).setdefault(asked, []).append(at)
+        return self._finding(asker, path)
+
+    def still(self, asker: str, asked: str, at: float) -> Finding | None:
+        """A finding if an ask closes a cycle that was there at that time and still is: each of its asks is as old."""
+        if not _since(self._asked.get(asker, {}).get(asked), at):
+            return None
+        return self._finding(asker, self._path(asked, asker, at))
+
+    def __contains__(self, asker: str) -> bool:
+        return asker in self._asked
+
+    @staticmethod
+    def _finding(asker: str, path: list[str] | None) -> Finding | None:
         if path is None:
             return None
         agents = (asker, *path[:-1])
@@ -66,16 +79,16 @@ class Waits:
                 for _ in [time for time in times if time < at]:
                     self.end(asker, asked)
 
-    def _path(self, start: str, goal: str) -> list[str] | None:
-        """The chain of open asks from ``start`` to ``goal``, both included, or None."""
+    def _path(self, start: str, goal: str, at: float) -> list[str] | None:
+        """The chain of asks from ``start`` to ``goal`` that are open since then, both included, or None."""
         if start == goal:
             return [goal]
         came_from = {start: start}
         frontier = [start]
         while frontier and len(came_from) < _MOST:
             agent = frontier.pop()
-            for asked in self._asked.get(agent, ()):
-                if asked in came_from:
+            for asked, times in self._asked.get(agent, {}).items():
+                if asked in came_from or not _since(times, at):
                     continue
                 came_from[asked] = agent
                 if asked == goal:
@@ -85,3 +98,8 @@ class Waits:
                     return path[::-1]
                 frontier.append(asked)
         return None
+
+
+def _since(times: list[float] | None, at: float) -> bool:
+    """Whether one of some asks was open at that time."""
+    return times is not None and len(times) > 0 and times[0] <= at

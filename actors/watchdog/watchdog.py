@@ -43,8 +43,12 @@ _ADVICE: Final = {
 class LoopWatchdog:
     """Judges conversations. `see` takes about 3 microseconds, and its memory is bounded by ``limits``."""
 
-    def __init__(self, limits: LoopLimits | None = None) -> None:
+    def __init__(self, limits: LoopLimits | None = None, patience_s: float = 0.0) -> None:
+        """``patience_s``: how old a deadlock must be before it is one, for a swarm whose asks are told of late."""
         self._limits = limits or LoopLimits()
+        self._patience_s = patience_s
+        self._suspected: dict[tuple[str, str], tuple[str, float]] = {}
+        """Asks that seem to close a deadlock: to conversation and time."""
         self._most = self._limits.pair_messages
         self._deep = min(self._limits.stale_hops, self._limits.hops)
         self._conversations: Recent[str, Conversation] = Recent()
@@ -98,7 +102,18 @@ class LoopWatchdog:
         A deadlock is found by the ask that closes it. To end that ask with an error is enough to break it.
         """
         finding = self._waits.begin(asker, asked, at, reentrant=reentrant)
+        if finding and self._patience_s:
+            self._suspected[asker, asked] = (conversation, at)
+            return None
         return self._sentence(conversation, finding, at) if finding else None
+
+    def leaves(self, agent: str) -> None:
+        """An agent waits for nobody any more."""
+        self._waits.leave(agent)
+
+    def is_waiting(self, agent: str) -> bool:
+        """Whether an agent waits for another's answer."""
+        return agent in self._waits
 
     def answered(self, asker: str, asked: str) -> None:
         """``asker`` waits no longer: it has its answer, an error, or no more time."""
@@ -119,8 +134,18 @@ class LoopWatchdog:
         """What only time shows: turns past their deadline, and a swarm without progress. Call it once a second."""
         self._waits.drop_before(now - self._limits.forgotten_ask_s)
         verdicts = [self._sentence(name, finding, now) for name, finding in self._turns.late(now)]
+        verdicts += [self._sentence(name, finding, now) for name, finding in self._confirmed(now)]
         swarm = self._swarm.sweep(now)
         return verdicts if swarm is None else [*verdicts, _verdict("", swarm)]
+
+    def _confirmed(self, now: float) -> Iterator[tuple[str, Finding]]:
+        """The suspected deadlocks that are still there."""
+        for (asker, asked), (conversation, at) in list(self._suspected.items()):
+            if now - at >= self._patience_s:
+                del self._suspected[asker, asked]
+                finding = self._waits.still(asker, asked, at)
+                if finding is not None:
+                    yield conversation, finding
 
     def close(self, conversation: str) -> None:
         """The conversation is over: forget it. A quarantine stays."""

@@ -68,6 +68,9 @@ def add_general(parser: Parser) -> Parser:
     group = parser.add_argument_group("how it runs")
     group.add_argument("-h", "--help", action="help", help="show this and exit")
     add_house(group)
+    group.add_argument(
+        "--shards", metavar="N", type=natural, default=1, help="boards that share the work, a journal each (default: 1)"
+    )
     group.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of all random numbers (default: 0)")
     keep = group.add_mutually_exclusive_group()
     keep.add_argument(
@@ -147,7 +150,7 @@ def read_choices(app: App[Any], argv: Sequence[str]) -> Choices:
         options=read_options(app.options, given),
         budget=_budget(given),
         journal=journal,
-        plant=Plant(engine=given.engine, address=given.address, hosts=given.hosts, durability=given.durability),
+        plant=Plant(given.engine, given.address, given.hosts, given.shards, given.durability),
         seed=given.seed,
         json=given.json,
         quiet=given.quiet,

@@ -14,6 +14,7 @@ from typing import Any
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.neighbours import shard_of
+from stigmergy.actors.board.owners import Place
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.host.host import open_host
 from stigmergy.actors.journal.port import Journal
@@ -158,7 +159,7 @@ class Simulation:
         shard = config.get("shard", 0)
         try:
             journal = self.open_journal(loop, shard)
-            board = Board(journal, BoardConfig(RUN, {}, shard, self.shards), loop.clock.wall())
+            board = Board(journal, BoardConfig(RUN, {}, Place(shard, self.shards)), loop.clock.wall())
         except JournalLocked:
             raise
         except Exception as error:

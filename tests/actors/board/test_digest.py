@@ -59,8 +59,8 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
     m.space.topics.post("news", "p1", b"new", "a/1", later())
     m.space.topics.post_all("news", [("p2", b"new"), ("p3", b"new")], "a/1", later())
     m.mail.done("m1", b"state")
-    DeadLetters(m.space.topics).post(ask, Death("deadline", "too late", later(), 1), later())
-    DeadLetters(m.space.topics).item("tickets", "t1", "the lease ended", later())
+    DeadLetters(m.space.topics, m.exchange).post(ask, Death("deadline", "too late", later(), 1), later())
+    DeadLetters(m.space.topics, m.exchange).item("tickets", "t1", "the lease ended", later())
     act = m.space.act
     act("facts.put", {"key": "k", "value": {"at": 1, "now": 2}}, "a/1", "m1:0", later())
     act("trails.define", {"trail": "t", "rule": {"baseline": 0.5}}, "a/1", "", later())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stigmergy.actors.board.exchange import NOTED_EVERY, Exchange
 from stigmergy.actors.board.gate import Gate
 from stigmergy.actors.board.outbox import Out
-from stigmergy.actors.board.owners import Owners
+from stigmergy.actors.board.owners import Place
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import JournalCorrupt
 
@@ -30,7 +30,7 @@ class Shard:
         self.open()
 
     def open(self) -> None:
-        self.exchange = Exchange(lambda kind, data: self.batch.append((kind, data)), Owners(self.of), self.me)
+        self.exchange = Exchange(lambda kind, data: self.batch.append((kind, data)), Place(self.me, self.of))
         self.batch, self.arrived = [], []
         for kind, data in self.journal:
             self.exchange.apply(kind, data)
@@ -144,7 +144,7 @@ def test_a_shard_that_has_forgotten_what_it_confirmed_is_found_out():
 
 def sender() -> Exchange:
     """Shard 0 of three, linked to both others."""
-    exchange = Exchange(lambda _kind, _data: None, Owners(3), 0)
+    exchange = Exchange(lambda _kind, _data: None, Place(0, 3))
     for shard in (1, 2):
         exchange.met(shard)
         exchange.greeted(shard, 0)
