@@ -145,7 +145,7 @@ class ProcessLoop(asyncio.BaseEventLoop):
         for task in self.tasks:
             if not task.done():
                 with suppress(Exception):  # a `finally` that wants a loop has none any more
-                    task.get_coro().close()
+                    _close(task.get_coro())
         self.tasks.clear()
 
     # -- what asyncio asks of a loop
@@ -203,6 +203,15 @@ class ProcessLoop(asyncio.BaseEventLoop):
 
     def __del__(self) -> None:
         """There is nothing to close."""
+
+
+def _close(coro: Any) -> None:
+    """End a coroutine, and what was handed to it if it has not begun."""
+    given = list(coro.cr_frame.f_locals.values()) if coro.cr_frame is not None else []
+    coro.close()
+    for one in given:
+        if asyncio.iscoroutine(one):
+            one.close()
 
 
 def _settle(settle: Callable[[Any], None], value: Any, done: asyncio.Future[Any]) -> None:
