@@ -161,6 +161,8 @@ class Supervisor:
 
     def _at(self, now: float) -> None:
         self._now = max(self._now, now)  # a clock that jumps back ends no lease early
+        if self._ticked is None:
+            self._ticked = self._now  # who sleeps before the first tick has slept, too
 
     def _current(self, child: str, epoch: int) -> _Child | None:
         newest = self._epochs.get(child, 0)

@@ -1,6 +1,6 @@
-"""Our side of simulations: rounds in which every agent gets a message, changes its state, and sends one.
+"""Our side of simulations: rounds in which every agent gets a message, changes its state, and sends a new one.
 
-Ledger, digest and order are on. Mesa's agents, beside which it is put, say nothing to anybody.
+Ledger, digest and order are on.
 """
 
 from __future__ import annotations
@@ -21,26 +21,41 @@ class Populate(Message):
     count: int
 
 
-class Step(Message):
-    """Take a step, and call for the next."""
+class Meet(Message):
+    """Know your neighbour."""
 
-    place: int
+    neighbour: str
+
+
+class Step(Message):
+    """A neighbour has taken so many steps."""
+
+    count: int
 
 
 class Stepper(Agent):
-    """Counts its steps."""
+    """Counts its steps, remembers what it hears, and tells its neighbour."""
 
     count = 0
+    heard = 0
+    neighbour = ""
 
     @handles
     def populate(self, wish: Populate, ctx: Context) -> None:
-        for place in range(wish.count):
-            ctx.tell(f"stepper/{place}", Step(place=place))
+        names = [f"stepper/{place}" for place in range(wish.count)]
+        for name, neighbour in zip(names, names[1:] + names[:1], strict=True):
+            ctx.tell(name, Meet(neighbour=neighbour))
+
+    @handles
+    def meet(self, meeting: Meet, ctx: Context) -> None:
+        self.neighbour = meeting.neighbour
+        ctx.tell(self.neighbour, Step(count=0))
 
     @handles
     def step(self, step: Step, ctx: Context) -> None:
+        self.heard = step.count
         self.count += 1
-        ctx.tell(f"stepper/{step.place}", Step(place=step.place))
+        ctx.tell(self.neighbour, Step(count=self.count))
 
 
 class Rounds:
@@ -73,7 +88,7 @@ class Rounds:
         swarm = await self._stack.enter_async_context(Swarm(engine="local", durable=False, clock="lockstep", seed=1))
         swarm.add(Stepper)
         await swarm.tell("stepper/0", Populate(count=width))
-        await swarm.run(rounds=2)
+        await swarm.run(rounds=3)
         self._width = width
         return swarm
 

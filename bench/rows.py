@@ -30,6 +30,7 @@ RAW_SQLITE: Final = "SQLite inserts"
 REDIS: Final = "Redis Streams"
 XOSCAR: Final = "xoscar"
 MESA: Final = "Mesa, shuffled"
+MESA_CALLING: Final = "Mesa, shuffled, each calling its neighbour"
 MESA_IN_ORDER: Final = "Mesa, in order"
 
 
@@ -93,14 +94,18 @@ COMPARISONS: Final = (
         {(VOLATILE, AUTOGEN): 60},
     ),
     Comparison(
-        "lockstep, 1,000 agents, a message each", "agent-steps/s", Load("step", 1_000, 1_000), (LOCKSTEP,), (MESA,)
+        "lockstep, 1,000 agents, a message each",
+        "agent-steps/s",
+        Load("step", 1_000, 1_000),
+        (LOCKSTEP,),
+        (MESA, MESA_CALLING),
     ),
     Comparison(
         "lockstep, 1,000,000 agents, a message each",
         "agent-steps/s",
         Load("step", 1_000_000, 1_000_000),
         (LOCKSTEP,),
-        (MESA, MESA_IN_ORDER),
+        (MESA, MESA_CALLING, MESA_IN_ORDER),
         {(LOCKSTEP, MESA): 1},
     ),
     Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),

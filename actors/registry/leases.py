@@ -19,7 +19,9 @@ class Leases:
         self._checked: float | None = None
 
     def heard(self, host: str, now: float) -> None:
-        """A host has joined or renewed."""
+        """A host has joined or renewed. From the first one on it counts how long we sleep ourselves."""
+        if self._checked is None:
+            self._checked = now
         self._heard[host] = max(now, self._heard.get(host, now))
         self._late.discard(host)
 

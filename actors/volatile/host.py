@@ -25,7 +25,7 @@ from .office import Office
 from .places import Far, Place
 from .player import DONE, FAULTS, Begun, Player
 from .slot import Part, Slot
-from .turn import Board, Turn
+from .turn import Board, Ground, Turn
 
 STRETCH: Final = 512
 """Letters after which a worker lets the event loop turn; at 2 us each, a millisecond."""
@@ -41,7 +41,13 @@ class Host:
     """Runs the agents of some parts."""
 
     def __init__(
-        self, parts: dict[str, Part], guard: Guard, purse: Purse, board: Board, scene: Callable[[Turn], Any]
+        self,
+        parts: dict[str, Part],
+        guard: Guard,
+        purse: Purse,
+        board: Board,
+        scene: Callable[[Turn], Any],
+        office: Callable[[Ground], Office] = Office,
     ) -> None:
         """``scene(turn)`` makes the context that a handler gets."""
         self.parts = parts
@@ -68,7 +74,7 @@ class Host:
         """(reason, text) once the swarm has stopped."""
         self.mesh: Neighbours | None = None
         """The other hosts, if there are any."""
-        self.office = Office(self)
+        self.office = office(self)
         self._send = self.office.send
         self.turns: set[Turn] = set()
         """Turns of coroutines that run now."""

@@ -13,26 +13,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from heapq import heappop, heappush
 from typing import Any, Final
-from zlib import crc32
 
-import msgpack
+from stigmergy.protocols.message import Message
 
-from stigmergy.protocols.message import Message, encode
-
+from .delivery import Delivery, Scene
 from .host import Host
 from .letter import Letter
-from .slot import Slot
+from .sorting import Sorting
 
 CALM: Final = 3
 """Turns of the event loop in which nothing happens, after which nothing more happens in a round."""
 
 PATIENCE: Final = 1_000
 """Turns of the event loop after which a round that waits for the world outside looks only every millisecond."""
+
+MANY: Final = 10_000
+"""Letters of a round after which the event loop turns some times before anything else is done,"""
+
+BREATH: Final = 8
+"""namely so often: a sign of life has got through then."""
 
 SPRING: Final = 16
 """Rounds after which cycles among what is young are looked for."""
@@ -54,15 +58,16 @@ class Timer:
 class Rounds:
     """The virtual time of one host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, office: Sorting, scene: Scene) -> None:
         self._host = host
+        self._office = office
+        self._delivery = Delivery(host, office, scene)
         self._timers: list[tuple[float, int, Timer]] = []
-        self._order: list[Slot] = []
+        self._set = 0
+        """Timers so far."""
         self._running = asyncio.Lock()
-        self._pack = msgpack.Packer(autoreset=True).pack
         self.number = 0
         """Rounds so far."""
-        host.arrivals = []
         host.inline = False
         host.later = []
         host.now = self.time
@@ -96,67 +101,38 @@ class Rounds:
     def quiet(self) -> bool:
         """Whether nothing is left to happen."""
         host = self._host
-        return not (host.arrivals or host.later or host.turns or host.ready)
+        return self._office.empty and not (host.later or host.turns or host.ready)
 
     def digest(self) -> int:
         """Over all that agents were given, 128 bits; digests of hosts add up to that of the swarm."""
-        total = 0
-        for place in self._host.places.values():
-            if type(place) is Slot and place.digest:
-                text = f"{place.name}\x1f{place.digest}"
-                total += int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big")
-        return total & (1 << 128) - 1
+        return self._office.digest.total()
 
     # -- one round ---------------------------------------------------------------------------
 
     async def _round(self) -> None:
-        host = self._host
+        host, office = self._host, self._office
+        if office.sort() > MANY:
+            await _breathe()
         self.number += 1
-        if not host.arrivals and not host.later and self._timers:
-            self.number = max(self.number, int(self._timers[0][0]))  # nothing happens before that
-        while self._timers and self._timers[0][0] <= self.number:
+        if office.empty and not host.later:
+            self.number = max(self.number, math.ceil(self._next_timer(self.number)))  # nothing happens before that
+        answers, host.later = host.later or [], []
+        await self._delivery.deliver(self.number)
+        while self._next_timer() <= self.number:
             call = heappop(self._timers)[2].call
             if call is not None:
                 call()
-        later, host.later = host.later or [], []
-        for letter, answer, taint in sorted(later, key=lambda reply: (reply[0].sender, reply[0].number)):
+        for letter, answer, taint in sorted(answers, key=_by_asker):
             if letter.asked is not None and not letter.asked.done():
                 if isinstance(answer, Message):
                     letter.asked.answer(answer, taint)
                 else:
                     letter.asked.fail(answer)
-        arrivals, host.arrivals = host.arrivals, []
-        if arrivals:
-            self._deliver(arrivals)
-        if host.turns:
-            host.mixed = True  # what goes on now sends before its turn by name
+        self._delivery.begin()
         await self._settle()
         host.sweep()
         if not self.number % SPRING:
             gc.collect(1)
-
-    def _deliver(self, arrivals: list[Any]) -> None:
-        """Make everything ready in its order, and take it into the digests."""
-        host, order = self._host, self._order
-        if host.posted:
-            host.posted = False
-            arrivals = list(_spread(arrivals))
-        if len(host.places) != len(order):
-            self._rank()
-        if host.mixed:
-            host.mixed = False
-            arrivals.sort(key=_by_sender)
-        arrivals.sort(key=_by_recipient)
-        pack = self._pack
-        for slot, letter in arrivals:
-            message = letter.message
-            try:
-                data = pack((letter.sender, letter.number, message.message_type, message.__dict__))
-            except TypeError:  # a field that is a message, a set, a date
-                data = pack((letter.sender, letter.number, message.message_type, encode(message)))
-            slot.digest = crc32(data, slot.digest)
-        host.ready.extend(arrivals)
-        host.wake()
 
     async def _settle(self) -> None:
         """Wait until every turn has ended or waits for an answer."""
@@ -167,39 +143,27 @@ class Rounds:
             passes += 1
             await asyncio.sleep(0 if passes < PATIENCE else 0.001)
 
-    def _rank(self) -> None:
-        """Number the agents in the order of their names."""
-        slots = [place for place in self._host.places.values() if type(place) is Slot]
-        slots.sort(key=_by_name)
-        for rank, slot in enumerate(slots):
-            slot.rank = rank
-        self._order = slots
+    def _next_timer(self, otherwise: float = math.inf) -> float:
+        """The time of the next timer."""
+        while self._timers and self._timers[0][2].call is None:
+            heappop(self._timers)
+        return self._timers[0][0] if self._timers else otherwise
 
     def _at(self, seconds: float, call: Callable[..., None], *arguments: Any) -> Timer:
         timer = Timer(lambda: call(*arguments))
-        heappush(self._timers, (self.number + seconds, id(timer), timer))
+        self._set += 1
+        heappush(self._timers, (self.number + seconds, self._set, timer))
         return timer
 
 
-def _spread(arrivals: list[Any]) -> Iterator[tuple[Slot, Letter]]:
-    """Posts as one arrival for each follower."""
-    for slot, letter in arrivals:
-        if type(slot) is list:
-            yield from ((each, letter) for each in slot)
-        else:
-            yield slot, letter
+def _by_asker(answer: tuple[Letter, Any, Any]) -> tuple[str, int]:
+    return answer[0].sender, answer[0].number
 
 
-def _by_sender(arrival: tuple[Slot, Letter]) -> tuple[str, int]:
-    return arrival[1].sender, arrival[1].number
-
-
-def _by_recipient(arrival: tuple[Slot, Letter]) -> int:
-    return arrival[0].rank
-
-
-def _by_name(slot: Slot) -> str:
-    return slot.name
+async def _breathe() -> None:
+    """Let signs of life through: to sort a million letters takes a second, in which the event loop does not turn."""
+    for _ in range(BREATH):
+        await asyncio.sleep(0)
 
 
 async def _no_time(_seconds: float) -> None:

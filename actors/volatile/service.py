@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -30,8 +31,8 @@ BEAT_S: Final = 0.25
 BOARD: Final = "board"
 """The board's name among peers."""
 
-RENEW: Final = 4
-"""Beats between two renewals of the lease; 1 s."""
+RENEW_S: Final = 1.0
+"""How often the lease is renewed, and at once after the loop stood still for so long."""
 
 
 class VolatileService:
@@ -227,14 +228,14 @@ class VolatileService:
                 self.host.mesh.see(payload)
 
     async def _beat(self) -> None:
-        beats = 0
+        renewed = -math.inf
         while True:
             self._beat_at = time.monotonic()
-            if beats % RENEW == 0 and not self._name.startswith(f"{OUTSIDE}/"):
+            if self._beat_at - renewed >= RENEW_S and not self._name.startswith(f"{OUTSIDE}/"):
+                renewed = self._beat_at
                 self._line.tell("renew", [self._name])
             for link in list(self._endpoint.links.values()):
-                link.resend_if_silent(time.monotonic())
+                link.resend_if_silent(self._beat_at)
             if self.rounds is None:
                 self.host.sweep()
-            beats += 1
             await asyncio.sleep(BEAT_S)

@@ -29,6 +29,10 @@ class Act:
     """The class that it is annotated to return."""
 
 
+Quick = tuple[Callable[[Any, Any, Any], Any], type[Message] | None]
+"""A plain handler as ``function(agent, message, context)``, and the class that it is annotated to return."""
+
+
 class Part:
     """One kind as a host runs it."""
 
@@ -39,6 +43,7 @@ class Part:
         "make",
         "plain",
         "pool",
+        "quick",
         "reentrant",
         "restore",
         "save",
@@ -56,6 +61,8 @@ class Part:
         self.make = make
         self.plain = not any(act.suspends for act in acts.values())
         """No handler of it is a coroutine: an ask may be answered where it stands."""
+        self.quick: dict[type[Message], Quick] = {cls: _quick(act) for cls, act in acts.items() if not act.suspends}
+        """Plain handlers, all to be called alike."""
         self.allowance = allowance
         self.reentrant = spec.reentrant
         self.bound = spec.mailbox
@@ -67,6 +74,11 @@ class Part:
         """Takes a copy of an agent's state before a turn; None when there is no state."""
         self.restore: Callable[[Any, Any], None] | None = None
         self.pool = Pool()
+
+
+def _quick(act: Act) -> Quick:
+    function = act.function
+    return (function if act.takes_context else lambda agent, message, _: function(agent, message)), act.returns
 
 
 class Pool:
@@ -84,8 +96,7 @@ class Slot:
     """One agent's place. The agent is made with its first message, a mailbox when a message must wait."""
 
     __slots__ = (
-        "agent", "busy", "digest", "draws", "mail", "name", "part", "pooled", "rank", "reserved", "room",
-        "sent",
+        "agent", "busy", "draws", "inbox", "mail", "name", "notes", "part", "pooled", "reserved", "room", "sent",
     )  # fmt: skip
 
     def __init__(self, name: str, part: Part) -> None:
@@ -99,10 +110,10 @@ class Slot:
         """Letters that it has sent: each is numbered."""
         self.draws = 0
         """State of its random stream; 0 before the first draw."""
-        self.digest = 0
-        """Over all that it was given, in lockstep."""
-        self.rank = 0
-        """Its place in the order of names, in lockstep."""
+        self.inbox: list[Letter] | None = None
+        """What it gets in the next round, in lockstep."""
+        self.notes: Any = None
+        """Where it is noted what it was given, in lockstep; see `Digest`."""
         self.room: list[asyncio.Future[None]] | None = None
         """Senders that wait until its mailbox has room."""
         self.pooled = False

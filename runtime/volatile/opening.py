@@ -14,9 +14,11 @@ from stigmergy.actors.volatile.allowance import Purse
 from stigmergy.actors.volatile.guard import Guard
 from stigmergy.actors.volatile.host import Host
 from stigmergy.actors.volatile.line import Line
+from stigmergy.actors.volatile.office import Office
 from stigmergy.actors.volatile.rounds import Rounds
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.actors.volatile.slot import Slot
+from stigmergy.actors.volatile.sorting import Sorting
 from stigmergy.actors.watchdog.limits import LoopLimits
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, Text
@@ -28,6 +30,7 @@ from ..thinking import ModelSpec, Thinking
 from ..troupe import Troupe, open_paths, troupe_of
 from .cast import part_of
 from .context import VolatileContext
+from .round_context import RoundContext
 from .stage import Stage
 
 
@@ -50,7 +53,8 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
     lockstep = config["clock"] == "lockstep"
     limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])
-    host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage))
+    office = Sorting if lockstep else Office
+    host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage), office)
 
     async def close() -> None:
         for place in host.places.values():
@@ -66,8 +70,8 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     if config.get("mesh"):
         host.mesh = Mesh(host, config["name"], Bodies(_messages(troupes)))
     service = VolatileService(config["name"], host, line, config["run"], close)
-    if lockstep:
-        service.rounds = Rounds(host)
+    if isinstance(host.office, Sorting):
+        service.rounds = Rounds(host, host.office, lambda turn, office: RoundContext(turn, stage, office))
         stage.time = service.rounds.time
     return service
 

@@ -162,6 +162,12 @@ def test_a_supervisor_that_slept_does_not_take_its_own_silence_for_the_death_of_
     assert ticks(supervisor, 3_600, 3_603) == []
 
 
+def test_a_supervisor_that_slept_before_its_first_tick_kills_nobody() -> None:
+    supervisor = running()
+    assert supervisor.tick(3_600) == [Suspect("a", 1)]
+    assert supervisor.heartbeat("a", 1, 3_600) == []
+
+
 def test_a_clock_that_jumps_back_kills_nobody() -> None:
     supervisor = running(now=1_000)
     assert ticks(supervisor, 0, 20) == []

@@ -157,6 +157,13 @@ def test_a_registry_that_slept_does_not_expire_everybody() -> None:
     assert registry.find()[0].healthy_hosts == 1
 
 
+def test_a_registry_that_slept_before_it_ever_looked_does_not_expire_everybody() -> None:
+    registry, _ = a_registry(a_kind("scout"), hosts=("h",))
+    assert registry.expire(3_600) == []
+    registry.renew("h", 1, 3_600)
+    assert registry.find()[0].healthy_hosts == 1
+
+
 def test_a_clock_that_jumps_back_expires_nobody() -> None:
     registry, _ = a_registry()
     registry.join("h", [], 1_000)

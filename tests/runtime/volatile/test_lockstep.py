@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
-from stigmergy.protocols import DeadlineExceeded, HandlerFailed, Message, UsageError
+from stigmergy.protocols import Budget, DeadlineExceeded, HandlerFailed, Message, UsageError
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 
-from .company import Asker, Clumsy, Gossip, Patient, Ping, Plain, Pong, Tally
+from .company import Asker, Clumsy, Gossip, Patient, Ping, Plain, Pong, Reader, Stop, Tally
 
 
 class Heard(State):
@@ -168,3 +169,103 @@ async def test_rounds_are_for_swarms_without_a_journal():
         swarm.add(Plain)
         with pytest.raises(UsageError, match="time runs by itself"):
             await swarm.run()
+
+
+class Poster(Agent):
+    """Posts a number."""
+
+    @handles
+    def ping(self, ping: Ping, ctx: Context) -> None:
+        ctx.post("news.day", ping)
+
+
+async def test_a_follow_counts_for_what_is_posted_from_the_next_round_on():
+    async with lockstep(Poster, Reader) as swarm:
+        for number in range(4):
+            await swarm.tell("poster/1", Ping(n=2**number))
+            if number == 1:
+                await swarm.tell("reader/1", Stop())
+            await swarm.run(rounds=1)
+        await swarm.run()
+        heard = await swarm.ask("reader/1", Pong(), reply=Pong)
+    assert heard == Pong(n=4 + 8, text="2")
+
+
+class Clerk(Agent):
+    """One of two who share the work."""
+
+    pool = 2
+
+    @handles
+    def ping(self, ping: Ping, ctx: Context) -> None:
+        ctx.tell("listener/1", Ping(n=ping.n))
+
+
+class Caller(Agent):
+    """Has work for a pool."""
+
+    @handles
+    def ping(self, ping: Ping, ctx: Context) -> None:
+        for n in range(2):
+            ctx.tell("clerk", Ping(n=10 * ping.n + n))
+
+
+async def test_a_pool_takes_one_letter_each_and_round_in_the_order_of_senders():
+    async with lockstep(Caller, Clerk, Listener) as swarm:
+        for number in (2, 1):
+            await swarm.tell(f"caller/{number}", Ping(n=number))
+        await swarm.run()
+        heard = await swarm.ask("listener/1", Pong(), reply=Pong)
+    assert heard.text == "3 clerk/pool.1 10, 3 clerk/pool.2 11, 4 clerk/pool.1 20, 4 clerk/pool.2 21"
+
+
+class Fickle(Agent):
+    """Sends, and then finds that it should not have, as often as it is told to."""
+
+    @handles
+    def ping(self, ping: Ping, ctx: Context) -> None:
+        ctx.tell("listener/1", Ping(n=ctx.attempt))
+        if ctx.attempt <= ping.n:
+            raise ValueError("not now")
+
+    @handles
+    def later(self, _: Pong, ctx: Context) -> Awaitable[None]:
+        ctx.tell("listener/1", Ping(n=10))
+        return self._later(ctx)
+
+    async def _later(self, ctx: Context) -> None:
+        await ctx.ask("plain/1", Ping(), reply=Pong)
+        ctx.tell("listener/1", Ping(n=11))
+
+
+async def test_what_a_failed_attempt_has_sent_was_never_sent():
+    async with lockstep(Fickle, Listener) as swarm:
+        for key, failures in (("a", 2), ("b", 3), ("c", 0)):
+            await swarm.tell(f"fickle/{key}", Ping(n=failures))
+        await swarm.run()
+        heard = await swarm.ask("listener/1", Pong(), reply=Pong)
+        report = await swarm.report()
+    assert heard.text == "2 fickle/a 3, 2 fickle/c 1"
+    assert report.dead_letters == {"handler failed": 1}
+
+
+async def test_a_plain_handler_that_returns_something_to_wait_for_sends_everything_when_that_is_over():
+    async with lockstep(Fickle, Listener, Plain) as swarm:
+        await swarm.tell("fickle/a", Pong())
+        await swarm.tell("fickle/b", Ping())
+        await swarm.run()
+        heard = await swarm.ask("listener/1", Pong(), reply=Pong)
+    assert heard.text == "2 fickle/b 1, 4 fickle/a 10, 4 fickle/a 11"
+
+
+@pytest.mark.parametrize("ceiling", [100, 1_234])
+async def test_the_message_ceiling_is_reached_exactly_by_rounds_too(ceiling):
+    swarm = Swarm(engine="local", durable=False, clock="lockstep", budget=Budget(messages=ceiling))
+    async with swarm:
+        swarm.add(Walker)
+        for n in range(20):
+            await swarm.tell(f"walker/{n}", Walk(steps=10_000))
+        await swarm.run()
+        assert swarm.stopped is not None
+        assert swarm.stopped[0] == "budget"
+        assert (await swarm.report()).messages == ceiling

@@ -1,0 +1,182 @@
+"""The sorting office: the office of a host that goes by rounds. What is sent in a round waits here until its end.
+
+Then it is sorted: each agent gets its letters ordered by sender and by the sender's own count, whatever turn happened
+to end first. The same holds for what many share: a letter to a pool goes to a member that is free when the round ends,
+and a follow counts for what is posted from the next round on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+
+from stigmergy.protocols.errors import SwarmStopped
+
+from .digest import Digest
+from .guard import Probe
+from .handout import Handout
+from .letter import Letter
+from .office import Office
+from .places import Far, Nowhere, Place, Topic
+from .slot import Slot
+from .turn import Ground, Turn
+
+_letter = tuple.__new__
+"""Makes a letter of its fields in half the time."""
+
+CROWDED: Final = 4
+"""When one agent in four has letters, it is faster to look at all agents in order than to sort those that have."""
+
+BY_SENDER: Final = itemgetter(1, 2)
+"""The order of letters: sender, and the sender's own count."""
+
+_by_name = attrgetter("name")
+
+
+class Sorting(Office):
+    """The places of one host, and what is on its way to them."""
+
+    def __init__(self, host: Ground) -> None:
+        super().__init__(host)
+        self.pools = self._handout = Handout(host)
+        self.digest = Digest()
+        self.places: list[Place] = []
+        """Where to goes what was sent in this round,"""
+        self.letters: list[Letter] = []
+        """and what it is, at the same positions."""
+        self.mixed = False
+        """Whether letters of one agent may be in another order than that of their senders."""
+        self._sorting = False
+        self._due: list[Slot] = []
+        """Agents that have letters."""
+        self._order: list[Slot] = []
+        """All agents that ever had letters, by name; the newest are in `_new`."""
+        self._new: list[Slot] = []
+        self._changes: list[tuple[bool, str, Slot | Far]] = []
+        """Who wants to follow a topic, or to follow it no more."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody has letters."""
+        return not (self._due or self.letters)
+
+    # -- in ----------------------------------------------------------------------------------
+
+    def send(self, turn: Turn) -> Awaitable[None] | None:
+        """See `Office.send`. Nobody has to wait for room: a round is the bound. Raises: SwarmStopped."""
+        host, slot, own = self._host, turn.slot, turn.letter
+        if host.stopped is not None:
+            raise SwarmStopped(host.stopped[1], host.stopped[0])
+        sends, turn.sends = turn.sends, []
+        guard, talk, hops = host.guard, own.talk, own.hops + 1
+        talk.messages += len(sends)
+        few, same = guard.few, 0
+        suspicious = hops > guard.shallow or talk.messages > guard.burst
+        probe = Probe() if len(sends) > few else None
+        for place, message, taint in sends:
+            slot.sent += 1
+            fields = (message, slot.name, slot.sent, talk, own.sender, own.number, hops, taint, None, "")
+            letter = _letter(Letter, fields)
+            if probe is not None:
+                same = probe.again(place, message)
+            if not (suspicious or same > few) or self._passes(place.name, letter, same):
+                self.put(place, letter)
+        return None
+
+    def put(self, place: Any, letter: Letter) -> None:
+        """See `Office.put`."""
+        if self._sorting:
+            self._route(place, letter)
+            return
+        self.mixed = True
+        self.places.append(place)
+        self.letters.append(letter)
+
+    def follow(self, name: str, slot: Slot | Far) -> None:
+        """See `Office.follow`; from the next round on."""
+        self._changes.append((True, name, slot))
+
+    def unfollow(self, name: str, slot: Slot | Far) -> bool:
+        """See `Office.unfollow`; from the next round on."""
+        self._changes.append((False, name, slot))
+        return True
+
+    # -- at the end of a round ---------------------------------------------------------------
+
+    def sort(self) -> int:
+        """Put what was sent where it goes, and let follows take effect. Returns how many letters it was."""
+        others, due, many = [], self._due, len(self.letters)
+        for place, letter in zip(self.places, self.letters, strict=True):
+            if type(place) is not Slot:
+                others.append((place, letter))
+            elif place.inbox is not None:
+                place.inbox.append(letter)
+            else:
+                place.inbox = [letter]
+                due.append(place)
+                if place.notes is None:
+                    self._enter(place)
+        self.places.clear()
+        self.letters.clear()
+        if others:
+            self.mixed = True
+            others.sort(key=_by_letter)
+        self._sorting = True
+        for place, letter in others:
+            self._route(place, letter)
+        for part in self._host.parts.values():
+            if part.pool.waiting:
+                self._handout.hand_out(part)
+        self._sorting = False
+        for follows, name, slot in self._changes:
+            super().follow(name, slot) if follows else super().unfollow(name, slot)
+        self._changes.clear()
+        return many
+
+    def take(self) -> list[Slot]:
+        """The agents that have letters, by name; the caller takes the letters."""
+        due, self._due = self._due, []
+        if len(due) * CROWDED < len(self._order) + len(self._new):
+            due.sort(key=_by_name)
+            return due
+        if self._new:
+            self._order += self._new
+            self._new.clear()
+            self._order.sort(key=_by_name)
+        return [slot for slot in self._order if slot.inbox is not None]
+
+    def _enter(self, slot: Slot) -> None:
+        slot.notes = self.digest.notes(slot.name)
+        self._new.append(slot)
+
+    def spread(self, topic: Topic, letter: Letter) -> None:
+        """See `Office.spread`."""
+        sender = self._host.places.get(letter.sender)
+        for slot in topic.of(type(letter.message)):
+            if slot is not sender:
+                self._give(slot, letter)
+
+    def _give(self, slot: Slot, letter: Letter) -> None:
+        if slot.inbox is not None:
+            slot.inbox.append(letter)
+            return
+        slot.inbox = [letter]
+        self._due.append(slot)
+        if slot.notes is None:
+            self._enter(slot)
+
+    def _route(self, place: Any, letter: Letter) -> None:
+        kind = type(place)
+        if kind is Slot:
+            self._give(place, letter)
+        elif kind is Topic:
+            self._post(place, letter._replace(topic=place.name))
+        elif kind is Nowhere:
+            self._host.bury(letter, place.name, "undeliverable", place.error)
+        else:
+            place.put(letter)
+
+
+def _by_letter(posted: tuple[Place, Letter]) -> tuple[str, int]:
+    return posted[1].sender, posted[1].number
