@@ -121,18 +121,29 @@ class Counter(Agent):
 
 
 class Sink(Agent):
-    """Counts what it is told."""
+    """Counts what it is told, and answers when it is enough: between processes, notes may come behind the question."""
 
     mailbox = ROOMY
+    reentrant = True
     count = 0
+    wanted = 0
+
+    async def on_start(self) -> None:
+        self.enough = asyncio.Event()
 
     @handles
     def note(self, _: Question) -> None:
         self.count += 1
+        if self.count == self.wanted:
+            self.enough.set()
 
     @handles
-    def total(self, _: Await) -> Report:
-        count, self.count = self.count, 0
+    async def total(self, wanted: Await) -> Report:
+        self.wanted = wanted.count
+        if self.count < self.wanted:
+            self.enough.clear()
+            await self.enough.wait()
+        count, self.count, self.wanted = self.count, 0, 0
         return Report(count=count)
 
     @handles

@@ -34,6 +34,7 @@ from bench.rows import (
     RAY,
     RAY_MEMORY,
     RAY_SQLITE,
+    RAY_VOLATILE,
     REDIS,
     SQLITE,
     SQLITE_JOURNAL,
@@ -43,7 +44,7 @@ from bench.rows import (
 )
 from stigmergy.actors.transport.cluster import Cluster
 
-NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_MEMORY, RAY_SQLITE, ONE_HOST})
+NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_VOLATILE, RAY_MEMORY, RAY_SQLITE, ONE_HOST})
 
 
 class Entrants:
@@ -63,6 +64,7 @@ class Entrants:
             LOCKSTEP: lockstep,
             MEMORY: lambda: fleet("local", None),
             SQLITE: lambda: fleet("local", self._folder),
+            RAY_VOLATILE: lambda: fleet("ray", None, durable=False),
             RAY_MEMORY: lambda: fleet("ray", None),
             RAY_SQLITE: lambda: fleet("ray", self._folder),
             ONE_HOST: lambda: fleet("ray", self._folder, hosts=1),

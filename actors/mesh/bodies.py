@@ -46,21 +46,21 @@ class Bodies:
             raise Oversized(f"a message of {len(data):,} bytes is over the limit of {MAX_BYTES:,}; send a reference")
         return data
 
-    def opened(self, message_type: str, data: bytes) -> list[Opened]:
-        """The inverse of `packed`, validated. Raises: Malformed when ``data`` is no list at all."""
+    def opened(self, message_type: str, data: bytes) -> tuple[list[Opened], bool]:
+        """The inverse of `packed`, validated, and whether all are sound. Raises: Malformed when it is no list."""
         cls = self._classes.get(message_type)
         rows = _rows(data)
         if cls is None:
             error = UnknownMessage(f"no agent of this swarm declares message type {message_type!r:.80}")
-            return [error] * len(rows)
+            return [error] * len(rows), False
         reader = self._readers.get(message_type)
         if reader is None:
             reader = self._readers[message_type] = TypeAdapter(list[cls])  # type: ignore[valid-type] # made at run time
         try:
             messages: list[Opened] = reader.validate_python(rows)
         except ValidationError:
-            return [_one(cls, row) for row in rows]
-        return messages
+            return [_one(cls, row) for row in rows], False
+        return messages, True
 
 
 def _one(cls: type[Message], row: Any) -> Opened:

@@ -5,6 +5,7 @@ The rule of this file: a letter that is not as it should be is buried with its r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from stigmergy.protocols.envelope import Envelope, Mode
@@ -66,30 +67,34 @@ class Inbox:
 
     def take(self, payload: Any) -> None:
         """Take in a parcel. Raises: Malformed."""
-        letters, answers = self._reader.read(payload)
-        host, peer = self._host, self._peer
+        letters, sound, answers = self._reader.read(payload)
+        host, peer, now = self._host, self._peer, self._host.now()
         places, put, make = host.places, host.arrivals.append, _letter
         host.mixed = True
-        for incoming in letters:
-            (sender, talk, causer, cause, hops, taint, topic), to, message, _, number, ticket, patience = incoming
-            if not isinstance(message, Message):
-                self._refuse(incoming, message)
-                continue
-            asked = Inquiry(peer, ticket, host.now() + patience) if ticket else None
+        for incoming in letters if sound else self._sound(letters):
+            (sender, talk, causer, cause, hops, taint, topic), to, message, number, ticket, patience, _ = incoming
+            asked = Inquiry(peer, ticket, now + patience) if ticket else None
             letter = make(Letter, (message, sender, number, talk, causer, cause, hops, taint, asked, topic))
             place = places.get(to)
             if type(place) is Slot and patience >= 0 and (place.mail is None or not place.full):
                 put((place, letter))
             else:
-                self._put(to, letter, incoming)
-        for answer in answers:
-            peer.answered(answer)
+                self._put(to, letter, accepted=patience < 0)
+        peer.answered(answers)
         host.wake()
 
-    def _put(self, to: str, letter: Letter, incoming: Incoming) -> None:
-        """Put a letter in a new place, in a full one, or for somebody who wants to know that it got there."""
+    def _sound(self, letters: list[Incoming]) -> Iterator[Incoming]:
+        """Those whose messages are as they should be; the others are buried."""
+        for incoming in letters:
+            if isinstance(incoming[2], Message):
+                yield incoming
+            else:
+                self._refuse(incoming, incoming[2])
+
+    def _put(self, to: str, letter: Letter, *, accepted: bool) -> None:
+        """Put a letter in a new place, or in a full one; who asked may only want to know that it was ``accepted``."""
         office, asked = self._host.office, letter.asked
-        if asked is not None and incoming.patience < 0:
+        if accepted:
             letter = letter._replace(asked=None)
         if not to:
             office.spread(office.topic(letter.topic), letter)
@@ -104,7 +109,7 @@ class Inbox:
                 asked.fail(full)  # from outside
                 return
             office.put(place, letter)
-        if asked is not None and incoming.patience < 0:
+        if accepted and asked is not None:
             asked.answer(Done(), ())
 
     def _crowd(self, slot: Slot) -> MailboxFull:
@@ -123,22 +128,22 @@ class Inbox:
 
     def _refuse(self, incoming: Incoming, error: StigmergyError) -> None:
         """Bury a letter whose body is no message, and tell who asked."""
-        head, reason = incoming.head, "malformed"
-        part = self._host.parts.get(incoming.to.partition("/")[0])
+        head, to, _, number, ticket, _, message_type = incoming
+        reason, part = "malformed", self._host.parts.get(to.partition("/")[0])
         if isinstance(error, UnknownMessage) and part is not None:
-            error, reason = unaccepted(part, incoming.type), "undeliverable"
-        mode: Mode = "post" if head.topic else "ask" if incoming.ticket else "tell"
+            error, reason = unaccepted(part, message_type), "undeliverable"
+        mode: Mode = "post" if head.topic else "ask" if ticket else "tell"
         envelope = Envelope(
-            id=derive_id(head.talk.id, head.sender, incoming.number),
+            id=derive_id(head.talk.id, head.sender, number),
             mode=mode,
-            type=incoming.type,
+            type=message_type,
             sender=head.sender,
-            to=incoming.to or head.topic,
+            to=to or head.topic,
             body=b"",
             conversation=head.talk.id,
             hops=head.hops,
             taint=head.taint,
         )
         self._host.board.tell("bury", [envelope.to_wire(), reason, str(error), 0])
-        if incoming.ticket:
-            self._peer.answer(incoming.ticket, error)
+        if ticket:
+            self._peer.answer(ticket, error)

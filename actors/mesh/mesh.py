@@ -58,7 +58,7 @@ class Mesh:
         self._words: dict[str, Callable[[Neighbour, Any], object]] = {
             "mail": lambda one, payload: one.inbox.take(payload),
             "hosts": lambda _, payload: self.see(payload),
-            "full": lambda one, agent: one.peer.crowded.add(agent),
+            "full": lambda one, agent: one.peer.crowd(agent),
             "roomy": self._roomy,
             "enroll": lambda _, agent: self._host.office.pools.enroll(agent),
             "freed": lambda _, agent: self._host.office.pools.free(agent),

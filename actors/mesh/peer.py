@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from stigmergy.protocols.errors import HostLost, Oversized
@@ -43,6 +44,8 @@ class Peer:
         """Turns that wait until there is room for more."""
         self.crowded: set[str] = set()
         """Agents there whose mailboxes are full."""
+        self.tight = False
+        """Whether any sender may have to wait."""
         self.everyone = Far("", self)
         """All agents there that follow a topic."""
         self.follows: dict[str, None] = {}
@@ -63,16 +66,15 @@ class Peer:
 
     def put(self, to: str, letter: Letter) -> None:
         """Send a letter there."""
-        if self.link.lost:
-            self._bury((to, letter))
-            return
         self._outbox.append((to, letter))
-        self.link.stir()
+        if not self.link.stirred:
+            self._stir()
 
     def answer(self, ticket: int, value: Message | BaseException, taint: tuple[str, ...] = ()) -> None:
         """Answer what was asked from there."""
-        self._answers.append(Answer(ticket, value, taint))
-        self.link.stir()
+        self._answers.append((ticket, value, taint))
+        if not self.link.stirred:
+            self.link.stir()
 
     def say(self, name: str, payload: Any) -> None:
         """Say something to the host itself, whatever waits."""
@@ -94,6 +96,11 @@ class Peer:
         """Letters that wait, and calls that have not returned."""
         return len(self._outbox) + self.link.pending
 
+    def crowd(self, agent: str) -> None:
+        """The mailbox of an agent there is full."""
+        self.crowded.add(agent)
+        self.tight = True
+
     def let_in(self) -> None:
         """Those who wait for room look again."""
         room, self.room = self.room, None
@@ -108,11 +115,15 @@ class Peer:
         for to, letter in asked.values():
             if letter.asked is not None and not letter.asked.done():
                 letter.asked.fail(self._loss(to))
-        outbox, self._outbox = self._outbox, deque()
-        for outgoing in outbox:
-            self._bury(outgoing)
+        self._bury_all()
         self.crowded.clear()
         self.let_in()
+
+    def _stir(self) -> None:
+        if self.link.lost:
+            self._bury_all()
+        else:
+            self.link.stir()
 
     def _fill(self) -> None:
         """Put what is ready on the link, as one parcel."""
@@ -123,7 +134,7 @@ class Peer:
         letters = [outbox.popleft() for _ in range(count)]
         replies = answers[: self._many] if self._many > 1 or not count else []
         try:
-            parcel = self._writer.parcel(letters, replies)
+            parcel = self._writer.parcel(letters, replies, self._host.now())
         except Oversized:
             outbox.extendleft(reversed(letters))
             self._many = max(1, self._many // 2)
@@ -135,23 +146,24 @@ class Peer:
         elif self._many < MANY:
             self._many = min(MANY, self._many * 2)
         self.link.tell("mail", parcel.payload)
-        for what, error in parcel.unsendable:
-            if not isinstance(what, Answer):
-                self._host.bury(what[1], what[0], "malformed", error)
-        if self.room is not None and len(outbox) < LONG:
+        for (to, letter), error in parcel.unsendable:
+            self._host.bury(letter, to, "malformed", error)
+        if len(outbox) >= LONG:
+            self.tight = True
+        elif self.tight:
+            self.tight = bool(self.crowded)
             self.let_in()
 
-    def _enlist(self, outgoing: Outgoing) -> tuple[int, float]:
-        """A ticket for a question, and for how long somebody waits for its answer."""
+    def _enlist(self, outgoing: Outgoing) -> int:
+        """A ticket for a question."""
         self._tickets += 1
         self._open[self._tickets] = outgoing
-        deadline = outgoing[1].asked.deadline if outgoing[1].asked is not None else 0.0
-        if deadline <= 0:
-            return self._tickets, deadline
-        return self._tickets, max(0.001, round(deadline - self._host.now(), 3))
+        return self._tickets
 
-    def _bury(self, outgoing: Outgoing) -> None:
-        self._host.bury(outgoing[1], outgoing[0], "host lost", self._loss(outgoing[0]))
+    def _bury_all(self) -> None:
+        outbox, self._outbox = self._outbox, deque()
+        for to, letter in outbox:
+            self._host.bury(letter, to, "host lost", self._loss(to))
 
     def _loss(self, to: str) -> HostLost:
         why = f"{self.name}, the host of {to}, is gone ({self._reason})"
@@ -159,15 +171,17 @@ class Peer:
 
     # -- in ----------------------------------------------------------------------------------
 
-    def answered(self, answer: Answer) -> None:
-        """An answer has come from there."""
-        outgoing = self._open.pop(answer.ticket, None)
-        asked = None if outgoing is None else outgoing[1].asked
-        if outgoing is None or asked is None:
-            return
-        if not isinstance(answer.value, Message):
-            asked.fail(answer.value)
-        elif not asked.done():
-            asked.answer(answer.value, answer.taint)
-        elif asked.deadline != UNTIL_ACCEPTED:
-            self._host.late(outgoing[1], outgoing[0])
+    def answered(self, answers: Iterable[Answer]) -> None:
+        """Answers have come from there."""
+        asked_for = self._open.pop
+        for ticket, value, taint in answers:
+            outgoing = asked_for(ticket, None)
+            asked = None if outgoing is None else outgoing[1].asked
+            if outgoing is None or asked is None:
+                continue
+            if not isinstance(value, Message):
+                asked.fail(value)
+            elif not asked.done():
+                asked.answer(value, taint)
+            elif asked.deadline != UNTIL_ACCEPTED:
+                self._host.late(outgoing[1], outgoing[0])

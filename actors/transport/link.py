@@ -63,7 +63,8 @@ class Link:
         self._in_flight = 0
         self._silent = (0, 0.0)
         """The oldest unconfirmed batch, and since when."""
-        self._flushing = False
+        self.stirred = False
+        """Whether what is ready will go when this turn of the event loop is over."""
         self._tickets = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self.lost = False
@@ -146,8 +147,8 @@ class Link:
 
     def stir(self) -> None:
         """Something is ready: let it go as soon as this turn of the event loop is over."""
-        if not self._flushing and not self.lost:
-            self._flushing = True
+        if not self.stirred and not self.lost:
+            self.stirred = True
             asyncio.get_running_loop().call_soon(self._flush)
 
     def resend_if_silent(self, now: float) -> None:
@@ -183,7 +184,7 @@ class Link:
         self.stir()
 
     def _flush(self) -> None:
-        self._flushing = False
+        self.stirred = False
         while self._in_flight < WINDOW and not self.serving and not self.lost:
             if not self._channel.waiting:
                 self.fill()

@@ -18,6 +18,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
 
 from .allowance import Allowance, Purse
+from .deadlines import Deadlines
 from .guard import Guard
 from .letter import Letter, Talk
 from .neighbours import Neighbours
@@ -83,7 +84,8 @@ class Host:
         self._woken = False
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
-        self.timer: Callable[..., Any] = self._loop.call_later
+        self._deadlines = Deadlines(self._loop)
+        self.timer: Callable[..., Any] = self._deadlines.after
         self.player = Player(self)
         nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _name: None, Allowance(""))
         self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
@@ -229,6 +231,7 @@ class Host:
     def sweep(self) -> None:
         """Do what time demands: cancel turns that take longer than their kind may, and ask the watchdog."""
         now = self.now()
+        self._deadlines.sweep()
         for turn in list(self.turns):
             if turn.task is not None and not turn.late and now - turn.since > turn.slot.part.spec.turn_timeout_s:
                 turn.late = True

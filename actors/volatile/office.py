@@ -158,10 +158,13 @@ class Office:
                 put((place, letter))
                 if place.mail is not None and place.full and place is not slot:
                     full = place
+            elif type(place) is Far:
+                road = place.road
+                road.put(place.name, letter)
+                if road.tight and place.full:
+                    full = place
             else:
                 self.put(place, letter)
-                if type(place) is Far and place.full:
-                    full = place
         if host.ready:
             host.wake()
         return None if full is None else host.room(full)
@@ -205,10 +208,8 @@ class Office:
         if verdict.action == Action.STOP:
             host.stop("loop", f"{verdict.reason}: {verdict.exchange}")
 
-    def begin_wait(self, turn: Turn, place: Place) -> None:
-        """Somebody waits for an answer. Raises: Quarantined when that closes a ring."""
-        if type(place) is not Slot:
-            return
+    def begin_wait(self, turn: Turn, place: Slot) -> None:
+        """Somebody waits for an answer of an agent here. Raises: Quarantined when that closes a ring."""
         host, letter = self._host, turn.letter
         verdict = host.guard.waits(turn.slot.name, place.name, letter.talk, host.now(), reentrant=place.part.reentrant)
         if verdict is not None:
@@ -216,10 +217,9 @@ class Office:
             self.carry_out(verdict, letter)
             raise Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")
 
-    def end_wait(self, turn: Turn, place: Place) -> None:
+    def end_wait(self, turn: Turn, place: Slot) -> None:
         """The wait is over."""
-        if type(place) is Slot:
-            self._host.guard.answered(turn.slot.name, place.name)
+        self._host.guard.answered(turn.slot.name, place.name)
 
     # -- inside ------------------------------------------------------------------------------
 

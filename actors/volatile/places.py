@@ -35,6 +35,8 @@ class Road(Protocol):
     room: list[asyncio.Future[None]] | None
     crowded: set[str]
     """Agents there whose mailboxes are full."""
+    tight: bool
+    """Whether anybody may have to wait at all."""
 
     @property
     def full(self) -> bool:

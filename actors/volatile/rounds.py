@@ -138,7 +138,7 @@ class Rounds:
         """Wait until every turn has ended or waits for an answer."""
         host, calm, passes = self._host, 0, 0
         while calm < CALM:
-            busy = host.ready or any(not turn.asks for turn in host.turns)
+            busy = host.ready or any(not turn.waits for turn in host.turns)
             calm = 0 if busy and host.stopped is None else calm + 1
             passes += 1
             await asyncio.sleep(0 if passes < PATIENCE else 0.001)

@@ -85,11 +85,11 @@ class Desk(Protocol):
         """See `Office.check`."""
         ...
 
-    def begin_wait(self, turn: Turn, place: Place, /) -> None:
+    def begin_wait(self, turn: Turn, place: Slot, /) -> None:
         """See `Office.begin_wait`."""
         ...
 
-    def end_wait(self, turn: Turn, place: Place, /) -> None:
+    def end_wait(self, turn: Turn, place: Slot, /) -> None:
         """See `Office.end_wait`."""
         ...
 
@@ -181,8 +181,8 @@ class Turn:
     """One handler run, from the inside."""
 
     __slots__ = (
-        "asked", "asks", "attempt", "ctx", "desk", "host", "late", "letter", "probe", "sends", "since", "slot", "taint",
-        "task", "writes",
+        "asked", "attempt", "ctx", "desk", "host", "late", "letter", "probe", "sends", "since", "slot", "taint",
+        "task", "waits", "writes",
     )  # fmt: skip
 
     def __init__(self, host: Ground, slot: Slot, letter: Letter) -> None:
@@ -197,8 +197,8 @@ class Turn:
         """What is written to the blackboard then."""
         self.asked = 0
         """Asks so far."""
-        self.asks = 0
-        """Answers that are being waited for."""
+        self.waits: dict[Asked, Place] = {}
+        """Answers that are being waited for, and of whom."""
         self.probe: Probe | None = None
         """Looks for repetitions, once it has asked much."""
         self.since = 0.0
@@ -242,6 +242,8 @@ class Turn:
             more = host.run(place, letter)
             if more is not None:
                 host.spawn(more)
+        elif type(place) is Far:
+            place.road.put(place.name, letter)
         else:
             host.office.put(place, letter)
         answer, taint = asked.found or await self._wait(place, asked, timeout_s)
@@ -251,19 +253,22 @@ class Turn:
 
     async def _wait(self, place: Place, asked: Asked, timeout_s: float) -> Answered:
         host, outer = self.host, self.letter.asked
-        asked.deadline = host.now() + timeout_s
-        if outer is not None and outer.deadline:
-            asked.deadline = min(asked.deadline, outer.deadline)
-        host.office.begin_wait(self, place)
-        timer = host.timer(max(0.0, asked.deadline - host.now()), asked.expire, place.name, timeout_s)
-        self.asks += 1
+        now = host.now()
+        left = timeout_s if outer is None or not outer.deadline else min(timeout_s, max(0.0, outer.deadline - now))
+        asked.deadline = now + left
+        here = place if type(place) is Slot else None
+        if here is not None:
+            host.office.begin_wait(self, here)
+        timer = host.timer(left, asked.expire, place.name, timeout_s)
+        self.waits[asked] = place
         try:
             found: Answered = await asked.future()
             return found
         finally:
-            self.asks -= 1
+            del self.waits[asked]
             timer.cancel()
-            host.office.end_wait(self, place)
+            if here is not None:
+                host.office.end_wait(self, here)
 
 
 def fitted(answer: Message, reply: type[Message], to: object) -> Message:
