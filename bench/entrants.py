@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from bench.fresh import autogen_processes, our_processes, ray_command_line
 from bench.journals import postgres_fleet, postgres_journal, sqlite_journal
 from bench.load import Measure
 from bench.lockstep import lockstep
@@ -20,6 +21,7 @@ from bench.peers.redis_streams import redis_streams
 from bench.results import Row
 from bench.rows import (
     AUTOGEN,
+    AUTOGEN_PROCESS,
     BATCHED_RAY,
     GRPC,
     LOCKSTEP,
@@ -27,11 +29,13 @@ from bench.rows import (
     MESA,
     MESA_CALLING,
     MESA_IN_ORDER,
+    NEW_PROCESS,
     ONE_HOST,
     POSTGRES,
     POSTGRES_JOURNAL,
     RAW_SQLITE,
     RAY,
+    RAY_HELP,
     RAY_MEMORY,
     RAY_SQLITE,
     RAY_VOLATILE,
@@ -74,6 +78,9 @@ class Entrants:
             MESA: lambda: peer_process("bench.peers.mesa_steps", self.versions, "shuffled"),
             MESA_CALLING: lambda: peer_process("bench.peers.mesa_steps", self.versions, "calling"),
             MESA_IN_ORDER: lambda: peer_process("bench.peers.mesa_steps", self.versions, "in_order"),
+            NEW_PROCESS: our_processes,
+            AUTOGEN_PROCESS: autogen_processes,
+            RAY_HELP: ray_command_line,
             RAY: raw_ray,
             BATCHED_RAY: batched_ray,
             POSTGRES: lambda: postgres_fleet(self._folder, self.versions),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
-Shape = Literal["tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit"]
+Shape = Literal[
+    "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "help", "import", "reply",
+]  # fmt: skip
 
 BODY_BYTES: Final = 200
 """Size of a message as it crosses a wire: a sentence and a number."""

@@ -31,8 +31,10 @@ class Row:
     """``ours / peer``."""
     bar: float | None
     """The ratio that we promise: at least this where higher is better, at most where lower is. None: no promise."""
+    limit: float | None
+    """What ``ours`` may be at most, in the unit of the row and whatever the peer is; None: no promise."""
     met: bool | None
-    """Whether the bar is met; None without a bar or without a ratio."""
+    """Whether what we promise is kept; None without a promise, or without the figure for it."""
     spread: dict[str, tuple[float, float]]
     """Least and greatest of the rounds: of ``ours``, of ``peer``, and of ``ratio`` within one round."""
     error: str = ""
@@ -61,6 +63,7 @@ class Heading:
     ours_name: str
     peer_name: str
     bar: float | None = None
+    limit: float | None = None
 
     @property
     def better(self) -> Better:
@@ -86,7 +89,8 @@ class Heading:
             peer_name=self.peer_name,
             ratio=ratio,
             bar=self.bar,
-            met=self._met(ratio),
+            limit=self.limit,
+            met=self._met(median(own) if own else None, ratio),
             spread=spread,
             error=error,
         )
@@ -94,10 +98,13 @@ class Heading:
     def _in_unit(self, rates: Sequence[float]) -> list[float]:
         return list(rates) if self.better == "higher" else [1_000 / rate for rate in rates]
 
-    def _met(self, ratio: float | None) -> bool | None:
-        if ratio is None or self.bar is None:
-            return None
-        return ratio >= self.bar if self.better == "higher" else ratio <= self.bar
+    def _met(self, ours: float | None, ratio: float | None) -> bool | None:
+        kept = []
+        if self.limit is not None and ours is not None:
+            kept.append(ours <= self.limit)
+        if self.bar is not None and ratio is not None:
+            kept.append(ratio >= self.bar if self.better == "higher" else ratio <= self.bar)
+        return all(kept) if kept else None
 
 
 def record(rows: Sequence[Row], about: dict[str, Any]) -> str:

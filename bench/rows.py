@@ -33,6 +33,9 @@ XOSCAR: Final = "xoscar"
 MESA: Final = "Mesa, shuffled"
 MESA_CALLING: Final = "Mesa, shuffled, each calling its neighbour"
 MESA_IN_ORDER: Final = "Mesa, in order"
+NEW_PROCESS: Final = "local, new process"
+AUTOGEN_PROCESS: Final = "autogen-core, new process"
+RAY_HELP: Final = "ray --help"
 
 
 class Comparison(NamedTuple):
@@ -46,6 +49,8 @@ class Comparison(NamedTuple):
     peers: tuple[str, ...]
     bars: dict[tuple[str, str], float] = {}
     """By entry of ours and peer."""
+    limit: float | None = None
+    """What ours may be at most, whatever the peers are."""
 
     def _how(self, mine: str) -> str:
         """What tells a row of ours from the others of the same comparison."""
@@ -64,6 +69,7 @@ class Comparison(NamedTuple):
                 mine,
                 peer,
                 self.bars.get((mine, peer)),
+                self.limit,
             )
             for mine in self.ours
             for peer in self.peers
@@ -110,6 +116,9 @@ COMPARISONS: Final = (
         (MESA, MESA_CALLING, MESA_IN_ORDER),
         {(LOCKSTEP, MESA): 1},
     ),
+    Comparison("first reply of a new swarm", "ms", Load("reply", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=50),
+    Comparison("import", "ms", Load("import", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=150),
+    Comparison("command line, --help", "ms", Load("help", 1), (NEW_PROCESS,), (RAY_HELP,), limit=300),
     Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),
     Comparison("durable posts in PostgreSQL", "posts/s", Load("post", 200), (POSTGRES,), (REDIS,)),
     Comparison("journal alone, in files", "entries/s", Load("post", 200), (SQLITE_JOURNAL,), (RAW_SQLITE, REDIS)),

@@ -36,10 +36,11 @@ def outcome(row: Row) -> str:
     if row.won is None:
         return f"not measured: {row.error}"
     text = "ahead" if row.won else "LOSS"
-    if row.bar is None:
-        return text
-    sign = ">=" if row.better == "higher" else "<="
-    return f"{text}, bar {sign} {row.bar:g} {'met' if row.met else 'MISSED'}"
+    if row.bar is not None:
+        text += f", bar {'>=' if row.better == 'higher' else '<='} {row.bar:g}"
+    if row.limit is not None:
+        text += f", limit {row.limit:g} {row.unit}"
+    return text if row.met is None else f"{text} {'met' if row.met else 'MISSED'}"
 
 
 def summary(rows: Sequence[Row]) -> str:
@@ -47,7 +48,7 @@ def summary(rows: Sequence[Row]) -> str:
     ahead = sum(row.won is True for row in rows)
     behind = sum(row.won is False for row in rows)
     missing = len(rows) - ahead - behind
-    bars = [row.met for row in rows if row.bar is not None]
+    bars = [row.met for row in rows if row.bar is not None or row.limit is not None]
     met = sum(bar is True for bar in bars)
     return (
         f"{len(rows)} rows: ahead in {ahead}, behind in {behind}, not measured {missing}; bars met {met} of {len(bars)}"

@@ -1,8 +1,13 @@
-"""What crosses a wire or a disk: names, messages, envelopes, cards, budgets, errors. No I/O, no clock, no Ray."""
+"""What crosses a wire or a disk: names, messages, envelopes, cards, budgets, errors. No I/O, no clock, no Ray.
 
-from .budget import Budget, Spend
-from .card import AgentCard, Skill
-from .envelope import Envelope
+What takes time to import is imported when it is first used: who sends messages does not wait for cards.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from .errors import (
     AmbiguousEffect,
     BudgetExhausted,
@@ -34,9 +39,14 @@ from .errors import (
 )
 from .ids import AgentId
 from .ids import skill_address as skill
-from .kind import KindSpec, Resources
-from .message import Done, Message, Text
-from .versions import upcasts
+
+if TYPE_CHECKING:
+    from .budget import Budget, Spend
+    from .card import AgentCard, Skill
+    from .envelope import Envelope
+    from .kind import KindSpec, Resources
+    from .message import Done, Message, Text
+    from .versions import upcasts
 
 __all__ = [
     "AgentCard",
@@ -80,3 +90,25 @@ __all__ = [
     "skill",
     "upcasts",
 ]
+
+_HOMES = {
+    "budget": ("Budget", "Spend"),
+    "card": ("AgentCard", "Skill"),
+    "envelope": ("Envelope",),
+    "kind": ("KindSpec", "Resources"),
+    "message": ("Done", "Message", "Text"),
+    "versions": ("upcasts",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            found: object = getattr(_import_module(f".{home}", __name__), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

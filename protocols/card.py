@@ -225,6 +225,9 @@ class AgentCard(ProtoRecord):
         return text
 
 
+AgentCard.model_rebuild()  # now, not when the first agent is waited for
+
+
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
         raise InvalidCard(f"AgentCard is not valid: {size:,} bytes; at most {MAX_BYTES:,} are read or written")

@@ -102,7 +102,12 @@ class ProtoRecord(BaseModel):
     """Base of the records. Made in Python it refuses unknown names; read from JSON it skips them."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_alias=True, validate_by_name=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        defer_build=True,  # a card is one validator with all its records in it, not one for each of them
     )
 
     def __init__(self, **fields: Any) -> None:

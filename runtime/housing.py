@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.board.neighbours import shard_of
 from stigmergy.actors.clock import Clock
+from stigmergy.actors.host.host import open_host as open_durable_host
 from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.handles import LocalProcess, Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
-from stigmergy.actors.transport.services import build
+from stigmergy.actors.transport.services import build, named
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
@@ -26,12 +27,14 @@ from .client import Client
 from .engines import Engine
 from .keeper import Household, Keeper
 from .luggage import packed
+from .performer import open_performer
 from .roster import Roster
 from .shepherd import Shepherd, Yard
+from .volatile.opening import open_host as open_volatile_host
 
-DURABLE: Final = "stigmergy.actors.host.host:open_host"
-VOLATILE: Final = "stigmergy.runtime.volatile.opening:open_host"
-"""What opens a host."""
+DURABLE: Final = named(open_durable_host)
+VOLATILE: Final = named(open_volatile_host)
+"""What opens a host. It is imported here, so that nobody waits for that when a swarm starts."""
 
 MEET_S: Final = 0.2
 """How long to wait before boards are introduced to each other again."""
@@ -210,7 +213,7 @@ class Housing:
         for kind, budget in roster.budgets.items():
             await client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
         config = {
-            "performer": "stigmergy.runtime.performer:open_performer",
+            "performer": named(open_performer),
             "kinds": [spec.to_plain() for spec in roster.kinds.values()],
             "paths": roster.paths,
             "shards": len(self._keepers),

@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.board.neighbours import peer_of
+from stigmergy.actors.board.service import open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.supervisor import Supervisor
 from stigmergy.actors.transport.handles import Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.services import named
 from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Supervision
 
@@ -131,7 +133,7 @@ class Keeper:
         until, first = self._now() + PATIENCE_S, self._epoch == 1
         while True:
             try:
-                return await process.open("stigmergy.actors.board.service:open_board", config)
+                return await process.open(named(open_board), config)
             except JournalLocked:
                 if self._now() > until:
                     raise

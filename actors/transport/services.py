@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from .link import Handle
@@ -38,6 +39,11 @@ class Driver(Service, Protocol):
     def lost(self, peer: str, reason: str) -> None:
         """Hear that a peer's process has ended."""
         ...
+
+
+def named(factory: Callable[[dict[str, Any]], Any]) -> str:
+    """A function as ``module:function``, which another process can `build` from."""
+    return f"{factory.__module__}:{factory.__name__}"
 
 
 def build(factory: str, config: dict[str, Any]) -> Service:

@@ -124,6 +124,18 @@ def test_a_bar_is_a_floor_for_rates_and_a_ceiling_for_times():
     assert row(bar=None).met is None
 
 
+def test_a_limit_is_a_promise_whoever_the_peer_is():
+    def of(ours, peer, limit, bar=None):
+        return Heading("first reply", "ms", "local", "a peer", bar, limit).row(ours, peer)
+
+    kept, broken = of((20,), (1_000,), limit=50), of((20,), (1_000,), limit=49)
+    assert (kept.ours, kept.met, outcome(kept)) == (50, True, "LOSS, limit 50 ms met")
+    assert (broken.met, outcome(broken)) == (False, "LOSS, limit 49 ms MISSED")
+    assert of((20,), (), limit=50).met is True
+    assert of((20,), (10,), limit=50, bar=0.4).met is False
+    assert summary([kept, broken]).endswith("bars met 1 of 2")
+
+
 def test_a_row_without_its_peer_has_no_ratio_and_says_why():
     found = row(peer=(), bar=2.0, error="a peer: RuntimeError: no network")
     assert (found.ours, found.peer, found.ratio, found.won, found.met) == (200, None, None, None, None)
@@ -162,6 +174,7 @@ def test_the_record_is_json_with_all_that_a_figure_depends_on():
         "peer_name": "a peer",
         "ratio": 2,
         "bar": 25,
+        "limit": None,
         "met": False,
         "spread": {"ours": [200, 200], "peer": [100, 100], "ratio": [2, 2]},
         "error": "",
