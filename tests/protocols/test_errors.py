@@ -67,9 +67,10 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree_of_the_classes():
     drawn: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        if match := re.match(r"    ((?:│   |    )*)(?:├── |└── )(\w+)", line):
-            path[len(match[1]) // 4 + 1 :] = [match[2]]
-            drawn[match[2]] = path[len(match[1]) // 4]
+        if match := re.match(r"    ((?:│   |    )*)(?:├── |└── )(\w+(?:, \w+)*)", line):
+            for name in match[2].split(", "):
+                path[len(match[1]) // 4 + 1 :] = [name]
+                drawn[name] = path[len(match[1]) // 4]
         elif line.startswith("    Stigmergy"):
             path = [line.strip()]
     assert drawn == {cls.__name__: cls.__bases__[0].__name__ for cls in CLASSES if cls is not StigmergyError}
