@@ -14,14 +14,16 @@ from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.message import Done, Message
 
 from ..volatile.asked import Asked
+from ..volatile.guard import Sent
 from ..volatile.letter import Letter
 from ..volatile.player import unaccepted
 from ..volatile.slot import Slot
 from ..volatile.turn import Ground
 from .bodies import Bodies
 from .peer import Peer
+from .reader import Reader
 from .talks import Talks
-from .wire import Incoming, Reader
+from .wire import Incoming
 
 _letter = tuple.__new__
 """Makes a letter of its fields in half the time."""
@@ -67,7 +69,7 @@ class Inbox:
 
     def take(self, payload: Any) -> None:
         """Take in a parcel. Raises: Malformed."""
-        letters, sound, answers = self._reader.read(payload)
+        letters, sound, answers, chains = self._reader.read(payload)
         host, peer, now = self._host, self._peer, self._host.now()
         places, put, make = host.places, host.arrivals.append, _letter
         host.mixed = True
@@ -80,6 +82,8 @@ class Inbox:
                 put((place, letter))
             else:
                 self._put(to, letter, accepted=patience < 0)
+        for incoming, chain in chains:
+            self._follow(incoming, chain)
         peer.answered(answers)
         host.wake()
 
@@ -111,6 +115,13 @@ class Inbox:
             office.put(place, letter)
         if accepted and asked is not None:
             asked.answer(Done(), ())
+
+    def _follow(self, incoming: Incoming, chain: list[Any] | None) -> None:
+        """Show the watchdog a letter that is deep in a chain, before it is handled."""
+        head, to, message, number, *_ = incoming
+        if isinstance(message, Message):
+            letter = _letter(Letter, (message, head.sender, number, *head[1:6], None, head.topic))
+            self._host.guard.arrived(Sent(to, letter), chain, self._host.now())
 
     def _crowd(self, slot: Slot) -> MailboxFull:
         """Let the peer know that a mailbox is full, and when it is not any more."""

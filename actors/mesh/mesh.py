@@ -15,11 +15,13 @@ from stigmergy.protocols.errors import HostLost
 
 from ..registry.placement import Seat, place
 from ..transport.channel import Frame
-from ..transport.link import Link
+from ..transport.link import Link, PeerGone
+from ..volatile.letter import Talk
 from ..volatile.places import Far, Nowhere, Place
 from ..volatile.turn import Ground
 from .bodies import Bodies
 from .inbox import Inbox
+from .lookout import Lookout
 from .peer import Peer
 from .talks import Talks
 
@@ -47,6 +49,7 @@ class Mesh:
         self._me = me
         self._bodies = bodies
         self._talks = Talks()
+        self._lookout = Lookout(host, self._talks, self._ask)
         self._neighbours: dict[str, Neighbour] = {}
         self._version = 0
         self._seats: list[Seat] = []
@@ -63,9 +66,13 @@ class Mesh:
             "enroll": lambda _, agent: self._host.office.pools.enroll(agent),
             "freed": lambda _, agent: self._host.office.pools.free(agent),
             "follow": self._heard,
+            "ended": lambda _, talk: self._talks.end(*talk),
+            "waits": lambda one, report: self._lookout.hear(one.peer.name, *report),
+            "still": lambda _, numbers: self._lookout.still(numbers),
+            "fail": lambda _, ask: self._fail(ask),
             "unfollow": lambda one, topic: self._unheard(one.peer, topic),
         }
-        """What peers say."""
+        """What peers say, and ask."""
 
     def connect(self, link: Link) -> None:
         """There is a link to a host, or to a driver."""
@@ -83,6 +90,7 @@ class Mesh:
             for topic in list(one.peer.follows):
                 self._unheard(one.peer, topic)
             one.peer.lost(reason)
+            self._lookout.forget(name)
 
     async def ready(self) -> None:
         """Wait until it is known which hosts there are."""
@@ -105,6 +113,7 @@ class Mesh:
         version, lives = view
         if version <= self._version:
             return
+        keeper = self._keeper
         self._version = version
         self._lives = {life.rpartition(".")[0]: life for life in lives}
         self._seats = [Seat(name) for name in sorted(self._lives)]
@@ -114,6 +123,8 @@ class Mesh:
         for one in self._neighbours.values():
             one.peer.say_last("hosts", self._view())
         self._host.office.pools.regroup()
+        if self._keeper != keeper:
+            self._lookout.restart()
         self._seen.set()
 
     def _view(self) -> list[Any]:
@@ -148,6 +159,42 @@ class Mesh:
         for other in peer.follows:  # one of these may mean the same topics
             self._host.office.follow(other, peer.everyone)
 
+    def quarantine(self, talk: Talk) -> None:
+        """A conversation was quarantined here: let all peers know."""
+        parts = list(talk.parts)
+        self._talks.end(parts, talk.ended)
+        for one in self._neighbours.values():
+            one.peer.say("ended", [parts, talk.ended])
+
+    def sweep(self) -> None:
+        """Tell the host that keeps the graph of waits what takes time here. Call it at each beat."""
+        begun, ended = self._lookout.sweep()
+        if not begun and not ended:
+            return
+        keeper = self._neighbours.get(self._keeper)
+        if keeper is not None:
+            keeper.peer.say("waits", [begun, ended])
+        elif self._keeper == self._me:
+            self._lookout.hear(self._me, begun, ended)
+
+    @property
+    def _keeper(self) -> str:
+        """The host that keeps the graph of waits: the first of the view."""
+        return min(self._lives.values(), default="")
+
+    async def _ask(self, host: str, word: str, payload: Any) -> Any:
+        """An answer of a host; None of one that is gone."""
+        if host == self._me:
+            return self._lookout.still(payload) if word == "still" else self._fail(payload)
+        one = self._neighbours.get(host)
+        try:
+            return None if one is None else await one.peer.link.ask(word, payload)
+        except PeerGone:
+            return None
+
+    def _fail(self, ask: list[Any]) -> None:
+        self._lookout.fail(ask[0], ask[1])
+
     def _roomy(self, one: Neighbour, agent: str) -> None:
         one.peer.crowded.discard(agent)
         one.peer.let_in()
@@ -163,8 +210,7 @@ class Mesh:
             if name == "settle":
                 self._host.spawn(self._settle(link, ticket))
             else:
-                self._words[name](one, payload)
-                link.answer(ticket, None)
+                link.answer(ticket, self._words[name](one, payload))
 
     async def serve(self, link: Link) -> None:
         """Let what a call brought run, so that answers ride back in it; and wait while there is too much to do."""

@@ -21,7 +21,8 @@ from ..volatile.places import Far
 from ..volatile.turn import Ground
 from .bodies import Bodies
 from .talks import Talks
-from .wire import Answer, Outgoing, Writer
+from .wire import Answer, Outgoing
+from .writer import Writer
 
 MANY: Final = 1_000
 """Letters in one parcel, at most."""
@@ -51,7 +52,7 @@ class Peer:
         self.follows: dict[str, None] = {}
         """Topics that agents there follow."""
         self._host = host
-        self._writer = Writer(bodies, self._enlist, talks.meet)
+        self._writer = Writer(bodies, self._enlist, talks.meet, host.guard.carried, host.guard.shallow)
         self._outbox: deque[Outgoing] = deque()
         self._answers: list[Answer] = []
         self._many = MANY

@@ -1,22 +1,20 @@
 """The wire between hosts: letters and answers as plain data, many at a time, and letters again. No I/O here.
 
-One parcel carries whatever was ready: ``[fresh, words, heads, letters, answers, faults, bodies]``. Names of agents,
-topics and types, and conversations, are words: each is sent once per link and is a number from then on, until there are
-65,536 and both ends begin anew (``fresh``). What letters of one turn have in common is a head. Letters and answers
-are columns. Bodies are packed by type, see `Bodies`.
+One parcel carries whatever was ready: ``[fresh, words, heads, letters, chains, answers, faults, bodies]``. Names of
+agents, topics and types, and conversations, are words: each is sent once per link and is a number from then on, until
+there are 65,536 and both ends begin anew (``fresh``). What letters of one turn have in common is a head. Letters and
+answers are columns. What is deep in a chain takes along what the watchdog knows of it. Bodies are packed by type, see
+`Bodies`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from stigmergy.protocols.errors import Malformed, Oversized, WireError, pack, unpack
-from stigmergy.protocols.message import Message
+from stigmergy.protocols.errors import WireError
 
 from ..volatile.letter import Letter, Talk
-from .bodies import MAX_BYTES, Bodies, Opened
+from .bodies import Opened
 
 WORDS: Final = 65_536
 """Words after which both ends of a link begin anew."""
@@ -26,6 +24,10 @@ Outgoing = tuple[str, Letter]
 
 Answer = tuple[int, Opened | BaseException, tuple[str, ...]]
 """What became of a question: the ticket that it had, its answer or an error, and where its content came from."""
+
+
+HOPS: Final = 4
+"""Where a head has its hops."""
 
 
 class Head(NamedTuple):
@@ -62,218 +64,5 @@ class Contents(NamedTuple):
     sound: bool
     """Whether all messages are as they should be."""
     answers: list[Answer]
-
-
-class Writer:
-    """One direction of a link, where it begins."""
-
-    def __init__(self, bodies: Bodies, ticket: Callable[[Outgoing], int], meet: Callable[[Talk], Any]) -> None:
-        """``ticket(outgoing)`` is the number under which a question's answer will come.
-
-        ``meet(talk)`` is called for each conversation that goes this way, and returns its parts.
-        """
-        self._bodies = bodies
-        self._ticket = ticket
-        self._meet = meet
-        self._words: dict[Any, int] = {}
-        self._new: list[Any] = []
-        """Words that the other end does not know yet."""
-        self._fresh = True
-
-    def parcel(self, letters: list[Outgoing], answers: list[Answer], now: float) -> Parcel:
-        """All of these as plain data. It must be sent: the next one builds on it.
-
-        Raises: Oversized when they are too large together; one alone never is.
-        """
-        unsendable: list[tuple[Outgoing, WireError]] = []
-        groups = _grouped(letters, answers)
-        try:
-            blobs = [self._bodies.packed(messages) for messages in groups.values()]
-        except WireError:
-            letters, answers, unsendable = self._sorted_out(letters, answers)
-            groups = _grouped(letters, answers)
-            blobs = [self._bodies.packed(messages) for messages in groups.values()]
-        size = sum(map(len, blobs))
-        if size > MAX_BYTES:
-            raise Oversized(f"{size:,} bytes in one parcel are over the limit of {MAX_BYTES:,}")
-        if len(self._words) > WORDS:
-            self._words.clear()
-            self._new.clear()
-            self._fresh = True
-        order = {cls: number for number, cls in enumerate(groups)}
-        heads, columns = self._columns(letters, order, now)
-        replies, faults = _columns_of(answers, order)
-        bodies = [[self._word(cls, cls.message_type), blob] for cls, blob in zip(groups, blobs, strict=True)]
-        fresh, self._fresh, words, self._new = self._fresh, False, self._new, []
-        return Parcel([fresh, words, heads, columns, replies, faults, bodies], size, unsendable)
-
-    def _columns(
-        self, letters: list[Outgoing], order: dict[type[Message], int], now: float
-    ) -> tuple[list[Any], list[list[Any]]]:
-        """The heads, and the columns: head, recipient, type, number, ticket, patience."""
-        heads: list[Any] = []
-        columns: list[list[Any]] = [[], [], [], [], [], []]
-        in_head, to, kinds, numbers, tickets, patiences = columns
-        words, head = self._words, -1
-        last: Any = (None,) * len(Head._fields)
-        for outgoing in letters:
-            name, (message, sender, number, talk, causer, cause, hops, taint, asked, topic) = outgoing
-            one, two, three, four, five, six, seven = last
-            if not (
-                talk is two and sender is one and cause == four and causer is three and taint is six
-                and hops == five and topic is seven
-            ):  # fmt: skip
-                last = (sender, talk, causer, cause, hops, taint, topic)
-                heads.append(self._head(*last))
-                head += 1
-            in_head.append(head)
-            word = words.get(name)
-            to.append(self._word(name, name) if word is None else word)
-            kinds.append(order[type(message)])
-            numbers.append(number)
-            if asked is None:
-                tickets.append(0)
-                patiences.append(0)
-            else:
-                tickets.append(self._ticket(outgoing))
-                patiences.append(asked.deadline - now if asked.deadline > 0 else asked.deadline)
-        return heads, columns
-
-    def _head(
-        self, sender: str, talk: Talk, causer: str, cause: int, hops: int, taint: tuple[str, ...], topic: str
-    ) -> list[Any]:
-        words, word = self._words, self._word
-        return [
-            word(sender, sender),
-            words[talk] if talk in words else word(talk, self._meet(talk)),
-            word(causer, causer),
-            cause,
-            hops,
-            taint,
-            word(topic, topic),
-        ]
-
-    def _word(self, key: Any, word: Any) -> int:
-        """The number of a word."""
-        number = self._words.get(key)
-        if number is None:
-            number = self._words[key] = len(self._words)
-            self._new.append(word)
-        return number
-
-    def _sorted_out(
-        self, letters: list[Outgoing], answers: list[Answer]
-    ) -> tuple[list[Outgoing], list[Answer], list[tuple[Outgoing, WireError]]]:
-        """Letters and answers that can be encoded, and letters that cannot; such an answer becomes an error."""
-        good: list[Outgoing] = []
-        bad: list[tuple[Outgoing, WireError]] = []
-        for outgoing in letters:
-            error = self._fault(outgoing[1].message)
-            if error is None:
-                good.append(outgoing)
-            else:
-                bad.append((outgoing, error))
-        return good, [(ticket, self._fault(value) or value, taint) for ticket, value, taint in answers], bad
-
-    def _fault(self, value: object) -> WireError | None:
-        try:
-            if isinstance(value, Message):
-                self._bodies.packed([value])
-        except WireError as error:
-            return error
-        return None
-
-
-class Reader:
-    """One direction of a link, where it ends."""
-
-    def __init__(self, bodies: Bodies, talk: Callable[[list[Any]], Talk]) -> None:
-        """``talk(parts)`` is the conversation of that name, as this host knows it."""
-        self._bodies = bodies
-        self._talk = talk
-        self._words: list[Any] = []
-
-    def read(self, payload: Any) -> Contents:
-        """What is in a parcel. Raises: Malformed."""
-        try:
-            return self._contents(*payload)
-        except (TypeError, ValueError, IndexError, AttributeError, StopIteration) as why:
-            raise Malformed(f"not a parcel of letters: {type(why).__name__}: {why}") from None
-
-    def _contents(
-        self,
-        fresh: bool,  # noqa: FBT001 - off a wire
-        words: list[Any],
-        heads: list[Any],
-        columns: list[list[Any]],
-        replies: list[list[Any]],
-        faults: list[Any],
-        bodies: list[Any],
-    ) -> Contents:
-        if fresh:
-            self._words.clear()
-        known = self._words
-        known += [self._talk(word) if type(word) is list else word for word in words]
-        types = [known[number] for number, _ in bodies]
-        opened = [self._bodies.opened(known[number], data) for number, data in bodies]
-        messages = [iter(found) for found, _ in opened]
-        met = [
-            Head(known[sender], known[talk], known[causer], cause, hops, tuple(taint), known[topic])
-            for sender, talk, causer, cause, hops, taint, topic in heads
-        ]
-        in_head, to, kinds, numbers, tickets, patiences = columns
-        letters = zip(
-            [met[head] for head in in_head],
-            [known[number] for number in to],
-            _taken(messages, kinds),
-            numbers,
-            tickets,
-            patiences,
-            [types[kind] for kind in kinds],
-            strict=True,
-        )
-        found = list(letters)
-        asked, kinds, taints = replies
-        answers: list[Answer] = list(zip(asked, _taken(messages, kinds), map(tuple, taints), strict=True))
-        answers += [(ticket, unpack(*fault), ()) for ticket, fault in faults]
-        return Contents(found, all(sound for _, sound in opened), answers)
-
-
-def _taken(messages: list[Iterator[Opened]], kinds: list[int]) -> list[Opened]:
-    """The next message of each of these types."""
-    if len(messages) == 1:
-        return list(islice(messages[0], len(kinds)))
-    return [next(messages[kind]) for kind in kinds]
-
-
-def _grouped(letters: Iterable[Outgoing], answers: Iterable[Answer]) -> dict[type[Message], list[Message]]:
-    """All messages by class, in their order."""
-    groups: dict[type[Message], list[Message]] = {}
-    for _, letter in letters:
-        message = letter[0]
-        group = groups.get(type(message))
-        if group is None:
-            groups[type(message)] = [message]
-        else:
-            group.append(message)
-    for _, value, _ in answers:
-        if isinstance(value, Message):
-            groups.setdefault(type(value), []).append(value)
-    return groups
-
-
-def _columns_of(answers: list[Answer], order: dict[type[Message], int]) -> tuple[list[list[Any]], list[Any]]:
-    """Answers as columns, ticket, type, origins; and errors with their tickets."""
-    tickets: list[Any] = []
-    kinds: list[Any] = []
-    taints: list[Any] = []
-    faults: list[Any] = []
-    for ticket, value, taint in answers:
-        kind = order.get(type(value))  # type: ignore[arg-type] # an error has none
-        if kind is None:
-            faults.append([ticket, pack(value)])  # type: ignore[arg-type] # no message
-        else:
-            tickets.append(ticket)
-            kinds.append(kind)
-            taints.append(taint)
-    return [tickets, kinds, taints], faults
+    chains: list[tuple[Incoming, list[Any] | None]]
+    """Letters deep in a chain, and what the watchdog of their sender knew."""

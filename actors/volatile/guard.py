@@ -9,7 +9,7 @@ pairs. Whatever a loop is, it sends; so it passes one of the three.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.message import Message, encode
 
@@ -88,6 +88,14 @@ class Guard:
                 return verdict
         return self._repetition(sent, same) if same else None
 
+    def carried(self, letter: Letter) -> list[Any] | None:
+        """What another host needs to know of the chain that a letter belongs to."""
+        return self._watchdog.carried(letter.talk.id, _id(letter.sender, letter.number))
+
+    def arrived(self, sent: Sent, carried: list[Any] | None, now: float) -> None:
+        """A letter has come from another host, in a chain of more than six hops."""
+        self._watchdog.arrived(self._sighting(sent, now), carried)
+
     def progress(self, letter: Letter, now: float) -> None:
         """The turn for this letter brought something new."""
         self._watchdog.progress(letter.talk.id, now, _id(letter.sender, letter.number))
@@ -95,6 +103,10 @@ class Guard:
     def waits(self, asker: str, asked: str, talk: Talk, now: float, *, reentrant: bool) -> Verdict | None:
         """Somebody begins to wait: a ring of these is a deadlock."""
         return self._watchdog.waits(asker, asked, talk.id, now, reentrant=reentrant)
+
+    def deadlock(self, ring: Finding, talk: Talk, now: float) -> Verdict:
+        """A ring of waits over several hosts was found."""
+        return self._watchdog.deadlock(talk.id, ring, now)
 
     def answered(self, asker: str, asked: str) -> None:
         """The wait is over."""

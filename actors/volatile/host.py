@@ -238,6 +238,8 @@ class Host:
                 turn.task.cancel()
         for verdict in self.guard.sweep(now):
             self.office.carry_out(verdict, None)
+        if self.mesh is not None:
+            self.mesh.sweep()
 
     def stop(self, reason: str, text: str) -> None:
         """Begin nothing new; who waits for an answer hears why."""

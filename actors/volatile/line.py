@@ -15,7 +15,9 @@ NEWS: Final = frozenset({"facts.put", "claims.complete"})
 class Line:
     """A host's link to the board, once it has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        """``host`` is this life of the host: what it changes is told from what others change."""
+        self._host = host
         self.link: Link | None = None
         self._writes = 0
 
@@ -40,7 +42,7 @@ class Line:
         """Change the blackboard in the name of a turn."""
         self._writes += 1
         letter = turn.letter
-        op = f"{turn.slot.name}#{self._writes}:0"
+        op = f"{turn.slot.name}#{self._host}#{self._writes}:0"
         return await TurnLine(self, turn).ask("act", [operation, arguments, turn.slot.name, op, letter.talk.id])
 
 

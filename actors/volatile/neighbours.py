@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ..transport.channel import Frame
 from ..transport.link import Link
+from .letter import Talk
 from .places import Place
 
 
@@ -34,6 +35,10 @@ class Neighbours(Protocol):
         """Learn which hosts there are."""
         ...
 
+    def sweep(self) -> None:
+        """Do what time demands."""
+        ...
+
     async def ready(self) -> None:
         """Wait until that is known."""
         ...
@@ -48,6 +53,10 @@ class Neighbours(Protocol):
 
     async def follow(self, topic: str, /) -> None:
         """Let them know that somebody here follows a topic, and wait until they do."""
+        ...
+
+    def quarantine(self, talk: Talk, /) -> None:
+        """A conversation was quarantined here: let them know."""
         ...
 
     def unfollow(self, topic: str, /) -> None:

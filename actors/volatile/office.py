@@ -15,7 +15,7 @@ from stigmergy.protocols.ids import check_address, check_name, is_name, skill_of
 
 from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
-from .letter import Letter
+from .letter import Letter, Talk
 from .places import Elsewhere, Far, Nowhere, Place, Topic
 from .pools import Pools
 from .slot import Part, Slot
@@ -194,16 +194,18 @@ class Office:
         if not talk.ended:
             verdict = host.guard.look(Sent(to, letter), same, host.now())
             if verdict is not None:
-                self.carry_out(verdict, letter)
+                self.carry_out(verdict, talk)
         if talk.ended:
             host.bury(letter, to, "quarantined", Quarantined(f"conversation was quarantined: {talk.ended}"))
         return not talk.ended
 
-    def carry_out(self, verdict: Verdict, letter: Letter | None) -> None:
-        """Do what the watchdog says, and tell the board."""
+    def carry_out(self, verdict: Verdict, talk: Talk | None) -> None:
+        """Do what the watchdog says about a conversation, and tell the board and all hosts."""
         host = self._host
-        if letter is not None and verdict.action in {Action.QUARANTINE, Action.STOP}:
-            letter.talk.ended = f"{verdict.reason}: {verdict.exchange}"
+        if talk is not None and verdict.action in {Action.QUARANTINE, Action.STOP}:
+            talk.ended = f"{verdict.reason}: {verdict.exchange}"
+            if host.mesh is not None:
+                host.mesh.quarantine(talk)
         host.board.tell("verdict", verdict.to_plain())
         if verdict.action == Action.STOP:
             host.stop("loop", f"{verdict.reason}: {verdict.exchange}")
@@ -214,7 +216,7 @@ class Office:
         verdict = host.guard.waits(turn.slot.name, place.name, letter.talk, host.now(), reentrant=place.part.reentrant)
         if verdict is not None:
             host.guard.answered(turn.slot.name, place.name)
-            self.carry_out(verdict, letter)
+            self.carry_out(verdict, letter.talk)
             raise Quarantined(f"conversation was quarantined ({verdict.reason}): {verdict.exchange}")
 
     def end_wait(self, turn: Turn, place: Slot) -> None:

@@ -14,10 +14,11 @@ from typing import Any, Final, Protocol
 from stigmergy.protocols.errors import Malformed, StigmergyError, SwarmStopped
 from stigmergy.protocols.message import Message, decode_as, encode, reads
 
+from ..watchdog.sightings import Verdict
 from .allowance import Purse
 from .asked import Answered, Asked
 from .guard import Guard, Probe
-from .letter import Letter
+from .letter import Letter, Talk
 from .neighbours import Neighbours
 from .places import Far, Place, Topic
 from .slot import Part, Slot
@@ -91,6 +92,10 @@ class Desk(Protocol):
 
     def end_wait(self, turn: Turn, place: Slot, /) -> None:
         """See `Office.end_wait`."""
+        ...
+
+    def carry_out(self, verdict: Verdict, talk: Talk | None, /) -> None:
+        """See `Office.carry_out`."""
         ...
 
     def spread(self, topic: Topic, letter: Letter, /) -> None:

@@ -12,7 +12,7 @@ hops that did not go round, so a long healthy history does not hide a loop.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from .sightings import Sighting
 from .tree import Tree
@@ -85,6 +85,21 @@ class Link:
         self.stale = self.variant = False
         self.stale_hops = self.circling = 0
         self.barren = 0.0
+
+    def carried(self) -> list[Any]:
+        """What another host needs to follow the chain on from here."""
+        pairs = self.pairs.to_bytes(_BITS // 8, "little")
+        return [
+            pairs, self.span, self.rounds, self.barren, self.circling, self.stale_hops, self.stale, self.variant,
+        ]  # fmt: skip
+
+    @classmethod
+    def arrived(cls, sent: Sighting, tree: Tree, carried: list[Any]) -> Link:
+        """The link that another host made of a message."""
+        link = cls(sent, tree, 0, None)
+        pairs, link.span, link.rounds, link.barren, link.circling, link.stale_hops, link.stale, link.variant = carried
+        link.pairs = int.from_bytes(pairs, "little")
+        return link
 
     @property
     def step(self) -> tuple[str, str, str]:

@@ -6,6 +6,9 @@ holds, and what is forgotten can hide a loop for a while but can never make one 
 
 from __future__ import annotations
 
+from typing import Any
+from zlib import crc32
+
 from .chains import Link
 from .contents import Contents
 from .limits import LoopLimits
@@ -22,11 +25,10 @@ class Conversation:
     """How often there was progress that no single turn can be thanked for."""
     unheard = 0
     """Echoes since somebody learned something."""
-    _numbered = 0
     _frontier = 0
     """The most hops at which there was news, or at which we met the conversation."""
     _roots: Recent[str, Tree] | None = None
-    """Trees by the tick, or the forgotten message, that began them."""
+    """Trees by the tick, or the forgotten message, that began them; and those that reach to other hosts."""
 
     def __init__(self, id: str, at: float, limits: LoopLimits) -> None:
         self.id = id
@@ -47,8 +49,7 @@ class Conversation:
         key = (sent.sender, sent.recipient)
         pair = self._pairs.get(key)
         if pair is None:
-            pair = Pair(self._numbered, sent.at)
-            self._numbered += 1
+            pair = Pair(crc32(f"{sent.sender}>{sent.recipient}".encode()), sent.at)
             self._pairs.put(key, pair, room)
         elif sent.at - pair.since >= self._limits.pair_window_s:
             pair.turn_over(sent.at, self._limits.pair_window_s, self._limits.pair_messages)
@@ -102,6 +103,30 @@ class Conversation:
             link.epoch = self.epoch
         return link
 
+    def carried(self, message: str, room: int) -> list[Any] | None:
+        """What another host needs to follow a chain on from a message that goes there; None if it is forgotten."""
+        link = self.links.get(message)
+        if link is None:
+            return None
+        tree = link.tree
+        if not tree.key:
+            tree.key = message
+            self._named().put(message, tree, room)
+        return [tree.key, *link.carried()]
+
+    def arrived(self, sent: Sighting, carried: list[Any] | None, room: int) -> None:
+        """A message has come from another host, where it was judged."""
+        tree = self._root(carried[0] if carried else sent.id, room)
+        if carried:
+            tree.key = carried[0]
+            link = Link.arrived(sent, tree, carried[1:])
+        else:
+            link = Link(sent, tree, 0, None)
+        link.epoch = link.since = self.epoch
+        if self.links.add(sent.id, link, room):
+            self._contents.put((sent.recipient, sent.digest), link, room)
+            self._frontier = max(self._frontier, sent.hops)
+
     def speakers(self) -> tuple[str, ...]:
         """The last eight agents that are remembered to have sent something."""
         return tuple(dict.fromkeys(link.sent.sender for link in self.links))[-8:]
@@ -119,13 +144,16 @@ class Conversation:
     def _root(self, cause: str, room: int) -> Tree:
         if not cause:
             return Tree()
-        if self._roots is None:
-            self._roots = Recent()
-        tree = self._roots.get(cause)
+        tree = self._named().get(cause)
         if tree is None:
             tree = Tree()
-            self._roots.put(cause, tree, room)
+            self._named().put(cause, tree, room)
         return tree
+
+    def _named(self) -> Recent[str, Tree]:
+        if self._roots is None:
+            self._roots = Recent()
+        return self._roots
 
     def _unexplained(self, sent: Sighting) -> int:
         """Hops that no remembered chain accounts for."""

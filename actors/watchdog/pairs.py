@@ -10,7 +10,7 @@ class Pair:
 
     def __init__(self, index: int, at: float) -> None:
         self.index = index
-        """Tells pairs apart within their conversation."""
+        """Tells pairs apart, mostly; the same on every host."""
         self.since = at
         self.messages = 0
         """Since the window began."""

@@ -19,6 +19,8 @@ CROWD: Final = 32
 class Tree:
     """What the messages of one tree share. Made by a root, kept alive by the links that are remembered."""
 
+    key = ""
+    """What it is called where its chains have been to, if they have been to other hosts."""
     wide = False
     """It has grown for so long that contents are compared by their words."""
     _echoes: dict[tuple[int, bool], int] | None = None

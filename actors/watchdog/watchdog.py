@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from .branching import check_branching
 from .chains import Link
@@ -85,6 +85,17 @@ class LoopWatchdog:
             return self._judge(link, pair, conversation)
         return None
 
+    def carried(self, conversation: str, message: str) -> list[Any] | None:
+        """What another host needs to follow a chain on from a message that goes there; None for what is not known."""
+        known = self._conversations.get(conversation)
+        return None if known is None else known.carried(message, self._room)
+
+    def arrived(self, sighting: Sighting, carried: list[Any] | None) -> None:
+        """A message has come from another host, which has judged it: what follows from it here is judged here."""
+        conversation = self._conversations.get(sighting.conversation) or self._meet(sighting)
+        if conversation is not None:
+            conversation.arrived(sighting, carried, self._room)
+
     def progress(self, conversation: str, at: float, cause: str = "") -> None:
         """A new fact or version, a completed claim, a finished task: not any write.
 
@@ -106,6 +117,10 @@ class LoopWatchdog:
             self._suspected[asker, asked] = (conversation, at)
             return None
         return self._sentence(conversation, finding, at) if finding else None
+
+    def deadlock(self, conversation: str, ring: Finding, at: float) -> Verdict:
+        """Whoever keeps the waits elsewhere has found a ring."""
+        return self._sentence(conversation, ring, at)
 
     def leaves(self, agent: str) -> None:
         """An agent waits for nobody any more."""

@@ -45,7 +45,7 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     log = logs.logger(host=config["name"])
     models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
     thinking = Thinking(models, time.time(), log)
-    line = Line()
+    line = Line(config["name"])
     purse = Purse(config["name"], line.ledger)
     stage = Stage(config["name"], line, log, config["seed"])
     troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]

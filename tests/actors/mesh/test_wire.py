@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import pytest
 
-from stigmergy.actors.mesh import bodies, wire
+from stigmergy.actors.mesh import bodies, writer
 from stigmergy.actors.mesh.bodies import Bodies
+from stigmergy.actors.mesh.reader import Reader
 from stigmergy.actors.mesh.talks import Talks
-from stigmergy.actors.mesh.wire import Head, Reader, Writer
+from stigmergy.actors.mesh.wire import Head
+from stigmergy.actors.mesh.writer import Writer
 from stigmergy.actors.volatile.asked import Asked
 from stigmergy.actors.volatile.letter import Letter, Talk
 from stigmergy.protocols import Message
@@ -49,12 +51,12 @@ class Way:
     def __init__(self):
         known = Bodies((Note, Dated))
         self.talks = Talks()
-        self.writer = Writer(known, lambda _: 7, Talks().meet)
+        self.writer = Writer(known, lambda _: 7, Talks().meet, lambda letter: [letter.number], 6)
         self.reader = Reader(known, self.talks.of)
 
     def send(self, letters, answers=()):
         parcel = self.writer.parcel(list(letters), list(answers), now=100.0)
-        came, _, answered = self.reader.read(unpack(pack(parcel.payload)))
+        came, _, answered, self.chains = self.reader.read(unpack(pack(parcel.payload)))
         return [Came(*one) for one in came], answered, parcel
 
 
@@ -98,12 +100,19 @@ def test_names_are_sent_once():
 
 
 def test_after_many_names_both_ends_begin_anew(monkeypatch):
-    monkeypatch.setattr(wire, "WORDS", 20)
+    monkeypatch.setattr(writer, "WORDS", 20)
     way = Way()
     for number in range(200):
         came, _, _ = way.send([(f"kind/{number % 60}", letter(Note(text="a", n=number), sender=f"kind/s{number}"))])
         assert (came[0].to, came[0].head.sender) == (f"kind/{number % 60}", f"kind/s{number}")
         assert len(way.reader._words) < 40
+
+
+def test_what_the_watchdog_knows_of_a_chain_goes_along_with_it():
+    way = Way()
+    letters = [letter(Note(text="a"), number=n, hops=hops) for n, hops in enumerate((6, 7, 2, 900))]
+    way.send([("kind/1", each) for each in letters])
+    assert [(incoming[3], chain) for incoming, chain in way.chains] == [(1, [1]), (3, [3])]
 
 
 def test_answers_and_errors_come_with_their_tickets():
@@ -160,7 +169,7 @@ def test_a_message_that_is_too_large_stays_behind(monkeypatch):
 
 def test_messages_that_are_too_large_together_are_refused_together(monkeypatch):
     monkeypatch.setattr(bodies, "MAX_BYTES", 1_000)
-    monkeypatch.setattr(wire, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(writer, "MAX_BYTES", 1_000)
     letters = [(f"kind/{n}", letter(Note(text="x" * 600))) for n in range(2)]
     way = Way()
     with pytest.raises(Oversized):
@@ -175,7 +184,7 @@ def test_a_type_that_nobody_declares_is_an_error_in_its_place():
 
 
 @pytest.mark.parametrize(
-    "payload", [None, [], [1, 2], [True, [], [], [[0], [0], [0], [1], [0], [0]], [[], [], []], [], []]]
+    "payload", [None, [], [1, 2], [True, [], [], [[0], [0], [0], [1], [0], [0]], [], [[], [], []], [], []]]
 )
 def test_a_parcel_that_is_none_is_malformed(payload):
     with pytest.raises(Malformed, match="not a parcel"):

@@ -9,7 +9,7 @@ import pytest
 
 from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.actors.transport.handles import LocalProcess
-from stigmergy.protocols import Budget, HostLost, MailboxFull, Malformed, Message
+from stigmergy.protocols import Budget, HostLost, MailboxFull, Malformed, Message, Quarantined
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 from ..cast import Echo, Heard, Relay, Say, Slow
@@ -266,3 +266,112 @@ async def test_an_answer_that_cannot_be_encoded_is_an_error_for_who_asked():
     async with running(Liar, Courier) as swarm:
         with pytest.raises(Malformed, match="cannot be encoded"):
             await swarm.ask(living("courier", 1)[0], Ping(to=living("liar", 2)[0]), reply=Pong)
+
+
+class Waiter(Agent):
+    """Asks the next, who asks the next, and waits for the answer."""
+
+    @handles
+    async def wait(self, order: Order, ctx: Context) -> None:
+        await ctx.ask(order.to[0], Order(to=[*order.to[1:], order.to[0]]), timeout_s=15)
+
+
+class Sleeper(Agent):
+    """Answers after a while: longer than it takes to report a wait."""
+
+    @handles
+    async def sleep(self, _: Order) -> None:
+        await asyncio.sleep(0.4)
+
+
+class Thanker(Agent):
+    """Thanks whoever is next, for ever."""
+
+    @handles
+    def thank(self, order: Order, ctx: Context) -> None:
+        ctx.tell(order.to[0], Order(to=[*order.to[1:], order.to[0]]))
+
+
+class Runner(Agent):
+    """Passes a token on once round, counting."""
+
+    @handles
+    def run(self, order: Order, ctx: Context) -> None:
+        if order.count < len(order.to):
+            ctx.tell(order.to[order.count], Order(to=order.to, count=order.count + 1))
+        else:
+            ctx.tell("client/main", Say(text="round"))
+
+
+@pytest.mark.parametrize("hosts", [2, 3])
+async def test_a_loop_over_several_hosts_is_quarantined_on_all_of_them(hosts, processes):
+    verdicts = []
+
+    def heard(event, data):
+        if event == "verdict":
+            verdicts.append(data)
+
+    plant = Plant(engine="local", hosts=hosts)
+    async with Swarm(plant=plant, durable=False, on_event=heard) as swarm:
+        swarm.add(Thanker)
+        ring = [living("thanker", number, hosts=hosts)[0] for number in range(1, hosts + 1)]
+        talk = await swarm.tell(ring[0], Order(to=[*ring[1:], ring[0]]))
+        await until(lambda: quarantined(swarm))
+        assert {verdict["action"] for verdict in verdicts} <= {"warn", "quarantine"}
+        assert verdicts[-1]["conversation"] == talk
+        assert set(verdicts[-1]["agents"]) == set(ring)
+        assert verdicts[-1]["count"] < 64
+        await asyncio.gather(*(swarm.ask(one, Order(to=["nobody"])) for one in ring))  # another conversation goes on
+        for number in range(1, hosts + 1):
+            talks = processes[f"host-{number}.1"].service.host.mesh._talks
+            assert len(talks._ended) == 1
+
+
+async def quarantined(swarm):
+    return (await swarm.report()).dead_letters.get("quarantined")
+
+
+async def test_a_token_that_passes_many_agents_on_several_hosts_is_no_loop():
+    verdicts, done = [], asyncio.Event()
+
+    def heard(event, data):
+        if event == "verdict":
+            verdicts.append(data)
+        elif event == "told":
+            done.set()
+
+    async with running(Runner, on_event=heard) as swarm:
+        ring = [f"runner/{number}" for number in range(400)]
+        await swarm.tell(ring[0], Order(to=ring))
+        await asyncio.wait_for(done.wait(), 20)
+    assert verdicts == []
+
+
+async def test_agents_on_different_hosts_that_wait_for_each_other_are_found():
+    verdicts = []
+
+    def heard(event, data):
+        if event == "verdict":
+            verdicts.append(data)
+
+    async with running(Waiter, on_event=heard) as swarm:
+        one, two = living("waiter", 1)[0], living("waiter", 2)[0]
+        with pytest.raises(Quarantined, match="deadlock"):
+            await swarm.ask(one, Order(to=[two, one]), timeout_s=20)
+    assert [(verdict["action"], verdict["reason"]) for verdict in verdicts] == [("quarantine", "deadlock")]
+    assert set(verdicts[0]["agents"]) == {one, two}
+
+
+async def test_agents_that_only_take_their_time_are_no_deadlock():
+    verdicts = []
+
+    def heard(event, data):
+        if event == "verdict":
+            verdicts.append(data)
+
+    async with running(Waiter, Sleeper, on_event=heard) as swarm:
+        sleepers = [*living("sleeper", 1), *living("sleeper", 2)]
+        waiters = [*living("waiter", 1, 3), *living("waiter", 2, 3)]
+        asks = (swarm.ask(waiter, Order(to=[sleepers[n % 2]])) for n, waiter in enumerate(waiters))
+        await asyncio.gather(*asks)
+    assert verdicts == []
