@@ -51,6 +51,8 @@ class Switchboard:
             shards = self.owners.of_operation(payload[0], payload[1])
             answers = await self._all(request, payload, timeout_s, shards)
             return answers[0] if len(shards) == 1 else joined(payload[0], payload[1], answers)
+        if request == "ledger" and payload[0] in {"position", "accounts"}:
+            await self._all("settle", None, timeout_s, self.owners.others(LEAD))
         if request == "decide":
             return await self._decide(payload, timeout_s)
         if request == "put back":

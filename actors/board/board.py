@@ -17,10 +17,11 @@ from stigmergy.protocols.turn import Step, Turn
 
 from ..journal.port import Journal
 from .cases import Cases
-from .cashier import Cashier
+from .cashier import Cashier, Unpaid
 from .clerk import Clerk
 from .digest import RunDigest
 from .gate import Gate
+from .grants import is_grant
 from .machines import CLIENT, Machines
 from .neighbours import Neighbours, is_board
 from .outbox import Event, Out
@@ -36,6 +37,9 @@ from .tenants import Tenants
 from .treasury import PARKED
 from .turns import Turns
 from .watchers import Watchers
+
+PAYING: Final = frozenset({"send", "commit"})
+"""Requests that may have to wait until they can be paid for, all in their order."""
 
 MEASURED_EVERY_S: Final = 60.0
 """How often the registry's measurements go to the journal: hints for choosing, not truth."""
@@ -67,6 +71,8 @@ class Board:
         self._outsiders = Outsiders(m, self._clerk, journal)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
         self._measured_at = now
+        self._unpaid: list[tuple[str, int, str, Any]] = []
+        """Requests that wait until they can be paid for, as for `handle`."""
         self._watchers = Watchers(m.space)
         self.tenants = Tenants(m, self._clerk, self._cases, self._past, self._watchers)
         self.neighbours = Neighbours(m, self._clerk, self._press, self._pressure, self.tenants)
@@ -79,6 +85,7 @@ class Board:
             "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.now),
             "watch": self._watch,
             "unwatch": lambda peer, _t, a: self._watchers.unwatch(peer, [(part, name) for part, name in a]),
+            "settle": lambda _p, _t, _a: m.purse.settle(),
             "now": lambda _p, _t, _a: m.now,
             "ledger": self._ledger,
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
@@ -112,9 +119,14 @@ class Board:
         if is_board(peer):
             self.neighbours.hear(peer, name, payload)
             return
+        if self._unpaid and name in PAYING:
+            self._unpaid.append((peer, ticket, name, payload))
+            return
         try:
             self._check_lives(peer)
             answer = self._request(name)(peer, ticket, payload)
+        except Unpaid:
+            self._unpaid.append((peer, ticket, name, payload))
         except Exception as error:  # noqa: BLE001 - whatever it is, the peer that asked gets it
             m.outbox.fail(peer, ticket, error)
         else:
@@ -142,6 +154,8 @@ class Board:
         """Make everything handled so far durable, dispatch what may go, and return what may be sent."""
         m = self.machines
         m.now = max(m.now, now)
+        if m.exchange:
+            self._settle_up()
         for granted in m.treasury.unpark(m.now) if self._batch else ():
             if granted.error is None:
                 m.outbox.answer(granted.peer, granted.ticket, None)
@@ -153,6 +167,7 @@ class Board:
         if m.treasury.exhausted is not None:
             self._clerk.stop("budget", str(m.treasury.exhausted))
         self.tenants.hand_out()
+        m.purse.seal()
         heard = m.exchange.seal()
         if self._batch or heard:
             batch, self._batch = self._batch, []
@@ -166,6 +181,20 @@ class Board:
         self.neighbours.speak()
         frames, events = self._gate.let_out(*m.outbox.take())
         return [*m.outbox.take_asides(), *frames], events
+
+    def _settle_up(self) -> None:
+        """Grant what other shards ask for, and carry out what waited until it could be paid for."""
+        m = self.machines
+        m.grants.serve(m.now)
+        if not (self._cashier.news and self._unpaid):
+            return
+        waiting, self._unpaid = self._unpaid, []
+        for number, (peer, ticket, name, payload) in enumerate(waiting):
+            self.handle(peer, ticket, name, payload, m.now)
+            if self._unpaid:  # this one waits again, and so do all behind it
+                self._unpaid += waiting[number + 1 :]
+                break
+        m.purse.forget_refusals()
 
     def _check_lives(self, peer: str) -> None:
         """Raise Fenced for a host whose life is over: a successor owns its work."""
@@ -257,7 +286,7 @@ class Board:
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "left": self._past.left,
             "decided": sum(message not in m.mail.held for message in m.mail.decided),
-            "reserved": len(m.treasury.ledger.reservations()),
+            "reserved": sum(not is_grant(held.op) for held in m.treasury.ledger.reservations()),
             "forfeited": m.treasury.ledger.forfeited,
             "seq": self._journal.last_seq,
             "stopped": list(m.stopped) if m.stopped else None,

@@ -1,14 +1,22 @@
-"""The cashier: messages are paid for before they are accepted, by the accounts of those who send them."""
+"""The cashier: messages are paid for before they are accepted, by the accounts of those who send them.
+
+The lead charges its ledger. Another shard spends what that ledger has set aside for it, and has whoever sends wait
+when it must ask for more; so has the lead, when others must first give back what they do not use.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import BudgetExhausted, SwarmStopped
 
 from ..ledger.paths import ROOT
 from .machines import Machines
+
+
+class Unpaid(Exception):
+    """Nobody knows yet whether something can be paid for."""
 
 
 class Cashier:
@@ -20,17 +28,39 @@ class Cashier:
     def pay(self, envelopes: Iterable[Envelope]) -> None:
         """Charge all messages to their senders' accounts, or none.
 
-        Raises: BudgetExhausted; SwarmStopped when the account was the swarm's own.
+        Raises: BudgetExhausted; SwarmStopped when the account was the swarm's own; Unpaid to be asked again.
         """
-        m, due = self._m, counted(envelopes)
+        due = counted(envelopes)
         if not due:
             return
         try:
-            m.treasury.charge(due, m.now)
-        except BudgetExhausted:
-            if m.treasury.exhausted is not None:
-                raise SwarmStopped(str(m.treasury.exhausted), "budget") from None
+            if not self._charge(due):
+                raise Unpaid
+        except BudgetExhausted as refusal:
+            if self._m.treasury.exhausted is not None or refusal.account == ROOT:
+                raise SwarmStopped(str(self._m.treasury.exhausted or refusal), "budget") from None
             raise
+
+    @property
+    def news(self) -> bool:
+        """Whether who waits may have an answer, since this was last asked."""
+        m = self._m
+        news = m.purse.news or m.grants.news or m.stopped is not None
+        m.purse.news = m.grants.news = False
+        return news
+
+    def _charge(self, due: Mapping[str, int]) -> bool:
+        m = self._m
+        if not m.place.is_lead:
+            return m.purse.spend(due)
+        try:
+            m.treasury.charge(due, m.now)
+        except BudgetExhausted as refusal:
+            if m.grants.calls_in(refusal):
+                return False
+            m.treasury.note(refusal)
+            raise
+        return True
 
 
 def account_of(envelope: Envelope) -> str:

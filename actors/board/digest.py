@@ -7,7 +7,8 @@ out, and nothing else:
 * where it ran: the entries ``mail.attempt``, ``mail.attempts``, ``mail.lost``, ``registry.join``,
   ``registry.gone`` and ``registry.measured`` (hosts, their lives, how fast they were);
 * how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
-* how what went from shard to shard went: ``shard.out``, ``shard.in`` and ``shard.kept``;
+* how several shards came by what they have: ``shard.*``, ``grant.*``, ``purse.*`` but for what was spent, and the
+  reservations behind grants;
 * that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
@@ -32,6 +33,7 @@ from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import APPROVED, INTENDED, WANTED
 
 from .dead_letters import TOPIC as DEAD_LETTERS
+from .grants import is_grant
 
 _WHERE: Final = frozenset(
     {
@@ -45,11 +47,9 @@ _WHERE: Final = frozenset(
         "registry.measured",
         "claims.extend",
         "swarm.resume",
-        "shard.out",
-        "shard.in",
-        "shard.kept",
     }
 )
+_SHARED: Final = ("shard.", "grant.", "purse.ask", "purse.got", "purse.paid")
 _LOOKS: Final = frozenset({"ledger.expire", "ledger.reopen"})
 _STEPS: Final = frozenset({"mail.step", "mail.decide"})
 _CALLS: Final = frozenset({INTENDED, WANTED, APPROVED})
@@ -69,10 +69,15 @@ class RunDigest:
 
     def add(self, kind: str, data: dict[str, Any]) -> None:
         """Take in the next entry. Takes about 5 microseconds."""
-        if kind == "ledger.charge":
+        if kind.startswith(_SHARED):
+            return
+        if kind == "purse.spent":
+            for account, number in data["of"]:
+                self._paid.setdefault(account, Counter())["messages"] += number
+        elif kind == "ledger.charge":
             for account, amounts in data["paid"]:
                 self._paid.setdefault(account, Counter()).update(amounts)
-        elif kind not in _WHERE and (kind not in _LOOKS or data["ops"]):
+        elif kind not in _WHERE and (kind not in _LOOKS or data["ops"]) and not is_grant(data.get("op", "")):
             self._hash.update(self._pack((kind, _content(kind, data))))
 
     def hex(self) -> str:

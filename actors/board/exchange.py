@@ -21,7 +21,7 @@ from .owners import Owners, Place
 
 Record = Callable[[str, dict[str, Any]], None]
 
-WRITES: Final = frozenset({"write", "post", "dead"})
+WRITES: Final = frozenset({"write", "post", "dead", "paid"})
 """Parcels that change what can be read at their receiver."""
 
 LETTERS: Final = frozenset({"letter", "reply", "post", "fan"})

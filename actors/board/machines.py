@@ -13,10 +13,12 @@ from ..ledger.ledger import Ledger
 from ..registry.registry import Registry
 from .dispatch import Dispatcher
 from .exchange import Exchange
+from .grants import Grants
 from .letter import Letter
 from .mail import Mail
 from .outbox import Outbox
 from .owners import ONLY, Place
+from .purse import Purse
 from .space import Space
 from .treasury import Treasury
 from .warden import Warden
@@ -50,6 +52,8 @@ class Machines:
         self.space = Space(record)
         self.registry = Registry(record)
         self.treasury = Treasury(Ledger(record))
+        self.grants = Grants(record, self.treasury, self.exchange)
+        self.purse = Purse(record, self.exchange)
         self.warden = Warden(record, limits, place)
         self.dispatcher = Dispatcher(self.mail, self.host_of, lambda kind: self.kinds[kind].pool)
 
@@ -70,6 +74,10 @@ class Machines:
             self.space.apply(kind, data)
         elif part == "shard":
             self.exchange.apply(kind, data)
+        elif part == "purse":
+            self.purse.apply(kind, data)
+        elif part == "grant":
+            self.grants.apply(kind, data)
         elif kind == "swarm.stop":
             self.stopped, self.dispatcher.paused = (data["reason"], data["text"]), True
         elif kind == "swarm.resume":

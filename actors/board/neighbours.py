@@ -64,6 +64,10 @@ class Neighbours:
             "verdict": lambda _s, a: self._learn(a),
             "dead": lambda shard, a: clerk.dead_letters.copy(shard, a[0], a[1], machines.now),
             "stop": lambda _s, a: clerk.stop(*a),
+            "allow": lambda shard, a: machines.grants.ask(shard, *a),
+            "allowed": lambda _s, a: machines.purse.got(*a),
+            "paid": lambda _s, a: machines.grants.paid(a[0], a[1], machines.now),
+            "recall": lambda _s, _a: machines.purse.settle(),
             "go on": lambda _s, _a: clerk.go_on(),
         }
         """What is done with each sort of parcel."""

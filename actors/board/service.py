@@ -175,7 +175,7 @@ class BoardService:
                 if peer.startswith(CLIENT + "/"):
                     if name != "stopped" or self._board.machines.place.is_lead:
                         link.tell("event", [name, data])
-                elif name == "stopped":
+                elif name == "stopped" and not is_board(peer):
                     link.tell("stopped", [data["reason"], data["text"]])
 
     def _on_lost(self, peer: str, reason: str) -> None:

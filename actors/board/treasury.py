@@ -83,12 +83,8 @@ class Treasury:
         return self._ledger
 
     def charge(self, messages: Mapping[str, int], now: float) -> None:
-        """Charge accounts for messages: all, or none. Raises: BudgetExhausted."""
-        try:
-            self._till.charge(messages, now)
-        except BudgetExhausted as refusal:
-            self._note(refusal)
-            raise
+        """Charge accounts for messages: all, or none. Raises: BudgetExhausted, of which `note` is to hear."""
+        self._till.charge(messages, now)
 
     def finished(self, conversation: str) -> None:
         """A conversation was answered: its own accounts are not asked for again. What they paid stays above them."""
@@ -130,7 +126,7 @@ class Treasury:
             if self._could_fit_later(refusal, wanted.worst):
                 self._parked.append(wanted)
                 return PARKED
-            self._note(refusal)
+            self.note(refusal)
             raise
         _, found, conversation = wanted.account.rpartition("/conversation:")
         if found:
@@ -150,7 +146,8 @@ class Treasury:
         ceiling = getattr(at.ceiling, field)
         return ceiling is not None and getattr(at.settled, field) + getattr(wanted, field) <= ceiling
 
-    def _note(self, refusal: BudgetExhausted) -> None:
+    def note(self, refusal: BudgetExhausted) -> None:
+        """Something was refused for good: by the swarm's own account, that is the hard stop."""
         if refusal.account == ROOT:
             self.exhausted = refusal
 

@@ -57,6 +57,8 @@ class Drive:
         roster.kinds = {kind: spec_of(kind) for kind in sorted(work.kinds)}
         if "thinker" in work.kinds:
             roster.budgets = {"thinker": Budget(tokens=TOKENS)}
+        if work.relayed:
+            roster.budgets["relay"] = Budget(messages=work.relayed)
         board = {"journal": "on the simulated disk"}
         host = {
             "host": DURABLE,

@@ -39,6 +39,7 @@ def violations(run: Simulation) -> list[str]:
         _once,
         _money,
         _relayed,
+        _rationed,
         _written,
         _ordered,
         _topic,
@@ -137,6 +138,15 @@ def _ordered(run: Simulation, reading: Reading) -> Iterator[str]:
             if newest.get(key, 0) >= line.op:
                 yield f"C3 {agent} did op {line.op} of {line.sender} after op {newest[key]}"
             newest[key] = line.op
+
+
+def _rationed(run: Simulation, reading: Reading) -> Iterator[str]:
+    """C5: relays send what they may, on whichever shards they are: not one message more, and not one less."""
+    most = run.work.relayed
+    sent = sum(fate.sender.startswith("relay/") for fate in reading.fates.values())
+    refused = sum(fate.to.startswith("relay/") and "exhausted" in fate.detail for fate in reading.fates.values())
+    if most and (sent > most or (refused and run.drained and sent < most)):
+        yield f"C5 relays sent {sent} messages of {most}, and {refused} were refused"
 
 
 def _written(_run: Simulation, reading: Reading) -> Iterator[str]:

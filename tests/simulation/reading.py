@@ -35,6 +35,8 @@ class Fate:
     ends: list[str] = field(default_factory=list)
     """``done`` or ``dead``, with the number of the entry."""
     end_at: int = 0
+    detail: str = ""
+    """Why it is dead."""
     text: str = ""
 
     @property
@@ -179,6 +181,7 @@ class Reading:
 
     def _mail_dead(self, seq: int, data: dict[str, Any]) -> None:
         self._ends(self.fates[data["id"]], "dead", seq)
+        self.fates[data["id"]].detail = data["detail"]
 
     def _ends(self, fate: Fate, end: str, seq: int) -> None:
         if fate.ends:

@@ -49,6 +49,8 @@ class Work:
     """...how many a host keeps alive at most."""
     kills: int = 0
     """How many times a message will end its host."""
+    relayed: int = 0
+    """How many messages relays may send; 0 for any number."""
 
     def lane(self, orders: list[tuple[Mode, str, dict[str, Any]]]) -> None:
         """One more lane."""
@@ -109,6 +111,8 @@ def _fan_in(random: Random, work: Work) -> None:
     for n in range(random.randrange(2, 5)):
         count = random.randrange(2, 6)
         work.lane([("tell", f"relay/{n}", {"to": "counter/all", "raises": _trouble(random)}) for _ in range(count)])
+    if random.random() < 0.4:
+        work.relayed = random.randrange(1, 9)
 
 
 def _chain(random: Random, work: Work) -> None:
