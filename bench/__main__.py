@@ -1,4 +1,4 @@
-"""``python -m bench``: measure, print the table, and keep the record in bench/results.json.
+"""``python -m bench``: measure, print the table, keep the record in bench/results.json, and draw its chart.
 
 Only a full run is kept there; a quick one, or one of some rows, goes where ``--out`` says, or nowhere.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.status import Status
 
+from bench.chart import PICTURE, cost_per_message
 from bench.entrants import Entrants, compare, entrants
 from bench.machine import machine, moment, versions
 from bench.pace import QUICK, Pace
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = options.out or (RESULTS if full else None)
     if out is not None:
         out.write_text(record(rows, about), encoding="utf-8")
+    if full:
+        PICTURE.write_text(cost_per_message(json.loads(record(rows, about))), encoding="utf-8")
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     console.print(table(rows))
     console.print(summary(rows))

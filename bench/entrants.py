@@ -13,7 +13,7 @@ from bench.load import Measure
 from bench.lockstep import lockstep
 from bench.ours import fleet
 from bench.pace import Pace, Said, Series, alternate, describe
-from bench.peer_process import peer_process
+from bench.peer_process import own_process, peer_process
 from bench.peers.batched_ray import batched_ray
 from bench.peers.raw_ray import raw_ray
 from bench.peers.raw_sqlite import raw_sqlite
@@ -23,6 +23,8 @@ from bench.rows import (
     AUTOGEN,
     AUTOGEN_PROCESS,
     BATCHED_RAY,
+    CROWDS,
+    FEW,
     GRPC,
     LOCKSTEP,
     MEMORY,
@@ -63,6 +65,8 @@ class Entrants:
 
     def open(self, name: str) -> AbstractAsyncContextManager[Measure]:
         """One entrant, by its name in `bench.rows`."""
+        if name in CROWDS:
+            return own_process("bench.crowd", str(CROWDS[name]))
         openers: dict[str, Callable[[], AbstractAsyncContextManager[Measure]]] = {
             VOLATILE: lambda: fleet("local", None, durable=False),
             LOCKSTEP: lockstep,
@@ -82,6 +86,7 @@ class Entrants:
             AUTOGEN_PROCESS: autogen_processes,
             RAY_HELP: ray_command_line,
             RAY: raw_ray,
+            FEW: lambda: own_process("bench.crowd", "1000"),
             BATCHED_RAY: batched_ray,
             POSTGRES: lambda: postgres_fleet(self._folder, self.versions),
             SQLITE_JOURNAL: lambda: sqlite_journal(self._folder),

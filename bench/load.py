@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
 Shape = Literal[
-    "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "help", "import", "reply",
+    "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "walk", "help", "import", "reply",
 ]  # fmt: skip
 
 BODY_BYTES: Final = 200

@@ -45,9 +45,21 @@ def _run(*command: str) -> None:
 
 
 @asynccontextmanager
+async def own_process(module: str, *arguments: str) -> AsyncIterator[Measure]:
+    """A program of ours, which `bench.peers.lines` runs, in a process of its own."""
+    async with _driven(Path(sys.executable), module, {}, *arguments) as measure:
+        yield measure
+
+
+@asynccontextmanager
 async def peer_process(module: str, versions: dict[str, str], *arguments: str) -> AsyncIterator[Measure]:
     """A peer's program, which `bench.peers.lines` runs; what versions it has is added to ``versions``."""
-    python = await asyncio.to_thread(peer_python)
+    async with _driven(await asyncio.to_thread(peer_python), module, versions, *arguments) as measure:
+        yield measure
+
+
+@asynccontextmanager
+async def _driven(python: Path, module: str, versions: dict[str, str], *arguments: str) -> AsyncIterator[Measure]:
     pipe = asyncio.subprocess.PIPE
     with TemporaryFile() as said:
         process = await asyncio.create_subprocess_exec(

@@ -40,9 +40,14 @@ class Row:
     error: str = ""
 
     @property
+    def alone(self) -> bool:
+        """Whether both sides are ours, so that nobody can be ahead: ``local, ...`` or ``Ray, ...``."""
+        return self.peer_name.startswith(("local,", "Ray,"))
+
+    @property
     def won(self) -> bool | None:
-        """Whether we are ahead of the peer, or level with it; None when one of us was not measured."""
-        if self.ratio is None:
+        """Whether we are ahead of the peer, or level with it; None when one of us was not measured, or is no peer."""
+        if self.ratio is None or self.alone:
             return None
         return self.ratio >= 1 if self.better == "higher" else self.ratio <= 1
 

@@ -33,6 +33,8 @@ XOSCAR: Final = "xoscar"
 MESA: Final = "Mesa, shuffled"
 MESA_CALLING: Final = "Mesa, shuffled, each calling its neighbour"
 MESA_IN_ORDER: Final = "Mesa, in order"
+CROWDS: Final = {f"local, volatile, {size:,} agents": size for size in (1_000_000, 300_000, 100_000, 30_000, 10_000)}
+FEW: Final = "local, volatile, 1,000 agents"
 NEW_PROCESS: Final = "local, new process"
 AUTOGEN_PROCESS: Final = "autogen-core, new process"
 RAY_HELP: Final = "ray --help"
@@ -54,6 +56,8 @@ class Comparison(NamedTuple):
 
     def _how(self, mine: str) -> str:
         """What tells a row of ours from the others of the same comparison."""
+        if mine in CROWDS:
+            return f" of {CROWDS[mine]:,}"
         if mine in DURABLE and len(self.ours) > 1:
             return ", durable"
         beside = {MEMORY: VOLATILE, RAY_MEMORY: RAY_VOLATILE}
@@ -119,6 +123,14 @@ COMPARISONS: Final = (
     Comparison("first reply of a new swarm", "ms", Load("reply", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=50),
     Comparison("import", "ms", Load("import", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=150),
     Comparison("command line, --help", "ms", Load("help", 1), (NEW_PROCESS,), (RAY_HELP,), limit=300),
+    Comparison(
+        "a message in a crowd",
+        "ms",
+        Load("walk", 20_000),
+        tuple(CROWDS),
+        (FEW,),
+        {(next(iter(CROWDS)), FEW): 1.3},
+    ),
     Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),
     Comparison("durable posts in PostgreSQL", "posts/s", Load("post", 200), (POSTGRES,), (REDIS,)),
     Comparison("journal alone, in files", "entries/s", Load("post", 200), (SQLITE_JOURNAL,), (RAW_SQLITE, REDIS)),

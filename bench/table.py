@@ -27,15 +27,15 @@ def table(rows: Sequence[Row]) -> Table:
         shown.add_column(column, justify=justify)
     for row in rows:
         cells = (f"{_figure(row.ours)} {row.unit}", _figure(row.peer), row.peer_name, _ratio(row), outcome(row))
-        shown.add_row(row.name, row.ours_name, *cells, style="" if row.won else "red")
+        shown.add_row(row.name, row.ours_name, *cells, style="red" if row.won is False or row.met is False else "")
     return shown
 
 
 def outcome(row: Row) -> str:
     """Who was ahead, and whether a promise was kept."""
-    if row.won is None:
+    if row.ratio is None:
         return f"not measured: {row.error}"
-    text = "ahead" if row.won else "LOSS"
+    text = "ours" if row.alone else "ahead" if row.won else "LOSS"
     if row.bar is not None:
         text += f", bar {'>=' if row.better == 'higher' else '<='} {row.bar:g}"
     if row.limit is not None:
@@ -47,7 +47,7 @@ def summary(rows: Sequence[Row]) -> str:
     """The whole record in a sentence."""
     ahead = sum(row.won is True for row in rows)
     behind = sum(row.won is False for row in rows)
-    missing = len(rows) - ahead - behind
+    missing = sum(row.ratio is None for row in rows)
     bars = [row.met for row in rows if row.bar is not None or row.limit is not None]
     met = sum(bar is True for bar in bars)
     return (

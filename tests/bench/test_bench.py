@@ -136,6 +136,12 @@ def test_a_limit_is_a_promise_whoever_the_peer_is():
     assert summary([kept, broken]).endswith("bars met 1 of 2")
 
 
+def test_nobody_is_ahead_of_himself():
+    found = Heading("a message in a crowd", "ms", "local, many", "local, few", 1.3).row((100,), (120,))
+    assert (found.ratio, found.won, found.met, outcome(found)) == (1.2, None, True, "ours, bar <= 1.3 met")
+    assert summary([found]) == "1 rows: ahead in 0, behind in 0, not measured 0; bars met 1 of 1"
+
+
 def test_a_row_without_its_peer_has_no_ratio_and_says_why():
     found = row(peer=(), bar=2.0, error="a peer: RuntimeError: no network")
     assert (found.ours, found.peer, found.ratio, found.won, found.met) == (200, None, None, None, None)
