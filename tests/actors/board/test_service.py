@@ -69,7 +69,7 @@ class Commits(MemoryJournal):
 
 
 async def commits_of_one_call(count, **how):
-    """How many entries each commit had, for some requests that came in one call."""
+    """How many entries each commit had, for some requests that came in one call; each makes two."""
     journal = Commits()
     service = BoardService(Board(journal, BoardConfig("run", {}), 1_000.0), journal, Clock(), **how)
     client = Client("client/a", "run", lambda *_: None, Clock())
@@ -84,9 +84,9 @@ async def commits_of_one_call(count, **how):
 
 async def test_what_comes_together_is_one_commit():
     first, *_ = await commits_of_one_call(3 * SLICE)  # on a busy machine the clock's own entries may follow
-    assert first == 3 * SLICE
+    assert first == 2 * 3 * SLICE
 
 
 async def test_where_hosts_run_meanwhile_more_than_a_slice_is_committed_in_parts():
-    assert (await commits_of_one_call(SLICE, apart=True))[0] == SLICE
-    assert (await commits_of_one_call(2 * SLICE + 1, apart=True))[:3] == [SLICE, SLICE, 1]
+    assert (await commits_of_one_call(SLICE, apart=True))[0] == 2 * SLICE
+    assert (await commits_of_one_call(2 * SLICE + 1, apart=True))[:3] == [2 * SLICE, 2 * SLICE, 2]
