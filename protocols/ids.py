@@ -74,3 +74,8 @@ def check_address(address: str) -> str:
 def derive_id(*parts: str | int) -> str:
     """A 128-bit id as 32 hex digits, the same for the same parts."""
     return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def sent_id(turn: str, number: int) -> str:
+    """The id of what a turn sends when it commits: so many tells and posts, counted from 1."""
+    return derive_id(turn, f"send:{number}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple
 
 from .envelope import Envelope
+from .series import Series
 
 AGAIN: Final = "again"
 """First word of the board's answer to a turn that starts over: ``[AGAIN, after_s, attempt, round]``."""
@@ -91,7 +92,8 @@ class Turn(NamedTuple):
     epoch: int
     """Epoch of the host's lease; a lower one than the board's is refused."""
     outcome: Outcome
-    sends: tuple[Envelope, ...] = ()
+    sends: tuple[Envelope | Series, ...] = ()
+    """Messages, and posts as series."""
     writes: tuple[Write, ...] = ()
     state: bytes | None = None
     """The agent's new state, or None when it did not change."""
@@ -113,7 +115,7 @@ class Turn(NamedTuple):
         """Rebuild from an unpacked array."""
         message, agent, host, epoch, outcome, sends, writes, state, error, *rest = fields
         packed = None if error is None else (error[0], list(error[1]))
-        sent = tuple(map(Envelope.from_wire, sends))
+        sent = tuple(map(_sent, sends))
         return cls(message, agent, host, epoch, outcome, sent, tuple(Write(*w) for w in writes), state, packed, *rest)
 
 
@@ -139,3 +141,8 @@ class Delivery(NamedTuple):
         """Rebuild from an unpacked array."""
         agent, envelope, accepted_at, attempt, steps, *rest = fields
         return cls(agent, Envelope.from_wire(envelope), accepted_at, attempt, tuple(Step(*s) for s in steps), *rest)
+
+
+def _sent(fields: list[Any]) -> Envelope | Series:
+    """Something that a turn sends. Raises: Malformed."""
+    return Series.from_wire(fields) if len(fields) == len(Series._fields) else Envelope.from_wire(fields)

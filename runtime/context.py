@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from pydantic import BaseModel
 
-from stigmergy.actors.host.desk import Desk, Question
-from stigmergy.protocols.envelope import Envelope, Mode
+from stigmergy.actors.host.desk import Desk
+from stigmergy.actors.host.words import Words, answer_of, series_of, tell_of
+from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Malformed
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
 from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
 from .tools import Tool
@@ -57,7 +59,7 @@ class Context:
         self._seed = seed
         self._random: random.Random | None = None
         self._numbers = 0
-        self._sends: list[Envelope] = []
+        self._sends: list[Envelope | Series] = []
         self._writes: list[Write] = []
         self._taint: tuple[str, ...] = desk.delivery.envelope.taint
         self._log = log
@@ -142,7 +144,7 @@ class Context:
         Raises: DeadlineExceeded, NoSuchAgent, UnknownMessage, Malformed (the answer is of another type),
             Quarantined, and what the answerer raised.
         """
-        question = Question(check_address(str(to)), message.message_type, encode(message), self._taint)
+        question = Words(check_address(str(to)), message.message_type, encode(message), self._taint)
         answer = await self._desk.ask(question, timeout_s, self._desk.clock.wall())
         for origin in answer.taint:
             self.mark(origin)
@@ -152,11 +154,19 @@ class Context:
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """Send a message when the turn commits."""
-        self._send("tell", check_address(str(to)), message)
+        self._numbers += 1
+        words = Words(check_address(str(to)), message.message_type, encode(message), self._taint)
+        self._sends.append(tell_of(self._desk.delivery, self._numbers, words))
 
     def post(self, topic: str, message: Message) -> None:
         """Put a message on a topic when the turn commits; everybody who follows it gets it, except the poster."""
-        self._send("post", check_name(topic, "topic"), message)
+        self._numbers += 1
+        post = [self._numbers, message.message_type, encode(message)]
+        series = self._sends[-1] if self._sends else None
+        if type(series) is not Series or series.to != topic or series.taint != self._taint:
+            series = series_of(self._desk.delivery, check_name(topic, "topic"), self._taint)
+            self._sends.append(series)
+        series.posts.append(post)
 
     async def follow(self, topic: str) -> None:
         """From now on get every post of a topic. A name ending in ``*`` means all topics that begin so."""
@@ -261,18 +271,9 @@ class Context:
 
     def answer(self, message: Message) -> None:
         """Answer the ask that this turn handles, when it commits."""
-        own = self._desk.delivery.envelope
-        envelope = self._desk.envelope("reply", "reply", message.message_type, own.sender, encode(message))
-        self._sends.append(envelope._replace(reply_to=own.id, taint=self._taint))
+        words = Words(self.sender, message.message_type, encode(message), self._taint)
+        self._sends.append(answer_of(self._desk.delivery, words))
 
-    def effects(self) -> tuple[tuple[Envelope, ...], tuple[Write, ...]]:
+    def effects(self) -> tuple[tuple[Envelope | Series, ...], tuple[Write, ...]]:
         """What happens when the turn commits."""
         return tuple(self._sends), tuple(self._writes)
-
-    def _send(self, mode: Mode, to: str, message: Message) -> None:
-        self._numbers += 1
-        self._sends.append(
-            self._desk.envelope(
-                f"send:{self._numbers}", mode, message.message_type, to, encode(message), taint=self._taint
-            )
-        )

@@ -44,5 +44,5 @@ def changes_of(entry: Entry) -> Iterator[tuple[Area, Entry]]:
             yield ("facts", change[0]), (kind, {"op": "", "writer": data["writer"], "changes": [change]})
     elif part == "trails" and "trail" in data:
         yield ("trails", data["trail"]), (kind, {**data, "op": ""})
-    elif kind in {"topics.post", "topics.posts"}:
+    elif kind in {"topics.post", "topics.posts", "topics.series"}:
         yield ("topics", data["topic"]), entry

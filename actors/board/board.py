@@ -226,7 +226,7 @@ class Board:
         if not (outside and self._clerk.dead_letters.has(envelope.id)):
             self._cashier.pay((envelope,))  # one that was refused before has paid
         if envelope.mode == "post":
-            self._press.post([envelope])
+            self._press.post(envelope)
             return None
         error = self._clerk.admit(envelope, (step[0], step[1]) if step else None)
         if error is not None:

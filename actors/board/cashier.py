@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import BudgetExhausted, SwarmStopped
+from stigmergy.protocols.series import Series
 
 from ..ledger.paths import ROOT
 from .machines import Machines
@@ -25,12 +26,12 @@ class Cashier:
     def __init__(self, machines: Machines) -> None:
         self._m = machines
 
-    def pay(self, envelopes: Iterable[Envelope]) -> None:
+    def pay(self, sends: Iterable[Envelope | Series]) -> None:
         """Charge all messages to their senders' accounts, or none.
 
         Raises: BudgetExhausted; SwarmStopped when the account was the swarm's own; Unpaid to be asked again.
         """
-        due = counted(envelopes)
+        due = counted(sends)
         if not due:
             return
         try:
@@ -63,15 +64,16 @@ class Cashier:
         return True
 
 
-def account_of(envelope: Envelope) -> str:
+def account_of(sent: Envelope | Series) -> str:
     """Who pays for a message: the account it names, else its sender's kind."""
-    return envelope.account or f"{ROOT}/kind:{envelope.sender.partition('/')[0]}"
+    named = "" if isinstance(sent, Series) else sent.account
+    return named or f"{ROOT}/kind:{sent.sender.partition('/')[0]}"
 
 
-def counted(envelopes: Iterable[Envelope]) -> dict[str, int]:
+def counted(sends: Iterable[Envelope | Series]) -> dict[str, int]:
     """How many messages each account pays for."""
     counts: dict[str, int] = {}
-    for envelope in envelopes:
-        account = account_of(envelope)
-        counts[account] = counts.get(account, 0) + 1
+    for sent in sends:
+        account = account_of(sent)
+        counts[account] = counts.get(account, 0) + (len(sent.posts) if isinstance(sent, Series) else 1)
     return counts

@@ -21,10 +21,10 @@ from .owners import Owners, Place
 
 Record = Callable[[str, dict[str, Any]], None]
 
-WRITES: Final = frozenset({"write", "post", "dead", "paid"})
+WRITES: Final = frozenset({"write", "post", "series", "dead", "paid"})
 """Parcels that change what can be read at their receiver."""
 
-LETTERS: Final = frozenset({"letter", "reply", "post", "fan"})
+LETTERS: Final = frozenset({"letter", "reply", "post", "series", "fan"})
 """Parcels that are messages, or lead to some."""
 
 NOTED_EVERY: Final = 256

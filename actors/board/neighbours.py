@@ -11,10 +11,11 @@ number, which learns of the link last: who speaks before the other knows the lin
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
 from .clerk import Clerk
@@ -24,6 +25,8 @@ from .owners import LEAD
 from .press import Press
 from .pressure import Pressure
 from .tenants import LOST, Tenants
+
+Sent = TypeVar("Sent", Envelope, Series)
 
 PREFIX: Final = "board-"
 
@@ -53,10 +56,11 @@ class Neighbours:
         self._peers: dict[int, str] = {}
         """By shard: the life of its board to which there is a link."""
         self._takes: dict[str, Callable[[int, Any], None]] = {
-            "letter": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), clerk.receive),
+            "letter": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), self._letter),
             "again": lambda _s, a: clerk.receive(Envelope.from_wire(a), once=True),
             "reply": lambda _s, a: clerk.answer(Envelope.from_wire(a)),
-            "post": lambda shard, a: self._posted(shard, [Envelope.from_wire(one) for one in a], press),
+            "post": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), press.publish),
+            "series": lambda shard, a: self._arrived(shard, Series.kept(a), press.publish_all),
             "fan": lambda _s, a: press.fan(Envelope.from_wire(a[0]), a[1], a[2]),
             "write": lambda _s, a: self._write(*a),
             "forget": lambda _s, a: machines.space.forget(a),
@@ -139,14 +143,13 @@ class Neighbours:
         if self._m.exchange.take(shard, number):
             self._takes[what](shard, data)
 
-    def _arrived(self, shard: int, envelope: Envelope, receive: Callable[..., None]) -> None:
-        self._m.warden.show(envelope)
-        receive(envelope, far=True)
-        self._pressure.came(shard, envelope)
+    def _arrived(self, shard: int, sent: Sent, receive: Callable[[Sent], None]) -> None:
+        receive(sent)
+        self._pressure.came(shard, sent)
 
-    def _posted(self, shard: int, envelopes: list[Envelope], press: Press) -> None:
-        press.publish(envelopes)
-        self._pressure.came(shard, envelopes[0])
+    def _letter(self, envelope: Envelope) -> None:
+        self._m.warden.show(envelope)
+        self._clerk.receive(envelope, far=True)
 
     def _watch(self, told: list[Any]) -> None:
         """At the lead: what another shard shows to the loop watchdog."""

@@ -6,8 +6,12 @@ accepted once more by each shard that has mail of followers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.series import Series
 
 from .clerk import Clerk
 from .machines import Machines
@@ -20,41 +24,42 @@ class Press:
         self._m = machines
         self._clerk = clerk
 
-    def post(self, envelopes: list[Envelope]) -> None:
-        """Publish messages of one sender on one topic, those that may pass."""
-        passed: list[Envelope] = []
-        for envelope in envelopes:
+    def post(self, envelope: Envelope) -> None:
+        """Publish a message that comes by itself, if it may pass."""
+        if self._may_pass(envelope):
+            holder = self._m.holder("topics", envelope.to)
+            if holder is None:
+                self.publish(envelope)
+            else:
+                self._m.exchange.put(holder, "post", envelope.to_wire(), envelope.sender)
+
+    def post_all(self, series: Series) -> None:
+        """Publish what a turn posts to one topic, as far as it may pass."""
+        if self._m.warden.passes(series, self._m.now):
+            self._send_off(series)
+            return
+        passed: list[list[Any]] = []
+        for post in series.posts:
+            envelope = series.envelope(post)
             verdict = self._m.warden.see(envelope, self._m.now)
             if verdict is not None:
-                self._send_off(passed)  # what came before it is in the mail, where a verdict finds it
+                self._send_off(series._replace(posts=passed))  # is in the mail, where a verdict finds it
                 passed = []
                 self._clerk.carry_out(verdict)
             if not self._clerk.is_barred(envelope):
-                passed.append(envelope)
-        self._send_off(passed)
+                passed.append(post)
+        self._send_off(series._replace(posts=passed))
 
-    def _send_off(self, envelopes: list[Envelope]) -> None:
-        """Give posts to whoever holds their topic."""
-        if not envelopes:
-            return
-        holder = self._m.holder("topics", envelopes[0].to)
-        if holder is None:
-            self.publish(envelopes)
-        else:
-            wires = [envelope.to_wire() for envelope in envelopes]
-            self._m.exchange.put(holder, "post", wires, envelopes[0].sender)
-
-    def publish(self, envelopes: list[Envelope]) -> None:
-        """Put messages of one sender on their topic, which is here, and send them to its followers."""
+    def publish(self, envelope: Envelope) -> None:
+        """Put a message on its topic, which is here, and send it to the followers of that."""
         m = self._m
-        topic, writer = envelopes[0].to, envelopes[0].sender
-        posts = [(envelope.id, pack_plain(envelope)) for envelope in envelopes]
-        news = frozenset(m.space.topics.post_all(topic, posts, writer, m.now))
-        members = m.space.topics.members(topic, "agents")
-        for envelope in envelopes if members else ():
-            followers = [f for f in members if self._takes(f, envelope)] if envelope.id in news else []
-            if followers:
-                self._deliver(envelope, followers)
+        if m.space.topics.post(envelope.to, envelope.id, pack_plain(envelope), envelope.sender, m.now).news:
+            self._distribute(envelope.to, (envelope,))
+
+    def publish_all(self, series: Series) -> None:
+        """Put the posts of a series on their topic, which is here, and send them to the followers of that."""
+        news = self._m.space.topics.post_all(series, self._m.now)
+        self._distribute(series.to, news.envelopes())
 
     def fan(self, envelope: Envelope, followers: list[str], first: int = 0) -> None:
         """Take a post in for followers whose mail is here, as ``<post id>.<n>``, where n counts from ``first``."""
@@ -63,6 +68,29 @@ class Press:
         self._clerk.accepted += len(followers)
         for address in followers:
             m.dispatcher.stir(address)
+
+    def _may_pass(self, envelope: Envelope) -> bool:
+        verdict = self._m.warden.see(envelope, self._m.now)
+        if verdict is not None:
+            self._clerk.carry_out(verdict)
+        return not self._clerk.is_barred(envelope)
+
+    def _send_off(self, series: Series) -> None:
+        """Give posts to whoever holds their topic."""
+        if not series.posts:
+            return
+        holder = self._m.holder("topics", series.to)
+        if holder is None:
+            self.publish_all(series)
+        else:
+            self._m.exchange.put(holder, "series", series.to_wire(), series.sender)
+
+    def _distribute(self, topic: str, news: Iterable[Envelope]) -> None:
+        members = self._m.space.topics.members(topic, "agents")
+        for envelope in news if members else ():
+            followers = [follower for follower in members if self._takes(follower, envelope)]
+            if followers:
+                self._deliver(envelope, followers)
 
     def _deliver(self, envelope: Envelope, followers: list[str]) -> None:
         by_shard: dict[int | None, list[str]] = {}

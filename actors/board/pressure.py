@@ -10,10 +10,12 @@ came for it from there, and when it has room again. That may be late by what is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.series import Series
 
 from .machines import CLIENT, Machines
 
@@ -45,22 +47,17 @@ class Pressure:
         """Shards that were told of an address here that it is full."""
         self._words: list[tuple[int, list[Any]]] = []
 
-    def full(self, envelopes: tuple[Envelope, ...]) -> str:
+    def full(self, sends: Iterable[Envelope | Series]) -> str:
         """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
-        topics: set[str] = set()
-        for envelope in envelopes:
-            if envelope.mode == "post":
-                if envelope.to in topics:
-                    continue
-                topics.add(envelope.to)
-            for address in self._recipients(envelope):
-                if address != envelope.sender and self._is_full(address):
+        for sent in sends:
+            for address in self._recipients(sent):
+                if address != sent.sender and self._is_full(address):
                     return address
         return ""
 
-    def _recipients(self, envelope: Envelope) -> list[str]:
+    def _recipients(self, envelope: Envelope | Series) -> list[str]:
         m = self._m
-        if envelope.mode == "post":
+        if isinstance(envelope, Series) or envelope.mode == "post":
             far = m.holder("topics", envelope.to) is not None
             return [_TOPIC + envelope.to] if far else m.space.topics.members(envelope.to, "agents")
         if envelope.reply_to or envelope.to.startswith(CLIENT + "/"):
@@ -100,7 +97,7 @@ class Pressure:
 
     # -- between shards
 
-    def came(self, shard: int, envelope: Envelope) -> None:
+    def came(self, shard: int, envelope: Envelope | Series) -> None:
         """Something came from another shard: if that fills its recipient, the shard is told so."""
         addresses = [_TOPIC + envelope.to] if envelope.mode == "post" else self._recipients(envelope)
         for address in addresses:

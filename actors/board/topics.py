@@ -7,11 +7,12 @@ has the same offset. Posts older than the newest 10,000 leave memory; the journa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import InvalidName, JournalError, UsageError
 from stigmergy.protocols.ids import check_name
+from stigmergy.protocols.series import Series
 
 from .topic_log import Post, TopicLog
 
@@ -62,15 +63,13 @@ class Topics:
         self._do("post", topic=topic, id=post_id, body=body, writer=writer, at=now)
         return Posted(self._logs[topic].last, news=True)
 
-    def post_all(self, topic: str, posts: Sequence[tuple[str, bytes]], writer: str, now: float) -> list[str]:
-        """Append posts, as (id, body), in one entry. Returns the ids that are news here. Raises: InvalidName."""
-        for post_id, _ in posts:
-            self.check(topic, post_id)
-        known = self._log(topic).ids
-        news = {post_id: body for post_id, body in posts if post_id not in known}
-        if news:
-            self._do("posts", topic=topic, posts=[[*post] for post in news.items()], writer=writer, at=now)
-        return list(news)
+    def post_all(self, series: Series, now: float) -> Series:
+        """Append the posts of a series in one entry. Returns those that are news here. Raises: InvalidName."""
+        check_name(series.to, "topic")
+        news = self._log(series.to).news(series)
+        if news.posts:
+            self._do("series", topic=series.to, series=news.to_wire(), at=now)
+        return news
 
     def has(self, topic: str, post_id: str) -> bool:
         """Whether a topic has a post of that id."""
@@ -88,7 +87,7 @@ class Topics:
         if after + 1 < log.first:
             gone = f"post {after + 1} of topic {topic!r} has left memory, which begins at {log.first}"
             raise UsageError(f"{gone}; read it from the journal")
-        return [log.posts[offset] for offset in range(after + 1, min(log.last, after + limit) + 1)]
+        return log.read(after, min(log.last, after + limit))
 
     def last_offset(self, topic: str) -> int:
         """The offset of the newest post; 0 when there is none."""
@@ -157,7 +156,7 @@ class Topics:
         return list(self._log(topic).groups.get(group, ()))
 
     def forget(self, topic: str, before: int) -> None:
-        """Drop the ids of posts below an offset, about 200 bytes each; a repeat of one would be taken for news.
+        """Drop what tells repeats of posts below an offset from news: 200 bytes for each post by itself and each turn.
 
         Raises: UsageError when a subscriber has not read so far.
         """
@@ -165,7 +164,8 @@ class Topics:
         for name in (name for group in log.groups.values() for name in group):
             if self._readers[name].cursors[topic] < before - 1:
                 raise UsageError(f"posts of topic {topic!r} below {before} are still to be read by {name!r}")
-        if next(iter(log.ids.values()), before) < before:
+        oldest = log.oldest_id
+        if oldest is not None and oldest < before:
             self._do("forget", topic=topic, before=before)
 
     def topics(self) -> list[str]:
@@ -177,7 +177,10 @@ class Topics:
 
         After a restore memory begins behind the last post, and what is older is read from the journal.
         """
-        logs = {name: [log.last, dict(log.ids)] for name, log in self._logs.items()}
+        logs = {
+            name: [log.last, dict(log.ids), {turn: list(newest) for turn, newest in log.turns.items()}]
+            for name, log in self._logs.items()
+        }
         readers = {name: [r.group, list(r.patterns), dict(r.cursors)] for name, r in self._readers.items()}
         return {"logs": logs, "readers": readers}
 
@@ -189,11 +192,8 @@ class Topics:
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
         match kind:
-            case "topics.post":
-                post = (data["id"], data["body"])
-                self._open(data["topic"]).append([post], data["writer"], data["at"], self._retain)
-            case "topics.posts":
-                self._open(data["topic"]).append(data["posts"], data["writer"], data["at"], self._retain)
+            case "topics.series" | "topics.post" | "topics.posts":
+                self._append(data)
             case "topics.subscribe":
                 self._move(data["subscriber"], data["group"])
                 self._follow(data["subscriber"], data["pattern"], data["after"])
@@ -206,8 +206,7 @@ class Topics:
                 for subscriber, offset in data["cursors"].items():
                     self._readers[subscriber].cursors[data["topic"]] = offset
             case "topics.forget":
-                log = self._logs[data["topic"]]
-                log.ids = {post_id: offset for post_id, offset in log.ids.items() if offset >= data["before"]}
+                self._logs[data["topic"]].forget(data["before"])
             case "topics.copy":
                 self._logs[data["topic"]] = TopicLog.copied(data["last"], data["posts"])
             case "topics.restore":
@@ -218,6 +217,13 @@ class Topics:
     def _do(self, verb: str, **data: Any) -> None:
         self._record(f"topics.{verb}", data)
         self.apply(f"topics.{verb}", data)
+
+    def _append(self, data: dict[str, Any]) -> None:
+        log = self._open(data["topic"])
+        if "series" in data:
+            log.extend(Series.kept(data["series"]), data["at"], self._retain)
+        else:  # by itself; or several, as before there were series
+            log.append(data.get("posts") or [(data["id"], data["body"])], data["writer"], data["at"], self._retain)
 
     def _log(self, topic: str) -> TopicLog:
         return self._logs.get(topic) or TopicLog()
@@ -269,9 +275,10 @@ class Topics:
 
     def _restore(self, data: dict[str, Any]) -> None:
         self._logs, self._readers, self._wildcards = {}, {}, {}
-        for topic, (last, ids) in data["logs"].items():
+        for topic, (last, ids, turns) in data["logs"].items():
             log = self._logs[topic] = TopicLog()
-            log.last, log.ids = last, dict(ids)
+            log.last, log.first, log.ids = last, last + 1, dict(ids)
+            log.turns = {turn: (number, offset) for turn, (number, offset) in turns.items()}
         for subscriber, (group, patterns, cursors) in data["readers"].items():
             reader = self._readers[subscriber] = _Reader(group)
             reader.cursors = dict(cursors)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any, Final
 
-from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
     BudgetExhausted,
     Fenced,
@@ -15,6 +13,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Turn
 
 from .cases import Cases
@@ -105,18 +104,16 @@ class Turns:
         if m.space.write(own, letter.agent, m.now) | self._scatter.send(far, turn, letter):
             m.warden.progress(conversation, m.now, turn.message)
         m.forget(turn.message, acted)
-        for topic, envelopes in groupby(turn.sends, key=_topic):
-            if topic:
-                self._press.post(list(envelopes))
-                continue
-            for envelope in envelopes:
-                if envelope.reply_to:
-                    clerk.reply(envelope)
-                elif envelope.to.startswith(CLIENT + "/"):
-                    m.do("swarm.told", {"e": envelope.to_wire()})
-                    m.outbox.tell(envelope.to, "told", list(envelope))
-                else:
-                    clerk.admit(envelope, None)
+        for sent in turn.sends:
+            if isinstance(sent, Series):
+                self._press.post_all(sent)
+            elif sent.reply_to:
+                clerk.reply(sent)
+            elif sent.to.startswith(CLIENT + "/"):
+                m.do("swarm.told", {"e": sent.to_wire()})
+                m.outbox.tell(sent.to, "told", list(sent))
+            else:
+                clerk.admit(sent, None)
         m.end_turn(turn.message, letter.agent)
         m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
         m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
@@ -138,8 +135,3 @@ class Turns:
         reason = "quarantined" if quarantined else "handler failed"
         self._clerk.bury(turn.message, reason, error, turn.trace)
         return [BURIED]
-
-
-def _topic(envelope: Envelope) -> str:
-    """The topic of a post; empty for what is no post."""
-    return envelope.to if envelope.mode == "post" else ""

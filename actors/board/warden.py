@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.series import Series
 
 from ..watchdog.limits import LoopLimits
 from ..watchdog.sightings import Action, Reason, Sighting, Verdict
@@ -50,6 +51,30 @@ class Warden:
         """Show the lead a message that may be part of a loop; one that it has seen is not seen again."""
         if self._shows and envelope.hops > SHALLOW:
             self.shown.append(["see", envelope.to_wire()])
+
+    def passes(self, series: Series, now: float) -> bool:
+        """Whether nothing speaks against a whole series of posts; if not, each is to be seen by itself."""
+        if series.conversation in self.quarantined:
+            return False
+        digests = [hash((message_type, body)) for _, message_type, body in series.posts]
+        number, message_type, _ = series.posts[-1]
+        last = Sighting(
+            series.id(number),
+            series.conversation,
+            series.cause,
+            series.sender,
+            series.to,
+            message_type,
+            digests[-1],
+            series.hops,
+            now,
+            series.mode,
+        )
+        if not self._watchdog.passes(last, digests):
+            return False
+        for envelope in series.envelopes() if self._shows and series.hops > SHALLOW else ():
+            self.show(envelope)
+        return True
 
     def waits(self, asker: str, asked: str, conversation: str, now: float) -> Verdict | None:
         """An agent waits for another: a ring of these is a deadlock."""

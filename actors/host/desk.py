@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
@@ -27,13 +27,13 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 
 from ..clock import Clock
 from ..transport.link import PeerGone
 from .access import Board, Copies
 from .underway import Underway
+from .words import Words, ask_of
 
 NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
 """Errors that end the turn here, whatever its handler makes of them: no road of its own."""
@@ -44,15 +44,6 @@ GRACE_S: Final = 2.0
 
 class TurnHeld(BaseException):
     """Ends a handler whose turn waits for a person."""
-
-
-class Question(NamedTuple):
-    """What a turn asks."""
-
-    to: str
-    type: str
-    body: bytes
-    taint: tuple[str, ...]
 
 
 class Desk:
@@ -129,7 +120,7 @@ class Desk:
             await self.record(step)
         return step.result
 
-    async def ask(self, question: Question, timeout_s: float, now: float) -> Envelope:
+    async def ask(self, question: Words, timeout_s: float, now: float) -> Envelope:
         """Send a question and wait for its answer.
 
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
@@ -177,35 +168,10 @@ class Desk:
                 withdrawn.add_done_callback(lambda word: word.cancelled() or word.exception())
             raise
 
-    def envelope(self, number: str, mode: Any, message_type: str, to: str, body: bytes, **more: Any) -> Envelope:
-        """An envelope that this turn sends; its id follows from the turn and ``number``."""
-        own = self.delivery.envelope
-        return Envelope(
-            id=derive_id(own.id, number),
-            mode=mode,
-            type=message_type,
-            sender=self.delivery.agent,
-            to=to,
-            body=body,
-            conversation=own.conversation,
-            cause=own.id,
-            trace=own.trace,
-            hops=own.hops + 1,
-            **{"taint": own.taint, **more},
-        )
-
-    async def _ask(self, index: int, key: str, question: Question, timeout_s: float, now: float) -> Envelope:
+    async def _ask(self, index: int, key: str, question: Words, timeout_s: float, now: float) -> Envelope:
         own = self.delivery.envelope
         deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
-        envelope = self.envelope(
-            f"ask:{index}:{self.round}",
-            "ask",
-            question.type,
-            question.to,
-            question.body,
-            deadline=deadline,
-            taint=question.taint,
-        )
+        envelope = ask_of(self.delivery, index, self.round, question, deadline)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
         accepted = self._board.ask("send", [list(envelope), [index, key], self._claim_reads()])

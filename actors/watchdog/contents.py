@@ -8,7 +8,7 @@ itself at the end of a chain that has long told nobody anything.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from .chains import Link
@@ -22,6 +22,15 @@ class Contents(Recent[tuple[str, Hashable], Link]):
     """The contents that the recipients of one conversation have had, and the link that last brought each."""
 
     __slots__ = ()
+
+    def take_in(self, link: Link, digests: Sequence[Hashable], room: int) -> bool:
+        """Remember contents that one turn tells one recipient, if none was ever told to it; else nothing changes."""
+        recipient = link.sent.recipient
+        keys = {(recipient, digest): link for digest in digests}
+        if len(keys) < len(digests) or not self.lacks(keys.keys()):
+            return False
+        self.put_all(keys, room)
+        return True
 
     def note(self, link: Link, before: Link | None, room: int) -> None:
         """Set ``link.said``, and remember the link for the next of its kind."""

@@ -6,6 +6,7 @@ holds, and what is forgotten can hide a loop for a while but can never make one 
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -70,10 +71,7 @@ class Conversation:
         if (link.rounds or tree.wide or (before is not None and before.rounds)) and self._limits.weighs:
             self._weigh(link, before, body, room)
         if not (link.stale or link.variant):
-            self.unheard = 0
-            self.learned_at = sent.at
-            if sent.hops > self._frontier and before is not None:
-                self._frontier = sent.hops
+            self._learned(link, before)
         elif before is not None and (before.stale or before.variant):
             self._echo(link)
         if link.stale:
@@ -81,6 +79,37 @@ class Conversation:
         elif link.stale_hops and before is not None:
             link.stale_hops -= 1
         return link
+
+    def takes_in(self, last: Sighting, digests: Sequence[Hashable], room: int) -> bool:
+        """Remember messages of one turn to one recipient together, if there is nothing to say about any of them.
+
+        It is what `follow` would do one by one, but that one link stands for all: none of them is the cause of another.
+        """
+        before = self.links.get(last.cause) if last.cause else None
+        pair = self.pair(last, room)
+        pair.messages -= 1
+        link = self._begin(last, pair, room) if before is None else self._extend(last, pair, before)
+        tree, many = link.tree, len(digests)
+        plain = (
+            not (link.rounds or tree.wide or (before is not None and before.rounds))
+            and not tree.grows_within(last.hops, many, self._limits)
+            and pair.messages + many <= self._limits.pair_messages
+            and last.id not in self.links
+            and self._contents.take_in(link, digests, room)
+        )
+        if plain:
+            self.links.put(last.id, link, room)
+            pair.messages += many
+            tree.widths[last.hops] = tree.widths.get(last.hops, 0) + many
+            self._learned(link, before)
+        return plain
+
+    def _learned(self, link: Link, before: Link | None) -> None:
+        """A message told its recipient something new."""
+        self.unheard = 0
+        self.learned_at = link.sent.at
+        if link.sent.hops > self._frontier and before is not None:
+            self._frontier = link.sent.hops
 
     def _begin(self, sent: Sighting, pair: Pair, room: int) -> Link:
         link = Link(sent, self._root(sent.cause, room), pair.index, None)

@@ -7,7 +7,7 @@ a loop, which by its nature comes back to the same few things, is never forgotte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -57,6 +57,18 @@ class Recent(Generic[K, V]):
             self._age(room)
         self._young[key] = value
         return True
+
+    def lacks(self, keys: KeysView[K]) -> bool:
+        """Whether nothing is kept under any of these."""
+        return self._young.keys().isdisjoint(keys) and (self._old is None or self._old.keys().isdisjoint(keys))
+
+    def put_all(self, values: Mapping[K, V], room: int) -> None:
+        """Keep values that are new, in their order."""
+        if len(self._young) + len(values) <= room:
+            self._young.update(values)
+            return
+        for key, value in values.items():
+            self.put(key, value, room)
 
     def forget(self, key: K) -> None:
         """Drop what is kept under ``key``, if anything."""

@@ -36,6 +36,17 @@ class Tree:
         if self.grows(hops, limits.growth, limits.variants_generations):
             self.wide = True
 
+    def grows_within(self, hops: int, many: int, limits: LoopLimits) -> bool:
+        """Whether `grown` would find growth while so many more messages come, of which nothing is changed."""
+        width = self.widths.get(hops, 0)
+        doubled, found = max(CROWD, 1 << width.bit_length()), False
+        while doubled <= width + many:
+            self.widths[hops] = doubled
+            found = found or self.grows(hops, limits.growth, limits.variants_generations)
+            doubled *= 2
+        self.widths[hops] = width
+        return found
+
     def echo(self, hops: int, *, variant: bool) -> None:
         """Count an echo of a generation: a stale message caused by a stale one, or by its words only."""
         if self._echoes is None:

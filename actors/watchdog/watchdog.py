@@ -6,7 +6,7 @@ each call, so that the same calls give the same verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -95,6 +95,20 @@ class LoopWatchdog:
         conversation = self._conversations.get(sighting.conversation) or self._meet(sighting)
         if conversation is not None:
             conversation.arrived(sighting, carried, self._room)
+
+    def passes(self, last: Sighting, digests: Sequence[Hashable]) -> bool:
+        """Whether some messages of one turn to one recipient are plainly news: then they are remembered as seen.
+
+        If not nothing is, and each wants to be seen by itself. ``last`` is the last of them; ``digests`` are those of
+        all. Takes about half a microsecond for each.
+        """
+        conversation = self._conversations.get(last.conversation)
+        if conversation is None or last.hops > self._deep:
+            return False
+        if not conversation.takes_in(last, digests, self._room):
+            return False
+        self._swarm.messages += len(digests)
+        return True
 
     def progress(self, conversation: str, at: float, cause: str = "") -> None:
         """A new fact or version, a completed claim, a finished task: not any write.

@@ -12,6 +12,7 @@ from stigmergy.actors.journal import Entry
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import WireError
+from stigmergy.protocols.series import Series
 
 
 class DeadLetter(NamedTuple):
@@ -81,6 +82,8 @@ def sent(entry: Entry, dead: DeadLetter | None) -> list[Envelope]:
 
 def posted(entry: Entry) -> list[Envelope]:
     """The messages that an entry puts on a topic; what is no message of an agent is none."""
+    if entry.kind == "topics.series":
+        return list(Series.kept(entry.data["series"]).envelopes())
     if entry.kind == "topics.posts":
         bodies = [body for _, body in entry.data["posts"]]
     elif entry.kind == "topics.post" and entry.data["topic"] != DEAD_LETTERS:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from stigmergy.protocols.ids import sent_id
+
 from .entries import Event, Letter, Row
 from .history import Line, of_kind
 from .violations import Violation
@@ -110,16 +112,20 @@ def check_topics(rows: list[Row]) -> Iterator[Violation]:
     """A post is on its topic once, so that every reader counts the same offsets without a gap."""
     known: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if row.kind == "topics.post":
-            posts = [row.data["id"]]
-        elif row.kind == "topics.posts":
-            posts = [post[0] for post in row.data["posts"]]
-        else:
-            continue
-        for post in posts:
+        for post in _posts(row):
             if post in known[row.data["topic"]]:
                 yield Violation("duplicated", f"{row.seq}: post {post} is on topic {row.data['topic']} twice")
             known[row.data["topic"]].add(post)
+
+
+def _posts(row: Row) -> list[str]:
+    """Ids of what an entry puts on a topic."""
+    if row.kind == "topics.post":
+        return [row.data["id"]]
+    if row.kind == "topics.series":
+        _, _, _, turn, _, _, _, posts = row.data["series"]
+        return [sent_id(turn, number) for number, _, _ in posts]
+    return []
 
 
 def check_acks(events: list[Event], history: list[Line]) -> Iterator[Violation]:
@@ -149,10 +155,7 @@ def check_dead_letters(rows: list[Row], events: list[Event]) -> Iterator[Violati
     """Each letter that died is on the dead-letter topic."""
     posted: set[str] = set()
     for row in rows:
-        if row.kind == "topics.post":
-            posted.add(row.data["id"])
-        elif row.kind == "topics.posts":
-            posted |= {post[0] for post in row.data["posts"]}
+        posted.update(_posts(row))
     for event in events:
         if event.what == "dead" and f"dead:{event.letter}" not in posted:
             yield Violation("lost", f"{event.seq}: letter {event.letter} died ({event.state}) and nobody was told")

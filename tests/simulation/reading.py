@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgpack
 
+from stigmergy.protocols.ids import sent_id
+
 ID, MODE, TYPE, SENDER, TO, BODY, CONVERSATION, CAUSE = range(8)
 """Fields of an envelope."""
 
@@ -191,14 +193,19 @@ class Reading:
 
     def _topics_post(self, _seq: int, data: dict[str, Any]) -> None:
         if data["topic"] == "news":
-            if data["id"] in self.posts:
-                self.wrong.append(f"C4 post {data['id']} stands twice in its topic")
-            self.posts.append(data["id"])
-            self.posted.add(msgpack.unpackb(msgpack.unpackb(data["body"])[BODY])["op"])
+            self._stands(data["id"], msgpack.unpackb(data["body"])[BODY])
 
-    def _topics_posts(self, seq: int, data: dict[str, Any]) -> None:
-        for post_id, body in data["posts"]:
-            self._topics_post(seq, {"topic": data["topic"], "id": post_id, "body": body})
+    def _topics_series(self, _seq: int, data: dict[str, Any]) -> None:
+        if data["topic"] == "news":
+            _, _, _, turn, _, _, _, posts = data["series"]
+            for number, _, body in posts:
+                self._stands(sent_id(turn, number), body)
+
+    def _stands(self, post: str, body: bytes) -> None:
+        if post in self.posts:
+            self.wrong.append(f"C4 post {post} stands twice in its topic")
+        self.posts.append(post)
+        self.posted.add(msgpack.unpackb(body)["op"])
 
     def _topics_subscribe(self, _seq: int, data: dict[str, Any]) -> None:
         if data["pattern"] == "news":

@@ -11,6 +11,8 @@ from stigmergy.actors.board.pressure import HOLD_S
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.ids import sent_id
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import AGAIN, UNDONE, Turn, Write
 from tests.actors.kinds import a_kind
 
@@ -149,15 +151,15 @@ def test_what_may_have_run_when_its_host_died_keeps_its_attempt():
 def test_the_posts_of_a_turn_are_one_entry_that_replays_to_the_same_topic_and_mail():
     site = Site(a_kind("a"), a_kind("b", topics=("news",)))
     site.send(a_letter("m1"))
-    posts = tuple(a_letter(f"p{n}", "news", "post", "a/1", cause="m1") for n in range(4))
-    site.do(done("m1", sends=posts))
-    assert [row[3] for row in site.disk.rows].count("topics.posts") == 1
+    posts = Series("news", "a/1", "talk", "m1", "", 1, (), [[n, "Question@1", b"%d" % n] for n in range(1, 5)])
+    site.do(done("m1", sends=(posts,)))
+    assert [row[3] for row in site.disk.rows].count("topics.series") == 1
     topics, mail = site.board.machines.space.topics, site.board.machines.mail
-    assert [post.id for post in topics.read("news", 0)] == ["p0", "p1", "p2", "p3"]
+    assert [post.id for post in topics.read("news", 0)] == [sent_id("m1", n) for n in range(1, 5)]
     site.disk.crash()
     again = Board(MemoryJournal(site.disk), BoardConfig("run", {}), site.now).machines
     assert again.space.topics.read("news", 0) == topics.read("news", 0)
-    assert list(again.mail.letters) == list(mail.letters) == [f"p{n}.0" for n in range(4)]
+    assert list(again.mail.letters) == list(mail.letters) == [f"{sent_id('m1', n)}.0" for n in range(1, 5)]
 
 
 # -- who waits ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Step
 from tests.actors.kinds import a_kind
 
@@ -57,7 +58,7 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
     m.mail.fan(post, ["a/2", "a"], later())
     m.space.topics.subscribe("news", "a/2", "agents")
     m.space.topics.post("news", "p1", b"new", "a/1", later())
-    m.space.topics.post_all("news", [("p2", b"new"), ("p3", b"new")], "a/1", later())
+    m.space.topics.post_all(Series("news", "a/1", "talk", "m1", "", 1, (), [[1, "News@1", b"new"]]), later())
     m.mail.done("m1", b"state")
     DeadLetters(m.space.topics, m.exchange).post(ask, Death("deadline", "too late", later(), 1), later())
     DeadLetters(m.space.topics, m.exchange).item("tickets", "t1", "the lease ended", later())

@@ -6,7 +6,9 @@ import pytest
 
 from stigmergy.actors.board.topic_log import Post
 from stigmergy.actors.board.topics import Posted, Topics
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import InvalidName, JournalError, StorageFull, UsageError
+from stigmergy.protocols.series import Series
 from tests.actors.board.entries import Entries
 
 
@@ -242,27 +244,72 @@ def test_an_entry_of_another_kind_is_refused(topics: Topics) -> None:
         topics.apply("topics.shred", {})
 
 
-def test_posts_that_come_together_are_one_entry_and_stand_as_if_they_had_come_one_by_one():
+def a_series(*numbers: int, to: str = "news", cause: str = "m1") -> Series:
+    posts = [[number, "News@1", b"%d" % number] for number in numbers]
+    return Series(to, "w/1", "talk", cause, "", 2, ("web",), posts)
+
+
+def test_the_posts_of_a_turn_are_one_entry_and_stand_as_if_they_had_come_one_by_one() -> None:
     entries = Entries()
     together = Topics(entries, retain=3)
     single = Topics(lambda kind, data: None, retain=3)
-    posts = [(f"p{i}", b"%d" % i) for i in range(5)]
-    assert together.post_all("news", [*posts, posts[0]], "w/1", 1.0) == [name for name, _ in posts]
-    assert together.post_all("news", posts[2:], "w/1", 2.0) == []
-    assert together.post_all("news", [posts[4], ("p5", b"5")], "w/1", 3.0) == ["p5"]
-    for name, body in posts:
-        single.post("news", name, body, "w/1", 1.0)
-    single.post("news", "p5", b"5", "w/1", 3.0)
-    assert [kind for kind, _ in entries.rows] == ["topics.posts"] * 2
+    series = a_series(1, 2, 4, 5, 6)
+    assert together.post_all(series, 1.0) == series
+    for envelope in series.envelopes():
+        single.post("news", envelope.id, pack(envelope), "w/1", 1.0)
+    assert [kind for kind, _ in entries.rows] == ["topics.series"]
     replayed = entries.replay(Topics(Entries(), retain=3))
     for topics in (together, replayed):
-        assert topics.snapshot() == single.snapshot()
-        assert topics.read("news", 3) == single.read("news", 3)
+        for after in (2, 3, 4, 5):
+            assert topics.read("news", after) == single.read("news", after)
+        assert topics.first_offset("news") == single.first_offset("news") == 3
+        assert topics.copy("news") == single.copy("news")
+    assert replayed.snapshot() == together.snapshot()
 
 
-def test_a_bad_one_among_posts_that_come_together_keeps_all_of_them_out():
+def test_of_a_turn_that_is_repeated_only_what_was_not_there_is_news() -> None:
+    topics = Topics(Entries())
+    topics.post_all(a_series(1, 2), 1.0)
+    topics.post_all(a_series(3, to="other"), 1.0)
+    assert topics.post_all(a_series(1, 2), 2.0).posts == []
+    assert topics.post_all(a_series(1, 2, 4), 2.0).posts == [[4, "News@1", b"4"]]
+    assert topics.post_all(a_series(1, cause="m2"), 2.0) == a_series(1, cause="m2")
+    assert topics.last_offset("news") == 4
+    restored = Topics(Entries())
+    restored.apply("topics.restore", topics.snapshot())
+    assert restored.post_all(a_series(4, 5), 3.0).posts == [[5, "News@1", b"5"]]
+
+
+def test_memory_is_bounded_within_a_series_too() -> None:
+    many, large = Topics(Entries(), retain=4), Topics(Entries(), retain_bytes=4)
+    for cause in ("m1", "m2", "m3"):
+        for topics in (many, large):
+            topics.post_all(a_series(1, 2, 3, cause=cause), 1.0)
+    assert (many.first_offset("news"), large.first_offset("news")) == (6, 6)
+    assert [post.offset for post in many.read("news", 5)] == [6, 7, 8, 9]
+    with pytest.raises(UsageError, match="has left memory, which begins at 6"):
+        many.read("news", 4)
+
+
+def test_a_forgotten_turn_would_be_news_again() -> None:
+    topics = Topics(Entries())
+    topics.post_all(a_series(1, 2), 1.0)
+    topics.post_all(a_series(1, 2, cause="m2"), 1.0)
+    topics.forget("news", 3)
+    assert topics.post_all(a_series(1, 2, cause="m2"), 2.0).posts == []
+    assert topics.post_all(a_series(1, 2), 2.0) == a_series(1, 2)
+
+
+def test_what_was_written_before_there_were_series_is_read() -> None:
+    topics = Topics(Entries())
+    topics.apply("topics.posts", {"topic": "news", "posts": [["p1", b"1"], ["p2", b"2"]], "writer": "w/1", "at": 1.0})
+    assert topics.read("news", 0) == [Post(1, "p1", "w/1", 1.0, b"1"), Post(2, "p2", "w/1", 1.0, b"2")]
+    assert topics.post("news", "p2", b"2", "w/1", 2.0) == Posted(2, news=False)
+
+
+def test_a_series_for_no_topic_is_refused_whole() -> None:
     entries: list[str] = []
     topics = Topics(lambda kind, data: entries.append(kind))
     with pytest.raises(InvalidName):
-        topics.post_all("news", [("good", b""), ("", b"")], "w/1", 0.0)
-    assert (entries, topics.last_offset("news")) == ([], 0)
+        topics.post_all(a_series(1, to="no topic"), 0.0)
+    assert entries == []

@@ -13,7 +13,9 @@ from stigmergy.actors.board.space import Space
 from stigmergy.actors.board.watchers import Watchers
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.host.replica import IDLE_S, Replica
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
 HOST = "host-1.1"
@@ -145,6 +147,10 @@ async def test_a_fact_a_topic_and_what_is_no_area():
     shard.commit()
     assert await look("facts.get", {"key": "best"}, 5.0) == [3, 1, "a/1"]
     assert [post[4] for post in await look("topics.read", {"topic": "news", "after": 0}, 5.0)] == [b"one", b"two"]
+    series = Series("news", "a/1", "talk", "m1", "", 1, (), [[1, "News@1", b"three"]])
+    space.topics.post_all(series, shard.now)
+    shard.commit()
+    assert (await look("topics.read", {"topic": "news", "after": 2}, 5.0))[0][4] == pack(next(series.envelopes()))
     assert await look("facts.keys", {}, 5.0) == ["best", "other"]
     assert shard.asked == ["watch", "watch", "look"]
 

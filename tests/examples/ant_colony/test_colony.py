@@ -18,10 +18,10 @@ from examples.ant_colony.colony import live
 from examples.ant_colony.oliver30 import OPTIMUM
 from examples.ant_colony.tours import FAINT, edges, length
 from stigmergy.actors.journal import SqliteJournal
-from stigmergy.protocols import Budget, Envelope, UsageError
-from stigmergy.protocols.codec import unpack
+from stigmergy.protocols import Budget, UsageError
 from stigmergy.protocols.message import decode
 from stigmergy.runtime import Plant, Stage
+from stigmergy.runtime.history.sends import posted
 
 LOCAL = Stage(plant=Plant(engine="local"))
 
@@ -43,13 +43,12 @@ async def journal_of(folder: Path, settings):
     result = await live(Stage(plant=Plant(engine="local"), journal=str(folder)), 0, settings, ignore)
     journal = SqliteJournal.open_readonly(Path(result.figures.journal) / "journal.db")
     history: list[tuple[str, Any]] = []
-    for entry in journal.read(kinds=("topics.posts", "trails.blend")):
+    for entry in journal.read(kinds=("topics.series", "trails.blend")):
         if entry.kind == "trails.blend":
             assert entry.data["trail"] == TRAIL
             history.append(("blend", entry.data))
         elif entry.data["topic"] == TOURS:
-            ((_, body),) = entry.data["posts"]
-            envelope = Envelope.from_wire(unpack(body))
+            (envelope,) = posted(entry)
             history.append(("tour", (envelope.sender, decode(Tour, envelope.body))))
     journal.close()
     return result, history

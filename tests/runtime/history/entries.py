@@ -7,6 +7,7 @@ from typing import Any
 from stigmergy.actors.journal import Entry
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.series import Series
 
 
 class Book:
@@ -40,6 +41,15 @@ class Book:
         """A message was put on a topic, and into its followers' mail."""
         posts = [[envelope.id, pack(envelope)]]
         self.add("topics.posts", topic=envelope.to, posts=posts, writer=envelope.sender, at=0.0)
+        self._fan(envelope, followers)
+
+    def series(self, series: Series, *followers: str) -> None:
+        """A turn has posted."""
+        self.add("topics.series", topic=series.to, series=series.to_wire(), at=0.0)
+        for envelope in series.envelopes():
+            self._fan(envelope, followers)
+
+    def _fan(self, envelope: Envelope, followers: tuple[str, ...]) -> None:
         if followers:
             self.add("mail.fan", e=envelope.to_wire(), to=list(followers), at=0.0)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from stigmergy.protocols.codec import pack
+from stigmergy.protocols.ids import sent_id
+from stigmergy.protocols.series import Series
 from stigmergy.runtime.history.sends import Burials, sent
 
 from .entries import Book, message
@@ -26,6 +28,13 @@ def test_accepted_answered_posted_and_refused_messages_are_seen():
     book.post(message("news", to="topic", mode="post"), "scout/1", "scout/2")
     book.bury(message("refused"), "undeliverable")
     assert messages_in(book) == ["asked", "answer", "news", "refused"]
+
+
+def test_each_post_of_a_turn_is_seen():
+    book = Book()
+    posts = [[1, "News@1", b"one"], [3, "News@1", b"three"]]
+    book.series(Series("topic", "scout/1", "c", "m1", "", 1, (), posts), "scout/2")
+    assert messages_in(book) == [sent_id("m1", 1), sent_id("m1", 3)]
 
 
 def test_a_dead_letter_that_was_accepted_before_is_no_second_message():

@@ -1,0 +1,60 @@
+"""What a turn posts: in the order of its calls, whatever else it sends in between."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from stigmergy.actors.journal import SqliteJournal
+from stigmergy.protocols import Malformed, Message
+from stigmergy.protocols.codec import unpack
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.ids import sent_id
+from stigmergy.protocols.message import decode
+from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
+
+
+class Begin(Message):
+    """Post."""
+
+
+class Word(Message):
+    n: int
+    anything: object = None
+
+
+class Poster(Agent):
+    """Posts to two topics, tells itself something, and learns from the web in the middle."""
+
+    @handles
+    def post(self, _: Begin, ctx: Context) -> None:
+        ctx.post("news", Word(n=1))
+        ctx.post("news", Word(n=2))
+        ctx.tell(ctx.me, Word(n=3))
+        ctx.post("news", Word(n=4))
+        ctx.post("other", Word(n=5))
+        ctx.mark("web")
+        ctx.post("other", Word(n=6))
+        with suppress(Malformed):
+            ctx.post("nothing", Word(n=7, anything=object()))
+
+    @handles
+    def listen(self, word: Word) -> None:
+        """Take a word in."""
+
+
+async def test_posts_stand_in_the_order_in_which_they_were_made_each_with_its_own_marks(tmp_path):
+    async with Swarm(plant=Plant(engine="local"), journal=tmp_path) as swarm:
+        swarm.add(Poster)
+        await swarm.ask("poster/1", Begin())
+        found = {topic: await swarm.read_topic(topic) for topic in ("news", "other", "nothing")}
+    posts = {topic: [Envelope.from_wire(unpack(body)) for body in bodies] for topic, bodies in found.items()}
+    numbers = {topic: [decode(Word, post.body).n for post in of] for topic, of in posts.items()}
+    assert numbers == {"news": [1, 2, 4], "other": [5, 6], "nothing": []}
+    turn = posts["news"][0].cause
+    assert [post.id for post in posts["news"]] == [sent_id(turn, n) for n in (1, 2, 4)]
+    assert [post.taint for post in posts["other"]] == [("user",), ("user", "web")]
+    assert swarm.folder is not None
+    journal = SqliteJournal.open_readonly(swarm.folder.path / "journal.db")
+    series = [entry.data["series"][-1] for entry in journal.read(kinds="topics.series")]
+    journal.close()
+    assert [[post[0] for post in posts] for posts in series] == [[1, 2], [4], [5], [6]]
