@@ -55,7 +55,7 @@ class Client:
         self._on_event = on_event
         self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
-        self.shards = Switchboard(shards)
+        self.shards = Switchboard([Line() for _ in range(shards)])
         self._ended = ""
         """Why no other board will come; empty while one may."""
         self._asks: dict[str, Ask] = {}

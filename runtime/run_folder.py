@@ -1,9 +1,9 @@
 """A run's folder: everything that is left of a swarm when it has ended.
 
 ``runs/<run id>/`` holds ``run.json`` (what was run: app, options, seed, versions, when), ``journal.db``
-(the truth: every message, turn, fact and payment) or ``journal.url`` (on which server that lies, and
-under which name; no password), ``report.json`` (the figures at the end) and ``logs/*.jsonl`` (one log
-per process).
+(the truth: every message, turn, fact and payment; of several shards also ``journal.1.db`` and so on) or
+``journal.url`` (on which server that lies, and under which name; no password), ``report.json`` (the figures
+at the end) and ``logs/*.jsonl`` (one log per process).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
-from stigmergy.actors.journal.places import is_server, store_of
+from stigmergy.actors.journal.places import is_server, of_shard, store_of
 from stigmergy.protocols.errors import UsageError
+
+from .history.together import together
 
 _DATABASE: Final = "journal.db"
 _POINTER: Final = "journal.url"
@@ -63,13 +66,27 @@ class RunFolder:
         self._address = self._address or store_of(self.place).settled(self.place)
         return self._address
 
+    @property
+    def shards(self) -> int:
+        """How many journals there are."""
+        return int(self.read("run.json").get("shards", 1))
+
     def view(self, *, intact_prefix: bool = False) -> ReadOnlyJournal:
-        """The journal as it is now, for reading: `Store.view`. Raises: UsageError, JournalError."""
-        return store_of(self.place).view(self._address or self.place, intact_prefix=intact_prefix)
+        """The journal as it is now, for reading: `Store.view`; of several shards all in one.
+
+        Raises: UsageError, JournalError.
+        """
+        store, place = store_of(self.place), self._address or self.place
+        views = [store.view(place, intact_prefix=intact_prefix)]
+        for shard in range(1, self.shards):
+            with suppress(UsageError):  # it was killed before there was this one
+                views.append(store.view(of_shard(place, shard), intact_prefix=intact_prefix))
+        return together(views)
 
     def remove(self) -> None:
-        """Delete the folder, and its journal wherever that is. Raises: UsageError, JournalError, OSError."""
-        store_of(self.place).discard(self._address or self.place)
+        """Delete the folder, and its journals wherever those are. Raises: UsageError, JournalError, OSError."""
+        for shard in range(self.shards):
+            store_of(self.place).discard(of_shard(self._address or self.place, shard))
         shutil.rmtree(self.path)
 
     @classmethod

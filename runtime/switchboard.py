@@ -28,9 +28,10 @@ _SUMS: Final = ("accepted", "waiting", "left", "decided", "reserved", "forfeited
 class Switchboard:
     """The lines to all shards of one swarm."""
 
-    def __init__(self, shards: int) -> None:
-        self.owners = Owners(shards)
-        self.lines = [Line() for _ in range(shards)]
+    def __init__(self, lines: Sequence[Line]) -> None:
+        """``lines`` are those to all shards, the lead's first."""
+        self.owners = Owners(len(lines))
+        self.lines = list(lines)
         self._joins: dict[str, Callable[[Sequence[Any]], Any]] = {
             **dict.fromkeys(_FIRST, lambda answers: answers[LEAD]),
             "epochs": _newest,

@@ -1,4 +1,4 @@
-"""The board of a run that has ended, opened for a person's decision.
+"""The boards of a run that has ended, opened for a person's decision.
 
 The rule of this file: what is decided goes through the same machines as in a running swarm and is in the
 journal when the command ends; the next resume goes on from it. A run that is still going on is left alone.
@@ -6,16 +6,22 @@ journal when the command ends; the next resume goes on from it. A run that is st
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from stigmergy.actors.board.board import Board, BoardConfig
-from stigmergy.actors.journal.places import store_of
+from stigmergy.actors.board.estate import Estate
+from stigmergy.actors.board.owners import Place
+from stigmergy.actors.journal.places import of_shard, store_of
+from stigmergy.actors.journal.port import Journal
 from stigmergy.protocols.errors import JournalError, JournalLocked, UsageError, unpack
 
+from ..line import Line
 from ..run_folder import RunFolder
+from ..switchboard import Switchboard
 
 ME: Final = "client/command-line"
 
@@ -26,26 +32,45 @@ Ask = Callable[[str, Any], Any]
 @contextmanager
 def board_of(run: RunFolder) -> Iterator[Ask]:
     """The board of an ended run. Raises: UsageError when it is still going on, or its journal is damaged."""
-    try:
-        journal = store_of(run.place).open(run.address())
-    except JournalLocked:
-        raise UsageError(
-            f"run {run.id} is still going on: use swarm.decide or swarm.put_back there, or wait until it has ended"
-        ) from None
-    except JournalError as why:
-        raise UsageError(str(why)) from None
-    try:
-        begun = next(iter(journal.read()), None)
-        board = Board(journal, BoardConfig("" if begun is None else begun.data.get("run", ""), {}), time.time())
+    with ExitStack() as opened:
+        try:
+            boards = [_open(run, Place(shard, run.shards), opened) for shard in range(run.shards)]
+        except JournalLocked:
+            raise UsageError(
+                f"run {run.id} is still going on: use swarm.decide or swarm.put_back there, or wait until it has ended"
+            ) from None
+        except JournalError as why:
+            raise UsageError(str(why)) from None
+        estate = Estate(boards, time.time())
+        switchboard = Switchboard([_Direct(estate, shard) for shard in range(run.shards)])
 
         def ask(request: str, payload: Any) -> Any:
-            board.handle(ME, 1, request, payload, time.time())
-            frames, _ = board.commit(time.time())
-            answer = next(frame for frame in frames if frame.peer == ME and frame.ticket == 1)
-            if answer.failed:
-                raise unpack(*answer.payload)
-            return answer.payload
+            return asyncio.run(switchboard.call(request, payload))
 
         yield ask
-    finally:
-        journal.close()
+
+
+def _open(run: RunFolder, place: Place, opened: ExitStack) -> Board:
+    where = of_shard(run.address(), place.shard)
+    journal: Journal = store_of(where).open(where)
+    opened.callback(journal.close)
+    begun = next(iter(journal.read()), None)
+    return Board(journal, BoardConfig("" if begun is None else begun.data.get("run", ""), {}, place), time.time())
+
+
+class _Direct(Line):
+    """A line to a board in this process."""
+
+    def __init__(self, estate: Estate, shard: int) -> None:
+        super().__init__()
+        self._estate = estate
+        self._shard = shard
+
+    async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:  # noqa: ARG002
+        """See `Line.call`."""
+        self._estate.handle(self._shard, ME, 1, request, payload, time.time())
+        told, _ = self._estate.settle(time.time())
+        answer = next(frame for frame in told if frame.peer == ME and frame.ticket == 1)
+        if answer.failed:
+            raise unpack(*answer.payload)
+        return answer.payload

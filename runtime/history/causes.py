@@ -30,7 +30,9 @@ class Causes:
         for entry in entries:
             if entry.kind in {"mail.accept", "mail.fan"}:
                 e = Envelope.from_wire(entry.data["e"])
-                ids = [e.id] if entry.kind == "mail.accept" else [f"{e.id}.{n}" for n in range(len(entry.data["to"]))]
+                first = entry.data.get("first", 0)
+                copies = range(first, first + len(entry.data.get("to", ())))
+                ids = [e.id] if entry.kind == "mail.accept" else [f"{e.id}.{n}" for n in copies]
                 self._sent.update((message, (e.cause, e.sender)) for message in ids)
             yield entry
 

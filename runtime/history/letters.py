@@ -84,9 +84,9 @@ class Letters:
                 envelope = Envelope.from_wire(data["e"])
                 return self._begin([(envelope, data["pool"])], at)
             case "mail.fan":
-                post = Envelope.from_wire(data["e"])
-                copies = [(post._replace(id=f"{post.id}.{n}", to=to), to) for n, to in enumerate(data["to"])]
-                return self._begin([(copy, "" if "/" in to else to) for copy, to in copies], at)
+                post, copies = Envelope.from_wire(data["e"]), enumerate(data["to"], data.get("first", 0))
+                named = [(post._replace(id=f"{post.id}.{n}", to=to), "" if "/" in to else to) for n, to in copies]
+                return self._begin(named, at)
             case "mail.attempt":
                 return self._handed(data["id"], data["agent"], data["host"], at)
             case "mail.attempts":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from stigmergy.runtime.cli import main
+
+from .killing import KILLER, OFFICE
 
 
 class Ran(NamedTuple):
@@ -66,3 +71,34 @@ def app(place: Path) -> Callable[[str, str], str]:
         return name
 
     return write
+
+
+@pytest.fixture
+def office(app, place):
+    return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
+
+
+@pytest.fixture(scope="module")
+def killer() -> Iterator[subprocess.Popen[str]]:
+    """A process that forks one for each command line that is to be killed."""
+    command = [sys.executable, "-c", KILLER]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.terminate()
+
+
+@pytest.fixture
+def killed(killer, place):
+    """Run a command line in a process that kills itself when its journal has so many entries; -n: just before that.
+
+    Returns the run that it began.
+    """
+
+    def run(at: int, *words: object, **env: str) -> str:
+        before = set(place.glob("runs/*"))
+        killer.stdin.write(json.dumps([at, str(place), list(map(str, words)), env]) + "\n")
+        killer.stdin.flush()
+        assert int(killer.stdout.readline()) == signal.SIGKILL
+        return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
+
+    return run

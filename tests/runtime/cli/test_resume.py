@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,118 +15,8 @@ from stigmergy.actors.journal import Entry
 from stigmergy.runtime.run_folder import RunFolder
 from stigmergy.runtime.testing.messages_server import MessagesServer
 
-from .conftest import Ran
+from .killing import RUN, told
 from .samples import SHOWS, START
-
-KILLER = """
-import json, os, signal, sys
-from stigmergy.actors.journal.sqlite import SqliteJournal
-from stigmergy.runtime.cli import main
-from stigmergy.runtime.cli import resume  # imported once, for all that die
-from stigmergy.runtime.models import claude
-import anthropic
-
-def begin(at, cwd, words, env):
-    os.environ.update(env)
-    append = SqliteJournal.append
-
-    def append_and_die(self, batch, when, epoch):
-        if 0 < -at <= self.last_seq + len(batch):
-            os.kill(os.getpid(), signal.SIGKILL)  # before the commit
-        done = append(self, batch, when, epoch)
-        if 0 < at <= done:
-            os.kill(os.getpid(), signal.SIGKILL)  # after it, before anybody was told
-        return done
-
-    SqliteJournal.append = append_and_die
-    os.chdir(cwd)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os._exit(main(words))
-
-for line in sys.stdin:
-    child = os.fork() or begin(*json.loads(line))
-    print(os.waitpid(child, 0)[1], flush=True)
-"""
-
-OFFICE = (
-    START
-    + """
-import asyncio
-from stigmergy.runtime import State
-
-class Job(Message):
-    n: int
-
-class Bill(Message):
-    n: int
-    total: int
-
-class Books(State):
-    total: int = 0
-
-class Adder(Agent):
-    state: Books
-
-    @handles
-    async def add(self, job: Job, ctx: Context) -> Bill:
-        self.state.total += job.n
-        await ctx.facts.put(f"done.{job.n}", job.n)
-        if job.n == 7:
-            raise ValueError("seven")
-        return Bill(n=job.n, total=self.state.total)
-
-class Clerk(Agent):
-    pool = 4
-
-    @handles
-    async def take(self, job: Job, ctx: Context) -> Bill:
-        ctx.tell("client/main", Bill(n=job.n, total=0))
-        return await ctx.ask(f"adder/{job.n % 2}", job, reply=Bill)
-
-class OfficeOptions(Options):
-    jobs: int = 12
-    api_key: str = ""
-    papers: Path | None = None
-    swarms: int = 1
-
-async def office(options, swarm, told):
-    def heard(name, data):
-        told.extend([name] if name == "told" else [])
-        if len(told) >= int(os.environ.get("DIE_AT", 1_000)):
-            os.kill(os.getpid(), 9)
-
-    async with swarm:
-        swarm.add(Adder, attempts=1)
-        swarm.add(Clerk, attempts=1)
-        swarm.on_event(heard)
-        assert await swarm.facts.put("started", True, expect=0) == 1
-        offered = [await swarm.claims("jobs").offer(str(n)) for n in range(3)]
-        claim = await swarm.claims("jobs").take()
-        bills = await asyncio.gather(
-            *(swarm.ask("clerk", Job(n=n), reply=Bill) for n in range(options.jobs)), return_exceptions=True
-        )
-        await swarm.claims("jobs").complete(claim)
-        right = [bill for bill in bills if isinstance(bill, Bill)]
-        report = await swarm.report()
-        return {
-            "bills": sorted(bill.n for bill in right),
-            "totals": [max((b.total for b in right if b.n % 2 == half), default=0) for half in (0, 1)],
-            "errors": [type(bill).__name__ for bill in bills if not isinstance(bill, Bill)],
-            "offered": offered,
-            "waiting": await swarm.claims("jobs").waiting(),
-            "facts": len(await swarm.facts.keys("done.")),
-            "messages": report.messages,
-            "dead": report.dead_letters,
-        }
-
-async def main(options, stage):
-    told = []
-    reports = [await office(options, stage.swarm(seed=stage.seed + n), told) for n in range(options.swarms)]
-    return Outcome({"reports": reports, "told": len(told)})
-
-app = App(name="office", summary="Adds up", options=OfficeOptions, main=main)
-"""
-)
 
 THINKER = (
     START
@@ -159,39 +47,6 @@ app = App(name="thinker", summary="Thinks", options=Jobs, main=main)
 """
 )
 
-RUN = ("--engine", "local", "--json", "--quiet")
-
-
-@pytest.fixture
-def office(app, place):
-    return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
-
-
-@pytest.fixture(scope="module")
-def killer() -> Iterator[subprocess.Popen[str]]:
-    """A process that forks one for each command line that is to be killed."""
-    command = [sys.executable, "-c", KILLER]
-    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield process
-        process.terminate()
-
-
-@pytest.fixture
-def killed(killer, place):
-    """Run a command line in a process that kills itself when its journal has so many entries; -n: just before that.
-
-    Returns the run that it began.
-    """
-
-    def run(at: int, *words: object, **env: str) -> str:
-        before = set(place.glob("runs/*"))
-        killer.stdin.write(json.dumps([at, str(place), list(map(str, words)), env]) + "\n")
-        killer.stdin.flush()
-        assert int(killer.stdout.readline()) == signal.SIGKILL
-        return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
-
-    return run
-
 
 def entries(place, run: str) -> list[Entry]:
     view = RunFolder(place / "runs" / run).view()
@@ -199,11 +54,6 @@ def entries(place, run: str) -> list[Entry]:
         return list(view.read())
     finally:
         view.close()
-
-
-def told(ran: Ran) -> dict[str, Any]:
-    assert ran.code == 0, ran.err
-    return {name: value for name, value in json.loads(ran.out).items() if name != "journal"}
 
 
 def test_a_run_that_was_killed_anywhere_and_again_ends_as_if_nothing_had_been(stigmergy, office, killed):
