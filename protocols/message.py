@@ -13,9 +13,10 @@ declare, and decodes only those.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from .codec import pack_body, unpack_body
@@ -45,6 +46,16 @@ class Message(BaseModel):
             raise UsageError(f"message {cls.__name__}: version {version} is not valid; versions count from 1")
         cls.message_type = f"{check_name(name or cls.__name__, 'message name')}@{version}"
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Make whole numbers that stand for a float floats: as if each message had come over a wire."""
+        super().__pydantic_init_subclass__(**kwargs)
+        whole = [field for field in cls.model_fields.values() if type(field.default) is int and _is_float(field)]
+        for field in whole:
+            field.default = float(field.default)
+        if whole:
+            cls.model_rebuild(force=True)
+
 
 class Done(Message, name="stigmergy.Done"):
     """The answer to an ask whose handler returned nothing."""
@@ -54,6 +65,11 @@ class Text(Message, name="stigmergy.Text"):
     """A plain piece of text, for examples and small jobs."""
 
     text: str
+
+
+def _is_float(field: FieldInfo) -> bool:
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return float in kinds and int not in kinds
 
 
 def encode(message: Message) -> bytes:

@@ -42,9 +42,8 @@ class Mailing(Outside):
 
     async def counts(self) -> dict[str, Any]:
         """Plain figures of this moment: ``waiting`` messages, ``dead_letters`` by reason, and others."""
-        counts: dict[str, Any] = await self.request("counts")
-        await (await self._open_way()).settle(counts)
-        return counts
+        figures = await (await self._open_way()).settle()
+        return {**await self.request("counts"), **figures}
 
     async def post(self, topic: str, message: Message) -> str:
         """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypedDict
 
 from stigmergy.protocols.errors import UsageError
 
-from .engines import ClockName, EngineName
+from .engines import EngineName
 
 MOST_SHARDS: Final = 64
 """Every shard has a link to every other, and every host to each."""
@@ -59,14 +59,12 @@ class Premises(TypedDict, total=False):
     plant: Plant | None
 
 
-def plant_of(premises: Premises, *, durable: bool, clock: ClockName) -> Plant:
+def plant_of(premises: Premises, *, durable: bool) -> Plant:
     """The plant that is meant. Raises: UsageError."""
     unknown = premises.keys() - Premises.__annotations__.keys()
     if unknown:
         raise UsageError(f"Swarm has no option {min(unknown)!r}")
     plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
-    if clock == "lockstep" and plant.spread:
-        raise UsageError("clock='lockstep' is one host: write engine='local', and no hosts=")
     if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:
         raise UsageError(f"shards is {plant.shards!r:.40}; give a whole number from 1 to {MOST_SHARDS}")
     if plant.shards > 1 and not durable:

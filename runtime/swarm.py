@@ -71,7 +71,7 @@ class Swarm(Mailing):
         self._durable, self._time = durable, clock
         self._budget = budget or Budget()
         self._journal = journal
-        self._plant = plant_of(premises, durable=durable, clock=clock)
+        self._plant = plant_of(premises, durable=durable)
         self._seed = seed
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
@@ -233,11 +233,10 @@ class Swarm(Mailing):
             if self._last is None:
                 raise UsageError("the swarm has not run yet")
             return self._last
+        figures = {} if self._way is None else await self._way.settle()
         counts = await self._client.call("counts")
-        if self._way is not None:
-            await self._way.settle(counts)
         position = await self._client.call("ledger", ["position", ROOT])
-        return SwarmReport.of(position, counts, self._where())
+        return SwarmReport.of(position, {**counts, **figures}, self._where())
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -264,6 +263,7 @@ class Swarm(Mailing):
                 "journal": "" if folder is None else folder.address(),
                 "durability": self._plant.durability,
                 "limits": dict(self._plant.limits),
+                "clock": self._time,
             },
             {
                 "host": DURABLE if self._durable else VOLATILE,

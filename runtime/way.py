@@ -31,8 +31,8 @@ class Way(Protocol):
         """Let virtual time go on. Raises: UsageError when time is real."""
         ...
 
-    async def settle(self, counts: dict[str, Any]) -> None:
-        """Have what hosts count by themselves counted at the ledger and in ``counts``, the board's figures."""
+    async def settle(self) -> dict[str, Any]:
+        """Have the board know what hosts count by themselves. Returns figures that the board cannot know."""
         ...
 
 
@@ -57,8 +57,9 @@ class BoardWay:
         """See `Way.run`."""
         raise UsageError("a durable swarm lives in real time; for rounds write Swarm(durable=False, clock='lockstep')")
 
-    async def settle(self, counts: dict[str, Any]) -> None:
+    async def settle(self) -> dict[str, Any]:
         """See `Way.settle`: the board has counted it all."""
+        return {}
 
 
 class HostWay:
@@ -84,9 +85,9 @@ class HostWay:
         """See `Way.run`."""
         return await self._service.run(rounds)
 
-    async def settle(self, counts: dict[str, Any]) -> None:
+    async def settle(self) -> dict[str, Any]:
         """See `Way.settle`."""
-        waiting = await self._service.settle()
-        if self._service.rounds is not None:
-            counts["digest"] = f"{self._service.rounds.digest():032x}"
-        counts["waiting"] = waiting
+        figures: dict[str, Any] = {"waiting": await self._service.settle()}
+        if self._service.course is not None:
+            figures["digest"] = f"{await self._service.course.digest():032x}"
+        return figures

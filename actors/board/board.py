@@ -52,6 +52,7 @@ class BoardConfig(NamedTuple):
     limits: dict[str, Any]
     """Changes to the loop watchdog's defaults, by name."""
     place: Place = ONLY
+    rounds: bool = False  # which is what time on the blackboard counts then
 
 
 class Board:
@@ -61,7 +62,7 @@ class Board:
         self._journal = journal
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._digest = RunDigest()
-        self.machines = m = Machines(self._record, config.limits, now, config.place)
+        self.machines = m = Machines(self._record, config.limits, now, config.place, 0 if config.rounds else None)
         self._clerk = Clerk(m)
         self._press = Press(m, self._clerk)
         self._cashier = Cashier(m)
@@ -82,7 +83,7 @@ class Board:
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
             "step": self._step,
             "act": self._act,
-            "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.now),
+            "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.moment),
             "watch": self._watch,
             "unwatch": lambda peer, _t, a: self._watchers.unwatch(peer, [(part, name) for part, name in a]),
             "settle": lambda _p, _t, _a: m.purse.settle(),
@@ -100,7 +101,7 @@ class Board:
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
             **self.tenants.requests,
-            **Outpost(m, self._clerk).requests,
+            **Outpost(m, self._clerk, self._act_now).requests,
         }
         self._past.replay(journal, self._digest, config.run)
         self._epoch = journal.take_epoch()
@@ -140,7 +141,7 @@ class Board:
         m.treasury.ledger.expire(m.now)
         if self._past.asleep:
             return
-        for lapse in m.space.expire(m.now):
+        for lapse in m.space.expire(m.moment):
             self._clerk.lapsed(lapse)
         self._clerk.expire()
         if m.now >= self._measured_at + MEASURED_EVERY_S:
@@ -255,7 +256,7 @@ class Board:
 
     def _act_now(self, operation: str, arguments: dict[str, Any], who: str, op: str, conversation: str) -> Any:
         m = self.machines
-        result = m.space.act(operation, arguments, who, op, m.now)
+        result = m.space.act(operation, arguments, who, op, m.moment)
         if is_news(operation, result):
             m.warden.progress(conversation, m.now, op.partition(":")[0])
         return result

@@ -32,10 +32,14 @@ CLIENT: Final = "client"
 class Machines:
     """Everything a shard knows. State changes only inside the machines, by entries."""
 
-    def __init__(self, record: Record, limits: dict[str, Any], now: float, place: Place = ONLY) -> None:
+    def __init__(
+        self, record: Record, limits: dict[str, Any], now: float, place: Place = ONLY, begins: int | None = None
+    ) -> None:
         self.record = record
         self.now = now
         """Unix seconds; never goes back."""
+        self.round = begins
+        """What time it is on the blackboard of a swarm that goes by rounds; None in real time. See `Outpost`."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.kinds: dict[str, KindSpec] = {}
@@ -87,6 +91,11 @@ class Machines:
         """Record an entry of the swarm itself, and carry it out."""
         self.record(kind, data)
         self.apply(kind, data)
+
+    @property
+    def moment(self) -> float:
+        """What trails and claims take for now."""
+        return self.now if self.round is None else float(self.round)
 
     def elsewhere(self, address: str) -> int | None:
         """The other shard that has the mail of an agent or a kind; None when it is here, as whoever is outside is."""

@@ -43,7 +43,8 @@ def open_board(config: dict[str, Any]) -> BoardService:
     journal = store_of(where).open(where, config.get("durability", "fsync"))
     clock = Clock()
     place = Place(config.get("shard", 0), config.get("shards", 1))
-    board = Board(journal, BoardConfig(config["run"], config.get("limits", {}), place), clock.wall())
+    told = BoardConfig(config["run"], config.get("limits", {}), place, config.get("clock") == "lockstep")
+    board = Board(journal, told, clock.wall())
     return BoardService(board, journal, clock, config.get("name", "board"), apart=config.get("apart", False))
 
 

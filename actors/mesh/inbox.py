@@ -6,7 +6,7 @@ The rule of this file: a letter that is not as it should be is buried with its r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from stigmergy.protocols.envelope import Envelope, Mode
 from stigmergy.protocols.errors import MailboxFull, StigmergyError, UnknownMessage
@@ -20,13 +20,28 @@ from ..volatile.player import unaccepted
 from ..volatile.slot import Slot
 from ..volatile.turn import Ground
 from .bodies import Bodies
-from .peer import Peer
 from .reader import Reader
 from .talks import Talks
-from .wire import Incoming
+from .wire import Answer, Incoming
 
 _letter = tuple.__new__
 """Makes a letter of its fields in half the time."""
+
+
+class Correspondent(Protocol):
+    """The other host, as far as its letters are concerned; see `Peer`."""
+
+    def answer(self, ticket: int, value: Message | BaseException, taint: tuple[str, ...] = ()) -> None:
+        """Answer what was asked from there."""
+        ...
+
+    def answered(self, answers: list[Answer]) -> None:
+        """Answers have come from there."""
+        ...
+
+    def say(self, name: str, payload: Any) -> None:
+        """Say something to the host itself."""
+        ...
 
 
 class Inquiry(Asked):
@@ -35,9 +50,9 @@ class Inquiry(Asked):
     waiting: Any = True
     """Somebody does, elsewhere."""
 
-    def __init__(self, peer: Peer, ticket: int, deadline: float) -> None:
+    def __init__(self, peer: Correspondent, ticket: int, deadline: float) -> None:
         self.deadline = deadline
-        self._peer: Peer | None = peer
+        self._peer: Correspondent | None = peer
         self._ticket = ticket
 
     def done(self) -> bool:
@@ -60,7 +75,7 @@ class Inquiry(Asked):
 class Inbox:
     """What comes from one peer."""
 
-    def __init__(self, host: Ground, peer: Peer, bodies: Bodies, talks: Talks) -> None:
+    def __init__(self, host: Ground, peer: Correspondent, bodies: Bodies, talks: Talks) -> None:
         self._host = host
         self._peer = peer
         self._reader = Reader(bodies, talks.of)

@@ -9,19 +9,30 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError
 from stigmergy.protocols.message import Message
 
-from .allowance import Allowance
+from .acts import Acts
+from .handout import BY_SENDER
 from .host import Host, after
 from .letter import Letter
 from .player import DONE, FAULTS, Begun
 from .slot import Slot
-from .sorting import BY_SENDER, Sorting
+from .sorting import Sorting
 from .turn import Turn
+
+
+class Unpaid(NamedTuple):
+    """A turn that wants to send more than has been set aside for its kind."""
+
+    turn: Turn
+    before: int
+    """Letters that others had sent before it."""
+    saved: Any
+    answer: Message | None
+
 
 STRETCH: Final = 4_096
 """Agents after which the event loop gets to turn; some milliseconds."""
@@ -33,21 +44,20 @@ Scene = Callable[[Turn, Sorting], Any]
 class Delivery:
     """Hands out letters on one host."""
 
-    def __init__(self, host: Host, office: Sorting, scene: Scene) -> None:
+    def __init__(self, host: Host, office: Sorting, acts: Acts, scene: Scene) -> None:
         self._host = host
         self._office = office
+        self._acts = acts
         self._scene = scene
         guard = host.guard
         self._looks = min(guard.few, guard.shallow, guard.burst) < math.inf
         """Whether messages are looked at one by one, which is left to the host."""
-        self._turn: Turn | None = None
-        """Shared by all turns of plain handlers."""
+        self._turn = self._new_turn()
         self._rest: list[tuple[Slot, Letter]] = []
         """Letters that are left to the host."""
         self._late: list[tuple[Slot, Letter, Begun]] = []
         """Turns that are not over: their handlers raised, returned something to wait for, or must wait themselves."""
-        self._short: Allowance | None = None
-        """What has been used up."""
+        self._unpaid: Unpaid | None = None
 
     async def deliver(self, number: int) -> None:
         """Hand out what the agents get in this round, and run plain handlers."""
@@ -56,10 +66,9 @@ class Delivery:
         slots = office.take()
         while at < len(slots) and self._host.stopped is None:
             at = self._stretch(slots, at, number, mixed=mixed)
-            if self._short is not None:
-                with suppress(StigmergyError):  # who sends more than there is hears of it
-                    await self._host.purse.refill(self._short, 1)
-                self._short = None
+            if self._unpaid is not None:
+                unpaid, self._unpaid = self._unpaid, None
+                await self._pay(unpaid)
             elif at >= pause:
                 await asyncio.sleep(0)
                 pause = at + STRETCH
@@ -81,31 +90,31 @@ class Delivery:
         host.wake()
 
     def _stretch(self, slots: list[Slot], at: int, number: int, *, mixed: bool) -> int:
-        """Hand out to some agents of one kind. Returns the position of the next."""
+        """Hand out to some agents of one kind. Returns the position of the next, or of one that is not done yet."""
         letters, turn, part = self._office.letters, self._turn, slots[at].part
         acts = {} if self._looks else part.quick
         noted, limit, save = 0, len(letters) + part.allowance.left, part.save
         for slot in slots[at : at + STRETCH]:
-            if slot.part is not part or self._short is not None:
+            if slot.part is not part:
                 break
             at += 1
             mail, slot.inbox = slot.inbox or [], None
             if mixed and len(mail) > 1:
                 mail.sort(key=BY_SENDER)
-            noted += len(mail)
             notes, name = slot.notes, slot.name
             plain = not (slot.busy or slot.pooled) and (slot.agent is not None or slot.enters())
+            if self._late and self._late[-1][0] is slot:  # its last turn could not pay
+                plain = False
             agent = slot.agent
-            for letter in mail:
+            for position, letter in enumerate(mail, 1):
                 message, sender, count, talk, _, _, _, taint, asked, _ = letter
                 notes += (number, name, sender, count, message.message_type, message.__dict__)
+                noted += 1
                 act = acts.get(type(message)) if plain else None
                 if act is None or talk.ended:
                     self._rest.append((slot, letter))
                     plain = False  # what comes after it waits, too
                     continue
-                if turn is None:
-                    turn = self._new_turn(slot, letter)
                 turn.slot, turn.letter, turn.taint = slot, letter, taint
                 saved, before = None if save is None else save(agent), len(letters)
                 error, answer = None, None
@@ -113,42 +122,63 @@ class Delivery:
                     answer = act[0](agent, message, turn.ctx)
                 except FAULTS as fault:
                     error = fault
-                if error is None and (answer is None or type(answer) is act[1]) and not turn.writes:
-                    if asked is None and len(letters) <= limit:
-                        continue
-                    if len(letters) < limit:
-                        limit -= 1  # an answer is a message, too
-                        self._reply(turn, answer)
-                        continue
-                    self._short = part.allowance
-                rest = self._ending(turn, answer) if error is None else error
-                self._hand_over(turn, before, Begun(turn, saved, rest))
-                turn, plain = None, False
+                if error is not None or (answer is not None and type(answer) is not act[1]):
+                    self._hand_over(turn, before, saved, self._rest_of(turn, answer) if error is None else error)
+                    turn, plain = self._new_turn(), False
+                elif len(letters) + (asked is not None) > limit:
+                    self._unpaid = Unpaid(turn, before, saved, answer)
+                    slot.inbox = mail[position:]
+                    break
+                elif asked is not None or turn.writes:
+                    limit -= asked is not None  # an answer is a message, too
+                    self._end(turn, answer)
+            if self._unpaid is not None:
+                limit, at = limit + len(letters) - before, at - 1
+                break
         part.allowance.left = limit - len(letters)
         self._office.digest.noted(noted)
         self._turn = turn
         return at
 
-    def _new_turn(self, slot: Slot, letter: Letter) -> Turn:
-        turn = Turn(self._host, slot, letter)
+    def _new_turn(self) -> Turn:
+        """One for plain handlers to share, until one of theirs is not over when it has returned."""
+        turn = Turn(self._host, *self._host.nobody)
         turn.ctx = self._scene(turn, self._office)
         return turn
 
-    def _reply(self, turn: Turn, answer: Message | None) -> None:
-        """Answer an ask, in the next round."""
-        answers = self._host.later
-        if answers is not None:
-            answers.append((turn.letter, answer or DONE, turn.taint))
+    async def _pay(self, unpaid: Unpaid) -> None:
+        """Get what a turn needs from the ledger, and end it."""
+        turn, before, saved, answer = unpaid
+        purse, allowance, asked = self._host.purse, turn.slot.part.allowance, turn.letter.asked
+        need = len(self._office.letters) - before + (asked is not None)
+        try:
+            while allowance.left < need:
+                await purse.refill(allowance, need)
+        except StigmergyError as error:
+            self._hand_over(turn, before, saved, error)
+            self._turn = self._new_turn()
+        else:
+            allowance.left -= need
+            self._end(turn, answer)
 
-    def _ending(self, turn: Turn, answer: Any) -> BaseException | Awaitable[Any]:
-        """What is left of a turn whose handler has returned."""
+    def _end(self, turn: Turn, answer: Message | None) -> None:
+        """A turn has ended well: answer in the next round, and write to the blackboard when this one ends."""
+        answers = self._host.later
+        if turn.letter.asked is not None and answers is not None:
+            answers.append((turn.letter, answer or DONE, turn.taint))
+        for write in turn.writes:
+            self._acts.write(turn, write.operation, write.arguments)
+        turn.writes.clear()
+
+    def _rest_of(self, turn: Turn, answer: Any) -> BaseException | Awaitable[Any]:
+        """What is left of a turn whose handler has returned something that it is not annotated with."""
         player = self._host.player
         try:
             return player.judged(turn.slot, turn.letter, answer) or after(player.commit_late(turn), answer)
         except StigmergyError as error:
             return error
 
-    def _hand_over(self, turn: Turn, before: int, begun: Begun) -> None:
+    def _hand_over(self, turn: Turn, before: int, saved: Any, rest: BaseException | Awaitable[Any]) -> None:
         """A turn is not over: what it has sent waits until it is."""
         places, letters = self._office.places, self._office.letters
         sent = zip(places[before:], letters[before:], strict=True)
@@ -156,4 +186,4 @@ class Delivery:
         turn.slot.sent -= len(letters) - before
         del places[before:], letters[before:]
         turn.ctx.detach()
-        self._late.append((turn.slot, turn.letter, begun))
+        self._late.append((turn.slot, turn.letter, Begun(turn, saved, rest)))

@@ -18,13 +18,28 @@ from pydantic_core import to_jsonable_python
 PARTITIONS: Final = 256
 """Enough for some dozens of hosts to share them evenly; few enough that each has much to hash at once."""
 
+LONG: Final = 4
+"""Digits of a number that is long,"""
+
+BLOCK: Final = 2
+"""and how many of them do not matter to where its agent is."""
+
 FULL: Final = 32_768
 """Letters that are noted before they are hashed; until then they stay in memory."""
 
 
-def partition_of(name: str) -> int:
-    """The partition of an agent: the same wherever and whenever it is worked out."""
-    return crc32(name.encode()) % PARTITIONS
+def partition_of(address: str) -> int:
+    """The partition of an agent or a pool: the same wherever and whenever it is worked out.
+
+    Of agents with long numbers a hundred neighbours are together (``cell/123400`` to ``cell/123499``), since those
+    talk to each other in most simulations. A pool and its members are together.
+    """
+    kind, _, key = address.partition("/")
+    if key.startswith("pool."):
+        address = kind
+    elif key[-LONG:].isdecimal() and len(key) >= LONG:
+        address = address[:-BLOCK]
+    return crc32(address.encode()) % PARTITIONS
 
 
 class Digest:

@@ -1,27 +1,52 @@
-"""Pools by rounds: when a round ends, each member that is free gets one letter, and the others wait on."""
+"""Pools by rounds: before a round begins, each member that is free gets one letter, and the others wait on."""
 
 from __future__ import annotations
 
 from collections import deque
+from operator import itemgetter
+from typing import Final
 
 from .letter import Letter
 from .pools import Pools
 from .slot import Part, Slot
+from .turn import Ground
+
+BY_SENDER: Final = itemgetter(1, 2)
+"""The order of letters: sender, and the sender's own count."""
 
 
 class Handout(Pools):
     """The pools of one host."""
 
+    def __init__(self, host: Ground) -> None:
+        super().__init__(host)
+        self._new: dict[str, list[Letter]] = {}
+        """What has come for each pool in this round."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether letters wait for members."""
+        return bool(self._new) or any(part.pool.waiting for part in self._host.parts.values())
+
     def put(self, part: Part, letter: Letter) -> None:
         """See `Pools.put`."""
-        part.pool.waiting.append(letter)
+        self._new.setdefault(part.spec.name, []).append(letter)
 
     def freed(self, slot: Slot) -> None:
         """See `Pools.freed`."""
         slot.reserved = False
 
-    def hand_out(self, part: Part) -> None:
-        """Give out what waits, as far as members are free; the others wait on."""
+    def hand_out(self) -> None:
+        """Give out what waits, as far as members are free."""
+        new, self._new = self._new, {}
+        for name, letters in new.items():
+            letters.sort(key=BY_SENDER)
+            self._host.parts[name].pool.waiting.extend(letters)
+        for part in self._host.parts.values():
+            if part.pool.waiting:
+                self._hand_out(part)
+
+    def _hand_out(self, part: Part) -> None:
         pool, office = part.pool, self._host.office
         free = deque(member for member in pool.members if not member.busy and not member.reserved)
         while pool.waiting and (free or len(pool.members) < part.spec.pool):

@@ -88,7 +88,7 @@ class Host:
         self.timer: Callable[..., Any] = self._deadlines.after
         self.player = Player(self)
         nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _name: None, Allowance(""))
-        self._nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
+        self.nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
         self.plain = self._new_turn()
         """The turn of whatever plain handler runs."""
 
@@ -144,7 +144,7 @@ class Host:
             await idle
 
     def _new_turn(self) -> Turn:
-        return Turn(self, *self._nobody)
+        return Turn(self, *self.nobody)
 
     # -- one letter --------------------------------------------------------------------------
 

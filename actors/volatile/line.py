@@ -59,11 +59,17 @@ class TurnLine:
             kept: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             kept.set_result(None)
             return kept
-        answer = self._line.ask(name, payload)
-        if name == "act" and payload[0] in NEWS:
-            operation = payload[0]
-            answer.add_done_callback(lambda done: self._note(operation, done))
-        return answer
+        if name != "act":
+            return self._line.ask(name, payload)
+        result = self.act(payload)
+        operation = payload[0]
+        if operation in NEWS:
+            result.add_done_callback(lambda done: self._note(operation, done))
+        return result
+
+    def act(self, payload: list[Any]) -> asyncio.Future[Any]:
+        """Change the blackboard: ``[operation, arguments, agent, op, conversation]``."""
+        return self._line.ask("act", payload)
 
     async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float) -> Any:  # noqa: ARG002
         """Read from the blackboard; a volatile host holds no copies."""

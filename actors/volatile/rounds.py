@@ -6,7 +6,7 @@ beginning of the next round. So nothing depends on which turn happened to end fi
 which covers all that each agent was given, is the same for the same seed.
 
 A second is a round: that is the unit of deadlines. A round waits for whatever its turns wait for
-outside the swarm, such as a model.
+outside the swarm, such as a model. When there is another round is not decided here, see `Course`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any, Final
 
 from stigmergy.protocols.message import Message
 
+from .acts import Acts, Result
+from .asked import Asked
 from .delivery import Delivery, Scene
 from .host import Host
 from .letter import Letter
@@ -58,14 +60,18 @@ class Timer:
 class Rounds:
     """The virtual time of one host."""
 
-    def __init__(self, host: Host, office: Sorting, scene: Scene) -> None:
-        self._host = host
-        self._office = office
-        self._delivery = Delivery(host, office, scene)
+    def __init__(self, host: Host, office: Sorting, acts: Acts, scene: Scene) -> None:
+        self.host = host
+        self.office = office
+        self.acts = acts
+        self.answers: list[tuple[Letter, Any, tuple[str, ...]]] = []
+        """What became of questions that were asked here, to be heard in the next round."""
+        self._results: list[tuple[str, int, asyncio.Future[Any], Any]] = []
+        """What became of acts; the same."""
+        self._delivery = Delivery(host, office, acts, scene)
         self._timers: list[tuple[float, int, Timer]] = []
         self._set = 0
         """Timers so far."""
-        self._running = asyncio.Lock()
         self.number = 0
         """Rounds so far."""
         host.inline = False
@@ -78,82 +84,92 @@ class Rounds:
         """Rounds so far, as seconds."""
         return float(self.number)
 
-    async def run(self, rounds: int | None) -> int:
-        """Go on for so many rounds, or until nothing is left to happen. Returns how many it were."""
-        before = self.number
-        async with self._running:
-            with _without_collections():
-                while self._goes_on and (rounds is None or self.number - before < rounds):
-                    await self._round()
-        return self.number - before
-
-    async def until(self, done: Callable[[], bool]) -> None:
-        """Go on until something has happened, or nothing can happen any more."""
-        async with self._running:
-            while not done() and self._goes_on:
-                await self._round()
+    @property
+    def left(self) -> bool:
+        """Whether anything is to happen in the next round."""
+        return self.office.left or bool(self.answers or self._results or self.host.ready)
 
     @property
-    def _goes_on(self) -> bool:
-        return self._host.stopped is None and not self.quiet
+    def waits(self) -> bool:
+        """Whether turns wait for answers."""
+        return bool(self.host.turns)
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing is left to happen."""
-        host = self._host
-        return self._office.empty and not (host.later or host.turns or host.ready)
-
-    def digest(self) -> int:
-        """Over all that agents were given, 128 bits; digests of hosts add up to that of the swarm."""
-        return self._office.digest.total()
+    def next_timer(self) -> float:
+        """The time of the next timer."""
+        while self._timers and self._timers[0][2].call is None:
+            heappop(self._timers)
+        return self._timers[0][0] if self._timers else math.inf
 
     # -- one round ---------------------------------------------------------------------------
 
-    async def _round(self) -> None:
-        host, office = self._host, self._office
-        if office.sort() > MANY:
+    async def play(self, number: int) -> None:
+        """Play a round, and sort what it has brought."""
+        host = self.host
+        answers, self.answers = self.answers, []
+        results, self._results = self._results, []
+        self.office.hand_out()
+        self.number = number
+        with _without_collections():
+            await self._delivery.deliver(number)
+            while self.next_timer <= number:
+                call = heappop(self._timers)[2].call
+                if call is not None:
+                    call()
+            _tell(answers, results)
+            self._delivery.begin()
+            await self._settle()
+            host.sweep()
+            if not number % SPRING:
+                gc.collect(1)
+        later, host.later = host.later or [], []
+        for letter, answer, taint in later:
+            if type(letter.asked) is Asked:
+                self.answers.append((letter, answer, taint))
+            elif isinstance(letter.asked, Asked):  # from another host
+                _answer(letter.asked, answer, taint)
+        if self.office.sort() > MANY:
             await _breathe()
-        self.number += 1
-        if office.empty and not host.later:
-            self.number = max(self.number, math.ceil(self._next_timer(self.number)))  # nothing happens before that
-        answers, host.later = host.later or [], []
-        await self._delivery.deliver(self.number)
-        while self._next_timer() <= self.number:
-            call = heappop(self._timers)[2].call
-            if call is not None:
-                call()
-        for letter, answer, taint in sorted(answers, key=_by_asker):
-            if letter.asked is not None and not letter.asked.done():
-                if isinstance(answer, Message):
-                    letter.asked.answer(answer, taint)
-                else:
-                    letter.asked.fail(answer)
-        self._delivery.begin()
-        await self._settle()
-        host.sweep()
-        if not self.number % SPRING:
-            gc.collect(1)
+
+    def done(self, results: list[Result]) -> None:
+        """What agents here did to the blackboard has been done."""
+        self._results += self.acts.done(results)
 
     async def _settle(self) -> None:
         """Wait until every turn has ended or waits for an answer."""
-        host, calm, passes = self._host, 0, 0
+        host, calm, passes = self.host, 0, 0
         while calm < CALM:
             busy = host.ready or any(not turn.waits for turn in host.turns)
             calm = 0 if busy and host.stopped is None else calm + 1
             passes += 1
             await asyncio.sleep(0 if passes < PATIENCE else 0.001)
 
-    def _next_timer(self, otherwise: float = math.inf) -> float:
-        """The time of the next timer."""
-        while self._timers and self._timers[0][2].call is None:
-            heappop(self._timers)
-        return self._timers[0][0] if self._timers else otherwise
-
     def _at(self, seconds: float, call: Callable[..., None], *arguments: Any) -> Timer:
         timer = Timer(lambda: call(*arguments))
         self._set += 1
         heappush(self._timers, (self.number + seconds, self._set, timer))
         return timer
+
+
+def _tell(answers: list[tuple[Letter, Any, Any]], results: list[tuple[str, int, asyncio.Future[Any], Any]]) -> None:
+    """Let those who asked or acted hear what came of it, in order."""
+    for letter, answer, taint in sorted(answers, key=_by_asker):
+        if letter.asked is not None and not letter.asked.done():
+            _answer(letter.asked, answer, taint)
+    for _, _, future, result in results:
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+
+def _answer(asked: Asked, answer: Any, taint: tuple[str, ...]) -> None:
+    if isinstance(answer, Message):
+        asked.answer(answer, taint)
+    else:
+        asked.fail(answer)
 
 
 def _by_asker(answer: tuple[Letter, Any, Any]) -> tuple[str, int]:

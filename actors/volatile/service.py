@@ -17,12 +17,12 @@ from ..ledger.paths import ROOT
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link
 from .asked import UNTIL_ACCEPTED, Asked
+from .course import Course
 from .host import Host
 from .letter import Letter, Talk
 from .line import Line
 from .office import OUTSIDE
 from .places import Far, Nowhere, Place
-from .rounds import Rounds
 from .slot import Slot
 
 BEAT_S: Final = 0.25
@@ -44,9 +44,12 @@ class VolatileService:
         ``close`` closes what the host's agents hold open.
         """
         self.host = host
-        self.rounds: Rounds | None = None
-        """Virtual time, if that is what it runs in."""
-        self._name = name
+        self.course: Course | None = None
+        """How virtual time goes on for a driver, if that is what it runs in."""
+        self.fault: Callable[[], str] = str
+        """Why it stands still, if it does."""
+        self.name = name
+        """This life of it, or the name of a client."""
         self._line = line
         self._run = run
         self._close = close
@@ -104,7 +107,7 @@ class VolatileService:
             "stalled_s": max(0.0, time.monotonic() - self._beat_at - BEAT_S),
             "agents": len(self.host.places),
             "turns": len(self.host.turns),
-            "lost": self._lost,
+            "lost": self._lost or self.fault(),
         }
 
     async def close(self) -> None:
@@ -129,8 +132,8 @@ class VolatileService:
         timer = self.host.timer(timeout_s, asked.expire, place.name, timeout_s)
         try:
             self._put(place, letter)
-            if self.rounds is not None:
-                await self.rounds.until(asked.done)
+            if self.course is not None:
+                await self.course.until(asked.done)
             answer: Message = (await asked.future())[0]
             return answer
         finally:
@@ -143,7 +146,7 @@ class VolatileService:
         if type(place) is Nowhere:
             self.host.bury(letter, place.name, "undeliverable", place.error)
             raise place.error
-        if type(place) is Far:
+        if type(place) is Far and self.course is None:
             accepted = Asked()
             accepted.deadline = UNTIL_ACCEPTED
             self._put(place, letter._replace(asked=accepted))
@@ -188,10 +191,10 @@ class VolatileService:
         return place, Letter(message, client, self._sent, talk, "", 0, 0, taint, asked), asked
 
     async def run(self, rounds: int | None) -> int:
-        """Let virtual time go on; see `Rounds.run`. Raises: UsageError when time is real."""
-        if self.rounds is None:
+        """Let virtual time go on; see `Course.run`. Raises: UsageError when time is real."""
+        if self.course is None:
             raise UsageError("time runs by itself in this swarm; for rounds write Swarm(clock='lockstep')")
-        return await self.rounds.run(rounds)
+        return await self.course.run(rounds)
 
     def stop(self, reason: str, text: str) -> None:
         """The swarm has stopped: nothing new begins, and who asked from outside hears why."""
@@ -231,11 +234,11 @@ class VolatileService:
         renewed = -math.inf
         while True:
             self._beat_at = time.monotonic()
-            if self._beat_at - renewed >= RENEW_S and not self._name.startswith(f"{OUTSIDE}/"):
+            if self._beat_at - renewed >= RENEW_S and not self.name.startswith(f"{OUTSIDE}/"):
                 renewed = self._beat_at
-                self._line.tell("renew", [self._name])
+                self._line.tell("renew", [self.name])
             for link in list(self._endpoint.links.values()):
                 link.resend_if_silent(self._beat_at)
-            if self.rounds is None:
+            if self.host.later is None:  # else each round does it
                 self.host.sweep()
             await asyncio.sleep(BEAT_S)

@@ -1,14 +1,14 @@
 """The sorting office: the office of a host that goes by rounds. What is sent in a round waits here until its end.
 
 Then it is sorted: each agent gets its letters ordered by sender and by the sender's own count, whatever turn happened
-to end first. The same holds for what many share: a letter to a pool goes to a member that is free when the round ends,
-and a follow counts for what is posted from the next round on.
+to end first. The same holds for what many share: pools give their letters out when all have come, and a follow counts
+for what is posted from the next round on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, Final
 
 from stigmergy.protocols.errors import SwarmStopped
@@ -17,7 +17,7 @@ from .digest import Digest
 from .guard import Probe
 from .handout import Handout
 from .letter import Letter
-from .office import Office
+from .office import OUTSIDE, Office
 from .places import Far, Nowhere, Place, Topic
 from .slot import Slot
 from .turn import Ground, Turn
@@ -27,9 +27,6 @@ _letter = tuple.__new__
 
 CROWDED: Final = 4
 """When one agent in four has letters, it is faster to look at all agents in order than to sort those that have."""
-
-BY_SENDER: Final = itemgetter(1, 2)
-"""The order of letters: sender, and the sender's own count."""
 
 _by_name = attrgetter("name")
 
@@ -56,10 +53,19 @@ class Sorting(Office):
         self._changes: list[tuple[bool, str, Slot | Far]] = []
         """Who wants to follow a topic, or to follow it no more."""
 
+    def admit(self, everyone: Far) -> None:
+        """Every post goes to another host, too, where it finds its followers."""
+        super().follow("*", everyone)
+
     @property
-    def empty(self) -> bool:
-        """Whether nobody has letters."""
-        return not (self._due or self.letters)
+    def left(self) -> bool:
+        """Whether anything is to be delivered."""
+        return bool(self._due or self.letters) or self._handout.waiting
+
+    def _place(self, address: str) -> Place:
+        mesh = self._host.mesh
+        far = mesh.elsewhere(address) if mesh is not None and address.startswith(f"{OUTSIDE}/") else None
+        return far or super()._place(address)
 
     # -- in ----------------------------------------------------------------------------------
 
@@ -102,10 +108,16 @@ class Sorting(Office):
         self._changes.append((False, name, slot))
         return True
 
+    def begin_wait(self, turn: Turn, slot: Slot) -> None:
+        """See `Office.begin_wait`. A ring of asks ends with its deadlines, to which virtual time jumps."""
+
+    def end_wait(self, turn: Turn, slot: Slot) -> None:
+        """See `Office.end_wait`."""
+
     # -- at the end of a round ---------------------------------------------------------------
 
     def sort(self) -> int:
-        """Put what was sent where it goes, and let follows take effect. Returns how many letters it was."""
+        """Put what was sent where it goes. Returns how many letters it was."""
         others, due, many = [], self._due, len(self.letters)
         for place, letter in zip(self.places, self.letters, strict=True):
             if type(place) is not Slot:
@@ -122,17 +134,24 @@ class Sorting(Office):
         if others:
             self.mixed = True
             others.sort(key=_by_letter)
-        self._sorting = True
-        for place, letter in others:
-            self._route(place, letter)
-        for part in self._host.parts.values():
-            if part.pool.waiting:
-                self._handout.hand_out(part)
-        self._sorting = False
-        for follows, name, slot in self._changes:
-            super().follow(name, slot) if follows else super().unfollow(name, slot)
-        self._changes.clear()
+            self._sorting = True
+            for place, letter in others:
+                self._route(place, letter)
+            self._sorting = False
         return many
+
+    def turn(self) -> None:
+        """The round is over, and all that was posted in it has come: let follows take effect."""
+        changes, self._changes = self._changes, []
+        for follows, name, who in changes:
+            super().follow(name, who) if follows else super().unfollow(name, who)
+
+    def hand_out(self) -> None:
+        """All letters for pools have come: give them out."""
+        self.mixed = self.mixed or self._handout.waiting
+        self._sorting = True
+        self._handout.hand_out()
+        self._sorting = False
 
     def take(self) -> list[Slot]:
         """The agents that have letters, by name; the caller takes the letters."""

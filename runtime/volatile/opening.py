@@ -8,13 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stigmergy.actors.ensemble.conductor import Conductor
+from stigmergy.actors.ensemble.ensemble import Ensemble
+from stigmergy.actors.ensemble.member import Member
 from stigmergy.actors.mesh.bodies import Bodies
 from stigmergy.actors.mesh.mesh import Mesh
+from stigmergy.actors.volatile.acts import Acts
 from stigmergy.actors.volatile.allowance import Purse
+from stigmergy.actors.volatile.course import Solo
 from stigmergy.actors.volatile.guard import Guard
 from stigmergy.actors.volatile.host import Host
 from stigmergy.actors.volatile.line import Line
 from stigmergy.actors.volatile.office import Office
+from stigmergy.actors.volatile.round_line import RoundLine, RoundTurnLine
 from stigmergy.actors.volatile.rounds import Rounds
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.actors.volatile.slot import Slot
@@ -45,13 +51,13 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     log = logs.logger(host=config["name"])
     models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
     thinking = Thinking(models, time.time(), log)
-    line = Line(config["name"])
+    lockstep = config["clock"] == "lockstep"
+    line = RoundLine(config["name"]) if lockstep else Line(config["name"])
     purse = Purse(config["name"], line.ledger)
     stage = Stage(config["name"], line, log, config["seed"])
     troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]
     stage.means = {troupe.spec.name: Means(thinking, troupe.tools, config["birth"]) for troupe in troupes}
     parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
-    lockstep = config["clock"] == "lockstep"
     limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])
     office = Sorting if lockstep else Office
     host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage), office)
@@ -67,13 +73,33 @@ def open_host(config: dict[str, Any]) -> VolatileService:
         logs.close()
         luggage.close()
 
-    if config.get("mesh"):
-        host.mesh = Mesh(host, config["name"], Bodies(_messages(troupes)))
     service = VolatileService(config["name"], host, line, config["run"], close)
-    if isinstance(host.office, Sorting):
-        service.rounds = Rounds(host, host.office, lambda turn, office: RoundContext(turn, stage, office))
-        stage.time = service.rounds.time
+    bodies = Bodies(_messages(troupes)) if config.get("mesh") else None
+    if isinstance(line, RoundLine):
+        _go_by_rounds(service, line, stage, bodies)
+    elif bodies is not None:
+        host.mesh = Mesh(host, config["name"], bodies)
     return service
+
+
+def _go_by_rounds(service: VolatileService, line: RoundLine, stage: Stage, bodies: Bodies | None) -> None:
+    """Let a host live in virtual time, with other hosts if there are ``bodies`` to send."""
+    host, office = service.host, service.host.office
+    if not isinstance(office, Sorting):
+        raise TypeError("rounds need an office that sorts")
+    acts = line.acts = Acts(host)
+    rounds = Rounds(host, office, acts, lambda turn, office: RoundContext(turn, stage, office))
+    stage.time = rounds.time
+    stage.line_of = lambda turn: RoundTurnLine(line, turn, rounds.time)
+    if bodies is None:
+        service.course = Solo(rounds, line)
+        return
+    ensemble = Ensemble(host, office, service.name, bodies)
+    host.mesh = ensemble
+    if ensemble.conducts:
+        service.course = Conductor(rounds, ensemble, line)
+    else:
+        service.fault = Member(rounds, ensemble, line).fault
 
 
 def _messages(troupes: list[Troupe]) -> Iterator[type[Message]]:

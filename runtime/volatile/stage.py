@@ -29,13 +29,14 @@ class Stage:
         self.seed = seed
         self.time: Callable[[], float] = time.time
         """What a turn takes for now."""
-        self._line = line
+        self.line_of: Callable[[Turn], TurnLine] = lambda turn: TurnLine(line, turn)
+        """How a turn reaches the board."""
 
     def desk(self, turn: Turn) -> Desk:
         """How a turn reaches the board."""
         envelope = turn.letter.envelope(turn.slot.name)
         delivery = Delivery(turn.slot.name, envelope, self.time(), turn.attempt)
-        line = TurnLine(self._line, turn)
+        line = self.line_of(turn)
         return Desk(delivery, self._host, line, line, {}, Clock(), _at_once)
 
 

@@ -1,0 +1,1 @@
+"""The ensemble: volatile hosts that go by rounds together, and the driver's own, which conducts."""

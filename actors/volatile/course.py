@@ -1,0 +1,85 @@
+"""The course of virtual time: when there is another round, and which number it has."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final
+
+from .acts import Act
+from .line import Line
+from .rounds import Rounds
+
+SOME: Final = 1_000
+"""Acts that go to the board in one request."""
+
+
+class Course:
+    """How time goes on for a driver."""
+
+    def __init__(self, rounds: Rounds) -> None:
+        self.rounds = rounds
+        self._running = asyncio.Lock()
+
+    async def run(self, rounds: int | None) -> int:
+        """Go on for so many rounds, or until nothing is left to happen. Returns how many it were."""
+        before = self.rounds.number
+        last = math.inf if rounds is None else before + rounds
+        async with self._running:
+            while self.rounds.number < last and await self.advance(last):
+                pass
+        return self.rounds.number - before
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Go on until something has happened, or nothing can happen any more."""
+        async with self._running:
+            while not done() and await self.advance(math.inf):
+                pass
+
+    async def advance(self, last: float) -> bool:
+        """Play a round, or some; none begins after round ``last``. Returns whether anything was left to happen."""
+        raise NotImplementedError
+
+    async def digest(self) -> int:
+        """Over all that agents were given, 128 bits."""
+        raise NotImplementedError
+
+
+class Solo(Course):
+    """The course of a swarm with one host."""
+
+    def __init__(self, rounds: Rounds, line: Line) -> None:
+        super().__init__(rounds)
+        self._line = line
+
+    async def advance(self, last: float) -> bool:  # noqa: ARG002 - one round at a time
+        """See `Course.advance`."""
+        rounds = self.rounds
+        rounds.office.sort()
+        if rounds.host.stopped is not None or not (rounds.left or rounds.waits):
+            return False
+        number = rounds.number + 1
+        await rounds.play(number if rounds.left else max(number, jump(rounds.next_timer)))
+        rounds.done(await carried_out(self._line, rounds.number, rounds.acts.take()))
+        rounds.office.turn()
+        return True
+
+    async def digest(self) -> int:
+        """See `Course.digest`."""
+        return self.rounds.office.digest.total()
+
+
+def jump(timer: float) -> int:
+    """The round to which time jumps when nothing happens before a timer."""
+    return math.ceil(timer) if timer < math.inf else 0
+
+
+async def carried_out(line: Line, number: int, acts: list[Act]) -> list[tuple[str, int, bool, object]]:
+    """Have the board do what agents did in a round. Returns the results, see `Acts.done`. Raises: PeerGone."""
+    results: list[tuple[str, int, bool, object]] = []
+    for at in range(0, len(acts), SOME):
+        some = acts[at : at + SOME]
+        told = await line.ask("acts of a round", [number, [act.request() for act in some]])
+        results += [(act.agent, act.number, fine, value) for act, (fine, value) in zip(some, told, strict=True)]
+    return results
