@@ -6,6 +6,7 @@ as a repeat. A request that was refused and left no trace gives its number back.
 
 from __future__ import annotations
 
+from array import array
 from hashlib import blake2b
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -28,12 +29,15 @@ class Name(NamedTuple):
 
 
 class Names:
-    """Names of the requests that one client makes; about 200 bytes for each that differs from all others."""
+    """Names of the requests that one client makes; some 16 bytes for each that differs from all others."""
 
     def __init__(self, run: str, client: str) -> None:
         self._run = run
         self._client = client
-        self._made: dict[str, int] = {}
+        self._once = Digests()
+        """What was asked."""
+        self._more: dict[str, int] = {}
+        """What was asked more than once, and how often."""
         self._free: dict[str, list[int]] = {}
         """Numbers that were given back."""
 
@@ -43,9 +47,46 @@ class Names:
         free = self._free.get(what)
         if free:
             return Name(what, heappop(free))
-        number = self._made[what] = self._made.get(what, 0) + 1
+        number = 1
+        if not self._once.add(int(what[:16], 16)):
+            number = self._more[what] = self._more.get(what, 1) + 1
         return Name(what, number)
 
     def give_back(self, name: Name) -> None:
         """A request was refused as if it had never been made."""
         heappush(self._free.setdefault(name.what, []), name.number)
+
+
+class Digests:
+    """A set of numbers of 64 bits that keeps nothing but the numbers: open addressing in an array.
+
+    Two of a million contents share a number once in 37 million runs; the second then counts as a repeat of the first.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * 1_024))
+        self._count = 0
+
+    def add(self, digest: int) -> bool:
+        """Put a number in. Whether it was new."""
+        if 3 * self._count >= 2 * len(self._slots):
+            self._grow()
+        place = self._place(digest or 1)
+        if self._slots[place]:
+            return False
+        self._slots[place] = digest or 1
+        self._count += 1
+        return True
+
+    def _place(self, digest: int) -> int:
+        """Where a number is, or would be."""
+        slots, last = self._slots, len(self._slots) - 1
+        place = digest & last
+        while slots[place] not in {0, digest}:
+            place = (place + 1) & last
+        return place
+
+    def _grow(self) -> None:
+        before, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+        for digest in filter(None, before):
+            self._slots[self._place(digest)] = digest

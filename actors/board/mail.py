@@ -33,8 +33,7 @@ class Mail(Mailbag):
     ) -> bool:
         """Take a message in; ``step`` places an ask in its turn. False when it was accepted before.
 
-        ``once=True`` remembers it for ever; asks and requests from outside are remembered anyway, but for those that
-        come from another shard (``far=True``), which remembers them.
+        It is known while it is open, and an ask until the turn that sent it ends; with ``once=True`` for ever.
         """
         if self.is_known(envelope.id):
             return False

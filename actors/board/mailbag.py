@@ -36,7 +36,7 @@ class Mailbag:
         self.blocked: dict[str, str] = {}
         """Agents that take no mail because their turn is held: to its id."""
         self._known: set[str] = set()
-        """Ids of asks and outside requests that could be sent again."""
+        """Ids of the asks of open turns, which a turn that starts over sends again; and of letters put back."""
 
     def waiting(self, address: str) -> int:
         """How many letters wait for an agent or in a pool, or are at its host."""
@@ -44,7 +44,7 @@ class Mailbag:
         return len(box) + len(self.flying.get(address, ()))
 
     def is_known(self, message: str) -> bool:
-        """Whether a message was accepted before."""
+        """Whether a message was accepted before, and may come again; see `Outsiders` for what comes from outside."""
         return message in self._known or message in self.letters
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
@@ -58,21 +58,20 @@ class Mailbag:
         if envelope.deadline:
             letter.timeout_s = envelope.deadline - data["at"]
         (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
-        if "far" not in data and (envelope.mode == "ask" or not envelope.cause or "once" in data):
+        if "once" in data:
             self._known.add(envelope.id)
         if envelope.mode == "ask":
             index, key = data.get("step") or (0, "")
-            turn = envelope.cause if "step" in data else ""
-            self.asks[envelope.id] = (turn, index, key)
-            if turn in self.letters:
-                self.letters[turn].asks.append(envelope.id)
+            self._asks(envelope.id, envelope.cause if "step" in data else "", index, key)
 
     def _ask(self, data: dict[str, Any]) -> None:
-        index, key = data["step"]
-        self._known.add(data["id"])
-        self.asks[data["id"]] = (data["turn"], index, key)
-        if data["turn"] in self.letters:
-            self.letters[data["turn"]].asks.append(data["id"])
+        self._asks(data["id"], data["turn"], *data["step"])
+
+    def _asks(self, ask: str, turn: str, index: int, key: str) -> None:
+        self.asks[ask] = (turn, index, key)
+        if turn in self.letters:
+            self._known.add(ask)
+            self.letters[turn].asks.append(ask)
 
     def _answered(self, data: dict[str, Any]) -> None:
         self.asks.pop(data["id"], None)

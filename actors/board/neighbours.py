@@ -149,7 +149,7 @@ class Neighbours:
 
     def _letter(self, envelope: Envelope) -> None:
         self._m.warden.show(envelope)
-        self._clerk.receive(envelope, far=True)
+        self._clerk.receive(envelope)
 
     def _watch(self, told: list[Any]) -> None:
         """At the lead: what another shard shows to the loop watchdog."""

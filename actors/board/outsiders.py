@@ -2,8 +2,8 @@
 
 A driver that was killed runs again from its beginning. Its requests then bear the ids that they had,
 so the board knows each as a repeat, and nothing is charged or handled twice: what was answered is
-answered from the journal, what is still open goes on waiting. Kept in memory are only the numbers of
-the entries that a replay found, each until it is asked for: while a board lives, its links deliver.
+answered from the journal, what is still open goes on waiting. Kept in memory is only what a replay
+found, each until it is asked for: while a board lives its links deliver, and nobody repeats himself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..journal.port import Entry, Journal
 from .clerk import Clerk
 from .machines import CLIENT, Machines
 
+_ID: Final = Envelope._fields.index("id")
+_SENDER: Final = Envelope._fields.index("sender")
 _TO: Final = Envelope._fields.index("to")
 _REPLY_TO: Final = Envelope._fields.index("reply_to")
 
@@ -31,10 +33,14 @@ class Outsiders:
         self._journal = journal
         self._told: dict[str, int] = {}
         """By ask or operation: the entry that holds its answer."""
+        self._taken: set[str] = set()
+        """Requests of the past."""
 
     def note(self, entry: Entry) -> None:
-        """Remember an answer of the past, if an entry is one."""
-        if entry.kind == "mail.reply" and entry.data["e"][_TO].startswith(CLIENT + "/"):
+        """Remember a request or an answer of the past, if an entry is one."""
+        if entry.kind == "mail.accept" and entry.data["e"][_SENDER].startswith(CLIENT + "/"):
+            self._taken.add(entry.data["e"][_ID])
+        elif entry.kind == "mail.reply" and entry.data["e"][_TO].startswith(CLIENT + "/"):
             self._told[entry.data["e"][_REPLY_TO]] = entry.seq
         elif entry.kind == "swarm.act":
             self._told[entry.data["op"]] = entry.seq
@@ -42,16 +48,15 @@ class Outsiders:
     def is_repeat(self, envelope: Envelope) -> bool:
         """Whether a message was accepted before. If it was answered, it is answered again; if it waits, re-armed."""
         m = self._m
-        told = self._recall(envelope.id)
+        known, told = envelope.id in self._taken, self._recall(envelope.id)
+        self._taken.discard(envelope.id)
         if told is not None:
             m.outbox.tell(envelope.sender, "reply", [envelope.sender, envelope.id, told["e"]])
             return True
         if envelope.id in m.mail.letters:
             self._clerk.rearm(envelope)
             return True
-        return m.mail.is_known(envelope.id) or (
-            envelope.mode == "post" and m.space.topics.has(envelope.to, envelope.id)
-        )
+        return known or (envelope.mode == "post" and m.space.topics.has(envelope.to, envelope.id))
 
     def act(self, op: str, act: Callable[[], Any]) -> Any:
         """Do something to the blackboard, once: a repeat gets what it got. Raises: what ``act`` raises."""

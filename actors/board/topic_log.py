@@ -2,6 +2,9 @@
 
 The rule it keeps: offsets count 1, 2, 3, ... without a gap; what is over the bounds leaves memory, oldest first. Posts
 that came together stay together as they came, and are made into single ones when somebody reads them.
+
+With a post goes its id, as a turn is carried out once; but not that of a post from outside, as a driver that runs again
+posts again what it posted.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from stigmergy.protocols.series import Series
 
 COPIED: Final = (1_000, 1024 * 1024)
 """What a copy of a topic begins with: the newest posts, so many or so many bytes of them; older ones are asked for."""
+
+OUTSIDE: Final = "client/"
+"""How the names of drivers begin."""
 
 
 class Post(NamedTuple):
@@ -38,6 +44,8 @@ class _Run(Protocol):
 
     def size(self, offset: int) -> int: ...
 
+    def leave(self, log: TopicLog) -> None: ...
+
 
 class _Alone:
     """A run of one."""
@@ -54,6 +62,10 @@ class _Alone:
 
     def size(self, _offset: int) -> int:
         return self.bytes
+
+    def leave(self, log: TopicLog) -> None:
+        if not self._post.writer.startswith(OUTSIDE):
+            log.ids.pop(self._post.id, None)
 
 
 class _Together:
@@ -73,6 +85,11 @@ class _Together:
 
     def size(self, offset: int) -> int:
         return len(self._series.posts[offset - self.first][2])
+
+    def leave(self, log: TopicLog) -> None:
+        _, newest = log.turns.get(self._series.cause, (0, self.last + 1))
+        if newest <= self.last:
+            del log.turns[self._series.cause]
 
 
 class TopicLog:
@@ -174,4 +191,4 @@ class TopicLog:
                 self.bytes -= run.size(self.first)
                 self.first += 1
             if self.first > run.last:
-                self._runs.popleft()
+                self._runs.popleft().leave(self)

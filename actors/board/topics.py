@@ -2,7 +2,8 @@
 
 Owns the topics of one shard: who reads what, how far each reader is, and the newest posts. The
 rule it keeps: the offsets of a topic count 1, 2, 3, ... without a gap, and the same post id always
-has the same offset. Posts older than the newest 10,000 leave memory; the journal has them all.
+has the same offset. Posts older than the newest 10,000 leave memory, with their ids unless a driver posted them;
+the journal has them all.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted, UsageError
@@ -19,6 +19,9 @@ from ..ledger.ledger import Ledger
 from ..ledger.paths import ROOT
 from ..ledger.records import Alert
 from .till import Till
+
+TALKS: Final = 10_000
+"""Conversations whose accounts are kept without an answer that ends them, about 0.5 KB each: told and posted ones."""
 
 
 class Parked(NamedTuple):
@@ -48,7 +51,7 @@ class Treasury:
         self._till = Till(ledger)
         self._parked: deque[Parked] = deque()
         self._talks: dict[str, dict[str, None]] = {}
-        """Accounts of conversations that have no answer yet, since this board opened."""
+        """Accounts of conversations that have no answer yet, since this board opened; the longest unused first."""
         self.exhausted: BudgetExhausted | None = None
         """Set when the swarm's own ceiling refused something for good: the hard stop."""
 
@@ -87,7 +90,7 @@ class Treasury:
         self._till.charge(messages, now)
 
     def finished(self, conversation: str) -> None:
-        """A conversation was answered: its own accounts are not asked for again. What they paid stays above them."""
+        """A conversation is over, or unused for long: its own accounts go. What they paid stays in those above."""
         for account in self._talks.pop(conversation, ()):
             at = self.ledger.position(account)
             if not (at.reserved.to_plain() or at.ceiling.to_plain()):
@@ -130,7 +133,10 @@ class Treasury:
             raise
         _, found, conversation = wanted.account.rpartition("/conversation:")
         if found:
-            self._talks.setdefault(conversation, {})[wanted.account] = None
+            accounts = self._talks[conversation] = self._talks.pop(conversation, {})
+            accounts[wanted.account] = None
+            if len(self._talks) > TALKS:
+                self.finished(next(iter(self._talks)))
         return None
 
     def _withdraw(self, op: str) -> None:

@@ -29,9 +29,20 @@ def test_a_repeat_is_accepted_once():
     mail, _ = mail_and_entries()
     assert mail.accept(letter(1), "", 0.0)
     assert not mail.accept(letter(1), "", 0.0)
+
+
+def test_what_cannot_come_again_is_not_remembered():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.accept(letter(2)._replace(mode="ask", cause="m1"), "", 0.0, (0, "key"))
+    mail.accept(letter(3), "", 0.0, once=True)
+    for message in ("m2", "m3"):
+        mail.attempt(message, "a/1", "h.1")
+        mail.done(message, None)
+    assert mail.is_known("m2")  # the turn that asked may start over, and ask again
     mail.attempt("m1", "a/1", "h.1")
     mail.done("m1", None)
-    assert not mail.accept(letter(1), "", 0.0)  # from outside: it could be sent again at any time
+    assert [mail.is_known(message) for message in ("m1", "m2", "m3")] == [False, False, True]
 
 
 def test_what_a_dead_host_had_comes_back_first_and_in_order():

@@ -163,6 +163,17 @@ def test_a_post_and_a_tell_are_taken_once(site):
     assert site.board.counts()["waiting"] == 1
 
 
+def test_a_tell_that_was_handled_is_not_taken_again_by_any_later_life(site):
+    tell = ask(site, "t1", deadline=0.0)._replace(mode="tell")
+    site.send(tell)
+    site.do("commit", list(Turn("t1", "a/1", "h.1", 0, "done")), "h.1")
+    for _ in range(2):
+        site.die()
+        site.begin()
+        assert names(site.send(tell)) == [""]
+    assert (site.spent(), site.board.counts()["waiting"]) == (1, 0)
+
+
 def test_what_a_driver_did_to_the_blackboard_comes_to_the_same_and_happens_once(site):
     put = ["facts.put", {"key": "k", "value": 1, "expect": 0}, DRIVER, "op-1:0", ""]
     late = ["facts.put", {"key": "k", "value": 2, "expect": 0}, DRIVER, "op-2:0", ""]

@@ -52,10 +52,19 @@ def test_the_same_id_a_hundred_times_is_one_row_with_equal_offsets(topics: Topic
     assert len(entries) == 3
 
 
-def test_an_id_is_known_also_after_its_post_has_left_memory(topics: Topics) -> None:
+def test_a_post_from_outside_is_known_also_after_it_has_left_memory(topics: Topics) -> None:
+    topics.post("news", "from a driver", b"", "client/main", 0.0)
     fill(topics, "news", 50)
 
-    assert topics.post("news", "news-1", b"", "w/1", 0.0) == Posted(1, news=False)
+    assert topics.post("news", "from a driver", b"", "client/main", 0.0) == Posted(1, news=False)
+
+
+def test_memory_is_as_large_after_many_posts_of_agents_as_after_few(topics: Topics) -> None:
+    fill(topics, "news", 6)
+    after_few = len(topics.snapshot()["logs"]["news"][1])
+    fill(topics, "more", 5_000)
+
+    assert len(topics.snapshot()["logs"]["more"][1]) == after_few == 5
 
 
 def test_memory_keeps_the_newest_posts_and_says_where_it_begins(topics: Topics) -> None:
@@ -289,6 +298,15 @@ def test_memory_is_bounded_within_a_series_too() -> None:
     assert [post.offset for post in many.read("news", 5)] == [6, 7, 8, 9]
     with pytest.raises(UsageError, match="has left memory, which begins at 6"):
         many.read("news", 4)
+
+
+def test_a_turn_is_known_until_its_last_post_has_left_memory() -> None:
+    topics = Topics(Entries(), retain=4)
+    topics.post_all(a_series(1, 2, cause="m1"), 1.0)
+    for cause in range(2, 1_000):
+        topics.post_all(a_series(1, 2, 3, cause=f"m{cause}"), 1.0)
+    assert list(topics.snapshot()["logs"]["news"][2]) == ["m998", "m999"]
+    assert topics.post_all(a_series(1, 2, 3, cause="m998"), 1.0).posts == []
 
 
 def test_a_forgotten_turn_would_be_news_again() -> None:

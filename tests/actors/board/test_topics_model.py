@@ -48,12 +48,24 @@ class TopicsAgainstAModel(RuleBasedStateMachine):
 
     @rule(topic=TOPICS, number=st.integers(0, 15))
     def post(self, topic: str, number: int) -> None:
+        """A post of an agent: its id is known while it is in memory."""
         self._open(topic)
         log, name = self.logs[topic], f"p{number}"
+        known = name in log[-RETAIN:]
+        if not known:
+            log.append(name)
+        offset = len(log) - log[::-1].index(name)
+        assert self.topics.post(topic, name, b"x", "w/1", 0.0) == (offset, not known)
+
+    @rule(topic=TOPICS, number=st.integers(0, 5))
+    def post_from_outside(self, topic: str, number: int) -> None:
+        """A post of a driver: its id is known for ever."""
+        self._open(topic)
+        log, name = self.logs[topic], f"d{number}"
         news = name not in log
         if news:
             log.append(name)
-        assert self.topics.post(topic, name, b"x", "w/1", 0.0) == (log.index(name) + 1, news)
+        assert self.topics.post(topic, name, b"x", "client/main", 0.0) == (log.index(name) + 1, news)
 
     @rule(pattern=PATTERNS, name=READERS, group=GROUPS, after=st.none() | st.integers(0, 5))
     def subscribe(self, pattern: str, name: str, group: str, after: int | None) -> None:
