@@ -64,6 +64,15 @@ class Relay(Agent):
         return await ctx.ask(said.text, Say(text="relayed"), reply=Heard, timeout_s=5)
 
 
+class Courier(Agent):
+    """Passes on to a diary what it is told, and writes down that it did."""
+
+    @handles
+    def say(self, said: Say, ctx: Context) -> None:
+        ctx.tell(f"diary/{said.n}", Say(text=said.text))
+        ctx.write(f"passed.{said.text}", said.n)
+
+
 class Fickle(Agent):
     """Fails until the n-th attempt."""
 
