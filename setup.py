@@ -4,11 +4,12 @@ Everything else about the project is in pyproject.toml. This is here because set
 packages, or rename one, but cannot do both from a table.
 """
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 LAYERS = ("protocols", "actors", "runtime")
 
 setup(
     package_dir={f"stigmergy.{layer}": layer for layer in LAYERS},
+    ext_modules=[Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], optional=True)],
     packages=[f"stigmergy.{name}" for layer in LAYERS for name in find_packages(include=[layer, f"{layer}.*"])],
 )

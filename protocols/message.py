@@ -22,6 +22,7 @@ from pydantic_core import to_jsonable_python
 from .codec import pack_body, unpack_body
 from .errors import Malformed, UnknownMessage, UsageError
 from .ids import check_name
+from .plain import Quick, make_quick
 from .versions import readable, upcast
 
 M = TypeVar("M", bound="Message")
@@ -32,7 +33,7 @@ MAX_DEPTH: Final = 64
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
-class Message(BaseModel):
+class Message(BaseModel, metaclass=Quick):
     """Base of everything that agents send. Subclass it, annotate fields, and that is the wire schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +56,12 @@ class Message(BaseModel):
             field.default = float(field.default)
         if whole:
             cls.model_rebuild(force=True)
+            make_quick(cls)
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        super().__pydantic_on_complete__()
+        make_quick(cls)
 
 
 class Done(Message, name="stigmergy.Done"):

@@ -1,0 +1,9 @@
+from typing import Any, Self
+
+class Recipe:
+    def __new__(
+        cls, fields: tuple[tuple[str, type, bool, Any], ...], slots: tuple[Any, ...], validator: Any, /
+    ) -> Self: ...
+
+def enable(metaclass: type, /) -> None: ...
+def attach(cls: type, recipe: Recipe, /) -> None: ...
