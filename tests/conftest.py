@@ -18,11 +18,12 @@ gc.set_threshold(20_000, 20, 20)  # 2,600 tests leave little rubbish in cycles, 
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
-# No deadline: a busy machine is not a bug. `ci` draws the same examples on every run, so that a red build
-# is about the change; `dev` draws new ones; `deep` is for a new core: HYPOTHESIS_PROFILE=deep pytest tests/actors
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("dev", deadline=None)
-hypothesis.settings.register_profile("deep", deadline=None, max_examples=2_000)
+# No deadlines, and nobody is too slow: a busy machine is not a bug. `ci` draws the same examples on every run, so that
+# a red build is about the change; `dev` draws new ones; `deep` is for a new core: HYPOTHESIS_PROFILE=deep pytest tests
+UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("ci", UNHURRIED, derandomize=True)
+hypothesis.settings.register_profile("dev", UNHURRIED)
+hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
 
 

@@ -113,7 +113,7 @@ EVENTS = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(Strategy), st.lists(EVENTS, max_size=60))
 def test_no_events_however_senseless_start_anything_after_a_stop_or_reuse_an_epoch(
     strategy: Strategy, events: list[tuple[str, str, int, float]]

@@ -232,7 +232,7 @@ def test_no_child_ever_has_two_owners_all_come_up_when_the_faults_end_and_all_go
     assert restarts > 60, "the simulation has to make trouble"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1_000, 2**32))
 def test_no_seed_is_special(seed: int) -> None:
     judge(seed)

@@ -148,7 +148,7 @@ def _mutated(path: tuple[Any, ...], replacement: tuple[Any] | None) -> dict[str,
     return document
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(mutations())
 def test_whatever_we_take_the_sdk_takes(document: dict[str, Any]) -> None:
     if accepted_by_us(document):
@@ -169,7 +169,7 @@ STRICTER = (
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(mutations())
 def test_what_the_sdk_takes_we_take_or_say_where_we_are_stricter(document: dict[str, Any]) -> None:
     if not accepted_by_sdk(document) or accepted_by_us(document):

@@ -60,7 +60,7 @@ async def test_a_resumed_run_sees_an_approved_call_through_though_its_asker_has_
     folder, case = swarm.folder, dict(events)["case"]
     assert folder is not None
     birth = folder.read("run.json")["birth"]
-    assert approve([str(folder.path), case["id"], "--do"]) == 0
+    assert await asyncio.to_thread(approve, [str(folder.path), case["id"], "--do"]) == 0
     with pytest.raises(DeadlineExceeded):
         await ask_strict(Swarm.resume(folder.path), witness)
     assert len(effects(witness)) == 1

@@ -21,7 +21,7 @@ def equal(names: set[str]) -> dict[str, float]:
     return dict.fromkeys(sorted(names), 1.0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(NAMES, st.data())
 def test_when_a_host_goes_only_its_agents_move(names: set[str], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(names)))
@@ -29,14 +29,14 @@ def test_when_a_host_goes_only_its_agents_move(names: set[str], data: st.DataObj
     assert {agent for agent in AGENTS if before[agent] != after[agent]} == {a for a in AGENTS if before[a] == gone}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(NAMES, st.from_regex(r"[A-Z][a-z]{0,8}", fullmatch=True))
 def test_when_a_host_comes_agents_move_to_it_only(names: set[str], new: str) -> None:
     before, after = homes(equal(names)), homes(equal(names | {new}))
     assert {after[agent] for agent in AGENTS if before[agent] != after[agent]} <= {new}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(NAMES, st.floats(0.1, 10), st.data())
 def test_when_a_host_gets_heavier_agents_move_to_it_only(names: set[str], weight: float, data: st.DataObject) -> None:
     heavy = data.draw(st.sampled_from(sorted(names)))
@@ -45,7 +45,7 @@ def test_when_a_host_gets_heavier_agents_move_to_it_only(names: set[str], weight
     assert {after[agent] for agent in AGENTS if before[agent] != after[agent]} <= {heavy}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(NAMES)
 def test_the_order_in_which_hosts_are_listed_does_not_matter(names: set[str]) -> None:
     assert homes(equal(names)) == homes(dict(reversed(equal(names).items())))

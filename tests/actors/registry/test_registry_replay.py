@@ -85,7 +85,7 @@ def replayed(entries: list[tuple[str, bytes]]) -> Registry:
     return registry
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(COMMANDS, max_size=30))
 def test_the_state_is_the_fold_of_its_entries_and_a_refused_command_leaves_none(
     commands: list[tuple[Any, ...]],
@@ -103,7 +103,7 @@ def test_the_state_is_the_fold_of_its_entries_and_a_refused_command_leaves_none(
         assert truth(replayed(entries)) == truth(registry)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(COMMANDS | st.just(("restart",)), max_size=40))
 def test_no_epoch_is_given_twice_however_often_the_registry_restarts(commands: list[tuple[Any, ...]]) -> None:
     entries: list[tuple[str, bytes]] = []
