@@ -101,6 +101,8 @@ class Handler:
     accepts: type[Message]
     returns: type[Message] | None
     takes_context: bool
+    suspends: bool
+    """Whether it is a coroutine."""
 
 
 @overload
@@ -229,7 +231,8 @@ def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handl
         raise UsageError(f"{where}: annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)")
     returns = hints.get("return")
     answers = isinstance(returns, type) and issubclass(returns, Message)
-    return Handler(name, accepts, returns if answers else None, len(parameters) == len(_PARAMETERS))
+    with_context, suspends = len(parameters) == len(_PARAMETERS), inspect.iscoroutinefunction(function)
+    return Handler(name, accepts, returns if answers else None, with_context, suspends)
 
 
 def _hints(target: Any, where: str) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Context:
         self._writes: list[Write] = []
         self._taint: tuple[str, ...] = desk.delivery.envelope.taint
         self._log = log
+        self._own_log: FilteringBoundLogger | None = None
 
     @property
     def _desk(self) -> Desk:
@@ -77,7 +78,8 @@ class Context:
     @property
     def me(self) -> AgentId:
         """This agent."""
-        return AgentId.parse(self._desk.delivery.agent)
+        kind, _, key = self._desk.delivery.agent.partition("/")
+        return AgentId(kind, key)
 
     @property
     def sender(self) -> str:
@@ -119,7 +121,11 @@ class Context:
     @property
     def log(self) -> FilteringBoundLogger:
         """A structlog logger that knows agent, conversation and trace."""
-        return self._log
+        if self._own_log is None:
+            own = self.envelope
+            fields = {"conversation": own.conversation, "trace_id": own.trace_id}
+            self._own_log = self._log.bind(agent=self._own_desk.delivery.agent, **fields)
+        return self._own_log
 
     def mark(self, origin: str) -> None:
         """Mark what this turn sends from now on as touched by content of that origin."""

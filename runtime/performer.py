@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from stigmergy.actors.failing import is_worth_another, worded
 from stigmergy.actors.host.desk import Desk, TurnHeld
+from stigmergy.actors.host.performer import Begun
 from stigmergy.protocols.errors import UsageError, pack
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
@@ -30,6 +32,9 @@ from .luggage import Luggage
 from .states import State, pack_state, read_state
 from .thinking import ModelSpec, Thinking
 from .troupe import Troupe, open_paths, troupe_of
+
+FAULTS: Final = (TurnHeld, asyncio.CancelledError, Exception, SystemExit)
+"""What may come out of user code and ends its turn."""
 
 FAREWELL_S: Final = 10.0
 """How long an agent's ``on_stop`` may take."""
@@ -79,35 +84,11 @@ class AgentPerformer:
         types = [handler.accepts for troupe in troupes.values() for handler in troupe.handlers.values()]
         self._types = MessageTypes(types)
 
-    async def perform(self, desk: Desk, state: bytes | None) -> Turn:
-        """See `Performer.perform`."""
-        steady = desk.clock.steady
-        began = steady()
-        delivery = desk.delivery
-        kind = delivery.agent.partition("/")[0]
-        base = Turn(delivery.envelope.id, delivery.agent, "", 0, "done")
-        try:
-            live = self._live.get(delivery.agent) or await self._enter(kind, delivery.agent, state)
-            sends, writes = await self._handle(self._troupes[kind], live, desk)
-            before, live.pending = live.pending, self._state_of(kind, live)
-        except TurnHeld:
-            return base._replace(outcome="held")
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise  # the host stops; otherwise the handler met a cancelled future of its own
-            return self._failed(base, error, steady() - began)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises fails its turn
-            return self._failed(base, error, steady() - began)
-        if desk.held:
-            return base._replace(outcome="held")
-        changed = live.pending != before
-        return base._replace(
-            sends=sends,
-            writes=writes,
-            state=live.pending if changed else None,
-            seconds=steady() - began,
-        )
+    def begin(self, desk: Desk, state: bytes | None) -> Begun:
+        """See `Performer.begin`."""
+        began = desk.clock.steady()
+        live = self._live.get(desk.delivery.agent)
+        return partial(self._begin_anew, desk, state, began) if live is None else self._begin(desk, live, began)
 
     def keep(self, agent: str, state: bytes | None) -> None:
         """See `Performer.keep`."""
@@ -145,28 +126,81 @@ class AgentPerformer:
         self._logs.close()
         self._luggage.close()
 
-    async def _handle(self, troupe: Troupe, live: Live, desk: Desk) -> Any:
-        envelope = desk.delivery.envelope
-        handler = troupe.handlers[envelope.type]
-        message = self._types.decode(envelope.type, envelope.body)
-        log = self._log.bind(agent=desk.delivery.agent, conversation=envelope.conversation, trace_id=envelope.trace_id)
-        ctx = Context(desk, Means(self._thinking, troupe.tools, self._birth), log, self._seed)
-        method = getattr(live.agent, handler.method)
-        answer = method(message, ctx) if handler.takes_context else method(message)
-        if inspect.isawaitable(answer):
-            answer = await limited(
-                answer if inspect.iscoroutine(answer) else _result(answer),
-                troupe.spec.turn_timeout_s,
-                desk.delivery.agent,
-            )
-        if envelope.mode == "ask":
-            if answer is not None and not isinstance(answer, Message):
-                raise UsageError(f"{troupe.cls.__name__}.{handler.method} returned {type(answer).__name__}, no Message")
-            ctx.answer(answer if answer is not None else Done())
-        return ctx.effects()
+    async def _begin_anew(self, desk: Desk, state: bytes | None, began: float) -> Turn:
+        agent = desk.delivery.agent
+        try:
+            live = await self._enter(agent.partition("/")[0], agent, state)
+        except FAULTS as error:
+            return self._fell(desk, error, began)
+        begun = self._begin(desk, live, began)
+        return begun if isinstance(begun, Turn) else await begun()
 
-    def _state_of(self, kind: str, live: Live) -> bytes:
-        return live.pending if self._troupes[kind].state is State else pack_state(live.agent.state)
+    def _begin(self, desk: Desk, live: Live, began: float) -> Begun:
+        delivery = desk.delivery
+        envelope = delivery.envelope
+        troupe = self._troupes[delivery.agent.partition("/")[0]]
+        try:
+            handler = troupe.handlers[envelope.type]
+            message = self._types.decode(envelope.type, envelope.body)
+            ctx = Context(desk, Means(self._thinking, troupe.tools, self._birth), self._log, self._seed)
+            method = getattr(live.agent, handler.method)
+            call = partial(method, message, ctx) if handler.takes_context else partial(method, message)
+            if handler.suspends:
+                return partial(self._go_on, desk, live, ctx, call, began)
+            answer = call()
+            if inspect.isawaitable(answer):
+                return partial(self._go_on, desk, live, ctx, lambda: answer, began)
+            return self._ended(desk, live, ctx, answer, began)
+        except FAULTS as error:
+            return self._fell(desk, error, began)
+
+    async def _go_on(
+        self, desk: Desk, live: Live, ctx: Context, call: Callable[[], Awaitable[Any]], began: float
+    ) -> Turn:
+        agent = desk.delivery.agent
+        try:
+            awaited = call()
+            work = awaited if inspect.iscoroutine(awaited) else _result(awaited)
+            answer = await limited(work, self._troupes[agent.partition("/")[0]].spec.turn_timeout_s, agent)
+            return self._ended(desk, live, ctx, answer, began)
+        except FAULTS as error:
+            return self._fell(desk, error, began)
+
+    def _ended(self, desk: Desk, live: Live, ctx: Context, answer: Any, began: float) -> Turn:
+        """The turn of a handler that has come to its end. Raises: UsageError, and what its state raises."""
+        delivery = desk.delivery
+        troupe = self._troupes[delivery.agent.partition("/")[0]]
+        if delivery.envelope.mode == "ask":
+            if answer is not None and not isinstance(answer, Message):
+                handler = f"{troupe.cls.__name__}.{troupe.handlers[delivery.envelope.type].method}"
+                raise UsageError(f"{handler} returned {type(answer).__name__}, no Message")
+            ctx.answer(answer if answer is not None else Done())
+        sends, writes = ctx.effects()
+        before, state = live.pending, None
+        if troupe.state is not State:
+            live.pending = pack_state(live.agent.state)
+            state = live.pending if live.pending != before else None
+        if desk.held:
+            return self._turn(desk, began, outcome="held")
+        seconds = desk.clock.steady() - began
+        return Turn(delivery.envelope.id, delivery.agent, desk.host, 0, "done", sends, writes, state, seconds=seconds)
+
+    def _fell(self, desk: Desk, error: BaseException, began: float) -> Turn:
+        """The turn of a handler that raised something. Raises it when it is the host that stops."""
+        if isinstance(error, TurnHeld):
+            return self._turn(desk, began, outcome="held")
+        task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
+        if task is not None and task.cancelling():
+            raise error  # otherwise the handler met a cancelled future of its own
+        known, trace = worded(desk.delivery.agent, error)
+        fields = {"agent": desk.delivery.agent, "message": desk.turn, "error": str(known), "trace": trace}
+        self._log.warning("turn_failed", **fields)
+        again = is_worth_another(error)
+        return self._turn(desk, began, outcome="failed", error=pack(known), trace=trace, retry=again)
+
+    def _turn(self, desk: Desk, began: float, **fields: Any) -> Turn:
+        seconds = desk.clock.steady() - began
+        return Turn(desk.turn, desk.delivery.agent, desk.host, 0, seconds=seconds, **fields)
 
     async def _enter(self, kind: str, name: str, state: bytes | None) -> Live:
         """Activate an agent once, though turns of a reentrant kind may begin together."""
@@ -182,13 +216,6 @@ class AgentPerformer:
         saved = pack_state(agent.state)
         live = self._live[name] = Live(agent, saved, saved)
         return live
-
-    def _failed(self, base: Turn, error: BaseException, seconds: float) -> Turn:
-        known, trace = worded(base.agent, error)
-        self._log.warning("turn_failed", agent=base.agent, message=base.message, error=str(known), trace=trace)
-        return base._replace(
-            outcome="failed", error=pack(known), trace=trace, retry=is_worth_another(error), seconds=seconds
-        )
 
 
 async def _result(awaitable: Awaitable[Any]) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from stigmergy.protocols.turn import Delivery, Turn
@@ -22,31 +21,53 @@ class Undone(BaseException):
     """Ends a handler that ran ahead of a turn which did not commit: it runs again, from the state before that."""
 
 
-@dataclass(slots=True)
 class Flight:
     """A turn on its way to its commit."""
 
-    desk: Desk
-    turn: Turn
-    answer: asyncio.Future[Any]
+    __slots__ = ("_answer", "_error", "_waiting", "desk", "done", "turn")
+
+    def __init__(self, desk: Desk, turn: Turn) -> None:
+        self.desk = desk
+        self.turn = turn
+        self.done = False
+        """Whether the board has answered."""
+        self._answer: Any = None
+        self._error: BaseException | None = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def answered(self, answer: Any, error: BaseException | None) -> None:
+        """The board has answered, or never will."""
+        self._answer, self._error, self.done = answer, error, True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     @property
     def committed(self) -> bool:
         """Whether the board has said yes; what is no yes begins with a word or is an error."""
-        answer = self.answer
-        return not answer.cancelled() and answer.exception() is None and answer.result() is None
+        return self.done and self._answer is None and self._error is None
+
+    async def word(self) -> Any:
+        """The board's answer, when it is there. Raises: what it raised."""
+        if not self.done:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        if self._error is not None:
+            raise self._error
+        return self._answer
 
 
 class Cell:
     """The mailbox of one agent, its last committed state, and its turns since."""
 
-    __slots__ = ("_settled", "agent", "beside", "flights", "mailbox", "refused", "running", "state")
+    __slots__ = ("_settled", "agent", "beside", "flights", "mailbox", "queued", "refused", "running", "state")
 
     def __init__(self, agent: str) -> None:
         self.agent = agent
         self.beside = 0
         """Turns of a reentrant kind that run now."""
         self.mailbox: deque[Delivery] = deque()
+        self.queued = False
+        """Whether it waits in the host's queue for its turns."""
         self.running: asyncio.Task[None] | None = None
         self.state: bytes | None = None
         self.flights: deque[Flight] = deque()
@@ -58,7 +79,8 @@ class Cell:
     @property
     def rests(self) -> bool:
         """Whether there is nothing to do, and nothing to wait for."""
-        return self.running is None and not (self.beside or self.mailbox or self.flights or self.refused)
+        busy = self.running is not None or self.queued or self.beside
+        return not (busy or self.mailbox or self.flights or self.refused)
 
     @property
     def newest(self) -> str:
@@ -68,7 +90,7 @@ class Cell:
     def committed(self) -> list[Turn]:
         """The turns that the board has committed since this was last asked; stops at one that it refused."""
         found = []
-        while self.flights and not self.refused and self.flights[0].answer.done():
+        while self.flights and not self.refused and self.flights[0].done:
             if self.flights[0].committed:
                 found.append(self.flights.popleft().turn)
             else:

@@ -9,7 +9,7 @@ failed, is recorded only together with the next step, since only then does it ma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
@@ -71,6 +71,8 @@ class Desk:
         self._replica = replica
         self._asks = asks
         self._settled = settled
+        self.acted: Mapping[int, None] = {}
+        """Shards on which it has changed something at once, where there are several."""
         self.round = delivery.round
         self.attempt = delivery.attempt
         self._steps = {step.number: step for step in delivery.steps}

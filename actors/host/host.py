@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from functools import partial
+import sys
 from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, pack
 from stigmergy.protocols.kind import KindSpec
-from stigmergy.protocols.turn import BURIED, HELD, Delivery, Turn
+from stigmergy.protocols.turn import Delivery
 
 from ..clock import REAL, Clock
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link, PeerGone
 from .boards import Boards
-from .cell import Cell, Flight, Undone
+from .cell import Cell
 from .desk import Desk
 from .idle import IdleLimits
 from .leaving import Leaving
-from .pace import Pace
 from .performer import Performer
+from .runner import Runner
 from .underway import Underway
+
+STRETCH: Final = 32
+"""Turns that leave together. Fewer in a call to the board are more calls, each of about a millisecond."""
 
 BEAT_S: Final = 1.0
 """How often a host renews its lease and shows that its loop turns."""
@@ -38,7 +40,8 @@ def open_host(config: dict[str, Any], clock: Clock = REAL) -> HostService:
     performer: Performer = getattr(importlib.import_module(module), function)(config)
     kinds = [KindSpec.from_plain(kind) for kind in config["kinds"]]
     boards, idle = Boards(config.get("shards", 1), clock), IdleLimits(**config.get("idle", {}))
-    return HostService(config["name"], performer, kinds, boards, clock, idle, Pace() if config.get("apart") else None)
+    stretch = STRETCH if config.get("apart") else sys.maxsize
+    return HostService(config["name"], performer, kinds, boards, clock, idle, stretch)
 
 
 class HostService:
@@ -52,15 +55,13 @@ class HostService:
         boards: Boards,
         clock: Clock,
         idle: IdleLimits | None = None,
-        pace: Pace | None = None,
+        stretch: int = sys.maxsize,
     ) -> None:
-        """``pace`` is for a host that has a process of its own; else the board could do nothing in between."""
+        """``stretch``: turns between two of the event loop; all there are where the board is in this process."""
         self._name = name
-        self._pace = pace
         self._clock = clock
         self._performer = performer
         self._reentrant = {kind.name for kind in kinds if kind.reentrant}
-        self._runs_ahead = {kind.name for kind in kinds if kind.runs_ahead}
         self._cells: dict[str, Cell] = {}
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._underway = Underway()
@@ -69,7 +70,8 @@ class HostService:
         self._leaving = Leaving(self._cells, boards, performer, idle or IdleLimits())
         self._early: list[Delivery] = []
         """What came before all boards had taken this host in."""
-        self._turns: dict[asyncio.Task[None], None] = {}
+        ahead = frozenset(kind.name for kind in kinds if kind.runs_ahead)
+        self._runner = Runner(performer, boards, ahead, self._desk, self._rest, stretch)
         self._beating: asyncio.Task[None] | None = None
         self._beat_at = self._clock.steady()
         self._lost = ""
@@ -91,7 +93,7 @@ class HostService:
         return {
             "stalled_s": max(0.0, self._clock.steady() - self._beat_at - BEAT_S),
             "agents": len(self._cells),
-            "turns": len(self._turns),
+            "turns": len(self._runner.tasks),
             "lost": self._lost,
         }
 
@@ -100,7 +102,7 @@ class HostService:
         if not self._lost:
             await self._underway.close()
         self._stop("closed")
-        await asyncio.gather(*self._turns, return_exceptions=True)
+        await asyncio.gather(*self._runner.tasks, return_exceptions=True)
         await self._performer.close()
 
     def _on_frames(self, link: Link, frames: list[Frame]) -> None:
@@ -131,33 +133,10 @@ class HostService:
             cell = self._cells[delivery.agent] = Cell(delivery.agent)
         self._leaving.works(delivery.agent)
         if delivery.agent.partition("/")[0] in self._reentrant:
-            _ = self._start(self._beside(cell, delivery))
+            _ = self._runner.start(self._beside(cell, delivery))
             return
         cell.mailbox.append(delivery)
-        self._work(cell)
-
-    def _work(self, cell: Cell) -> None:
-        if cell.running is None:
-            cell.running = self._start(self._work_off(cell))
-
-    def _start(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._turns[task] = None
-        task.add_done_callback(self._turns.pop)
-        return task
-
-    async def _work_off(self, cell: Cell) -> None:
-        try:
-            while cell.refused or cell.mailbox:
-                if self._pace is not None:
-                    await self._pace.begin()
-                if cell.refused:
-                    await self._see_through(cell, cell.take_back())
-                elif cell.mailbox:
-                    await self._turn(cell, cell.mailbox.popleft())
-        finally:
-            cell.running = None
-            self._rest(cell)
+        self._runner.work(cell)
 
     def _rest(self, cell: Cell) -> None:
         self._leaving.rests(cell, self._clock.steady())
@@ -166,89 +145,20 @@ class HostService:
         """Run a turn of a reentrant kind beside others."""
         cell.beside += 1
         try:
-            if self._pace is not None:
-                await self._pace.begin()
-            await self._turn(cell, delivery)
+            await self._runner.turn(cell, delivery)
         finally:
             cell.beside -= 1
             self._rest(cell)
 
-    async def _turn(self, cell: Cell, delivery: Delivery) -> None:
-        """Run a turn and send it off; only one that failed, or may not be run ahead of, is waited for."""
-        kind, board, boards = delivery.agent.partition("/")[0], self._boards.home(delivery.agent), self._boards
+    def _desk(self, cell: Cell, delivery: Delivery) -> Desk:
+        boards = self._boards
         errand = boards.errand(delivery.agent, delivery.envelope.id, delivery.envelope.conversation)
-        desk = Desk(delivery, self._name, errand or board, boards, self._asks, self._clock, cell.settled)
+        board = errand or boards.home(delivery.agent)
+        desk = Desk(delivery, self._name, board, boards, self._asks, self._clock, cell.settled)
         desk.underway = self._underway
-        try:
-            if delivery.state is not None:  # it ran elsewhere meanwhile: what is alive here is of an earlier time
-                await cell.settled()
-                cell.state = delivery.state
-                await self._performer.passivate(delivery.agent)
-            if delivery.steps:
-                await cell.settled()
-            turn = await self._perform(desk, cell)
-            if turn.outcome != "done":
-                await cell.settled()
-        except (Undone, BaseExceptionGroup):
-            if not cell.refused:
-                raise
-        if cell.refused:
-            desk.abandon()
-            cell.mailbox.appendleft(delivery)
-            return
-        turn = turn._replace(host=self._name, after=cell.newest, acted=() if errand is None else tuple(errand.acted))
-        flight = Flight(desk, turn, board.ask("commit", list(turn)))
-        if turn.outcome == "done" and kind in self._runs_ahead:
-            cell.flights.append(flight)
-            flight.answer.add_done_callback(partial(self._answered, cell))
-        else:
-            await self._see_through(cell, flight)
-
-    async def _perform(self, desk: Desk, cell: Cell) -> Turn:
-        turn = await self._performer.perform(desk, cell.state)
-        return await self._boards.checked(turn) if turn.writes and self._boards.several else turn
-
-    def _answered(self, cell: Cell, answer: asyncio.Future[Any]) -> None:
-        if not answer.cancelled():
-            answer.exception()  # it is looked at with its flight, if that has not been taken back
-        for turn in cell.committed():
-            self._keep(cell, turn)
-        if cell.refused and not self._lost:
-            self._work(cell)
-        self._rest(cell)
-
-    def _keep(self, cell: Cell, turn: Turn) -> None:
-        self._performer.keep(turn.agent, turn.state)
-        if turn.state is not None:
-            cell.state = turn.state
-
-    async def _see_through(self, cell: Cell, flight: Flight) -> None:
-        """Follow a turn until it commits, is buried, or is no longer this host's."""
-        board, desk, turn, answer = self._boards.home(cell.agent), flight.desk, flight.turn, flight.answer
-        try:
-            while (said := await self._word(board, turn, answer)) is not None:
-                self._performer.take_back(turn.agent)
-                if said[0] in {HELD, BURIED}:
-                    return
-                _, after_s, attempt, round_ = said
-                await asyncio.sleep(after_s)
-                desk.restart(attempt, round_)
-                turn = (await self._perform(desk, cell))._replace(host=self._name)
-                answer = board.ask("commit", list(turn))
-            self._keep(cell, turn)
-        except (Fenced, SwarmStopped, PeerGone):
-            # The board decides what becomes of the message; nobody here does.
-            self._performer.forget(turn.agent)
-
-    async def _word(self, board: Link, turn: Turn, answer: asyncio.Future[Any]) -> Any:
-        """The board's word on a turn; one that cannot even be handed over is a failed one."""
-        try:
-            return await answer
-        except (Fenced, SwarmStopped, PeerGone):
-            raise
-        except StigmergyError as error:
-            failed = Turn(turn.message, turn.agent, turn.host, 0, "failed", error=pack(error), retry=False)
-            return await board.ask("commit", list(failed))
+        if errand is not None:
+            desk.acted = errand.acted
+        return desk
 
     async def _beat(self) -> None:
         while True:
@@ -256,7 +166,7 @@ class HostService:
             for board in self._boards:
                 board.tell("renew", [self._name])
                 board.resend_if_silent(self._clock.steady())
-            self._leaving.look(self._clock.steady(), self._start, self._work)
+            self._leaving.look(self._clock.steady(), self._runner.start, self._runner.work)
             self._boards.let_go()
             await asyncio.sleep(BEAT_S)
 
@@ -277,8 +187,7 @@ class HostService:
         self._halted = True
         if self._beating is not None:
             self._beating.cancel()
-        for task in list(self._turns):
-            task.cancel()
+        self._runner.halt()
         for answer in self._asks.values():
             if not answer.done():
                 answer.set_exception(PeerGone(reason))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
 
 from stigmergy.protocols.turn import Turn
 
 from .desk import Desk
 
+Begun: TypeAlias = Turn | Callable[[], Coroutine[Any, Any, Turn]]
+"""A turn that has ended; or one that has to wait: call it, and await what it gives. Neither raises."""
+
 
 class Performer(Protocol):
     """Turns deliveries into turns: knows the user's classes."""
 
-    async def perform(self, desk: Desk, state: bytes | None) -> Turn:
-        """Run the handler for one delivery. Never raises; a failure is a turn too."""
+    def begin(self, desk: Desk, state: bytes | None) -> Begun:
+        """Run the handler for one delivery, where it stands if it need not wait. A failure is a turn too."""
         ...
 
     def keep(self, agent: str, state: bytes | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, pack, unpack
@@ -50,6 +51,10 @@ class Handle(Protocol):
         ...
 
 
+Heard = Callable[[Any, BaseException | None], None]
+"""Takes an answer, or the error in its place. Must not raise."""
+
+
 class Link:
     """A peer as seen from here. All methods are called on the owner's event loop."""
 
@@ -66,7 +71,7 @@ class Link:
         self.stirred = False
         """Whether what is ready will go when this turn of the event loop is over."""
         self._tickets = 0
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, Heard] = {}
         self.lost = False
         self.on_frames: Callable[[Link, list[Frame]], None] = _ignore
         """Set by the owner: takes the peer's frames that are not answers."""
@@ -81,18 +86,22 @@ class Link:
 
     def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
         """Send a frame and get a future for its answer; it raises what the peer raised."""
-        self._tickets += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.request(name, payload, partial(_settle, future))
+        return future
+
+    def request(self, name: str, payload: Any, heard: Heard) -> None:
+        """Ask, and hear the answer or the error the moment it is here, before the event loop turns."""
+        self._tickets += 1
         if self.lost:
-            future.set_exception(PeerGone(f"{self.peer} is gone"))
-            return future
+            heard(None, PeerGone(f"{self.peer} is gone"))
+            return
         try:
             self._put((ASK, self._tickets, name, payload))
         except WireError as error:
-            future.set_exception(error)
+            heard(None, error)
         else:
-            self._waiting[self._tickets] = future
-        return future
+            self._waiting[self._tickets] = heard
 
     async def call(self, name: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
         """Ask and wait. Raises: DeadlineExceeded after ``timeout_s`` (30 s), or what the peer raised."""
@@ -124,12 +133,11 @@ class Link:
         for frame in self._channel.accept(number, confirmed, frames):
             verb, ticket, _, payload = frame
             if verb in (ANSWER, ERROR):
-                future = self._waiting.pop(ticket, None)
-                if future is not None and not future.done():
-                    if verb == ANSWER:
-                        future.set_result(payload)
-                    else:
-                        future.set_exception(unpack(*payload))
+                heard = self._waiting.pop(ticket, None)
+                if heard is not None and verb == ANSWER:
+                    heard(payload, None)
+                elif heard is not None:
+                    heard(None, unpack(*payload))
             else:
                 rest.append(frame)
         return rest
@@ -170,10 +178,8 @@ class Link:
             return
         self.lost = True
         waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
-            if not future.done():
-                future.set_exception(PeerGone(f"{self.peer}: {reason}"))
-                future.exception()  # whoever waits has its own reference; nobody waiting is fine too
+        for heard in waiting.values():
+            heard(None, PeerGone(f"{self.peer}: {reason}"))
         for call in self._calls:
             call.cancel()
 
@@ -235,6 +241,17 @@ class Link:
         if not self.lost:
             self.close(reason)
             self._on_lost(self.peer, reason)
+
+
+def _settle(future: asyncio.Future[Any], answer: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(answer)
+        return
+    future.set_exception(error)
+    if isinstance(error, PeerGone):
+        future.exception()  # whoever waits has its own reference; nobody waiting is fine too
 
 
 def _ignore(_link: Link, _frames: list[Frame]) -> None:

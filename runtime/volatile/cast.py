@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +26,7 @@ def part_of(troupe: Troupe, purse: Purse) -> Part:
     acts: dict[type[Message], Act] = {}
     for handler in troupe.handlers.values():
         function = getattr(troupe.cls, handler.method)
-        suspends = inspect.iscoroutinefunction(function)
-        acts[handler.accepts] = Act(handler.method, function, handler.takes_context, suspends, handler.returns)
+        acts[handler.accepts] = Act(handler.method, function, handler.takes_context, handler.suspends, handler.returns)
     part = Part(spec, acts, _maker(troupe), purse.of(f"{ROOT}/kind:{spec.name}"))
     if troupe.cls.on_start is not Agent.on_start:
         part.start = _start
