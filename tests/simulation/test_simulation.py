@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.judge import judge
 from tests.simulation.mutations import MUTATIONS
 
-SEEDS = 60
+SEEDS = 120
 """Within so many seeds each mutation is caught."""
 
 
