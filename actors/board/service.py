@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 from stigmergy.protocols.errors import JournalError, JournalLost
@@ -40,11 +40,14 @@ def open_board(config: dict[str, Any]) -> BoardService:
     Raises: JournalError, UsageError.
     """
     where = config.get("journal") or ""
-    journal = store_of(where).open(where, config.get("durability", "fsync"))
     clock = Clock()
     place = Place(config.get("shard", 0), config.get("shards", 1))
     told = BoardConfig(config["run"], config.get("limits", {}), place, config.get("clock") == "lockstep")
-    board = Board(journal, told, clock.wall())
+    with ExitStack() as undone:
+        journal = store_of(where).open(where, config.get("durability", "fsync"))
+        undone.callback(journal.close)
+        board = Board(journal, told, clock.wall())
+        undone.pop_all()
     return BoardService(board, journal, clock, config.get("name", "board"), apart=config.get("apart", False))
 
 

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
-from stigmergy.actors.board.service import SLICE, BoardService
+from stigmergy.actors.board.service import SLICE, BoardService, open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import JournalError, StigmergyError
 from stigmergy.runtime.client import Client
 
 
@@ -90,3 +90,14 @@ async def test_what_comes_together_is_one_commit():
 async def test_where_hosts_run_meanwhile_more_than_a_slice_is_committed_in_parts():
     assert await commits_of_one_call(SLICE, apart=True) == [SLICE]
     assert await commits_of_one_call(2 * SLICE + 1, apart=True) == [SLICE, SLICE, 1]
+
+
+async def test_a_board_that_refuses_its_journal_leaves_it_free(tmp_path, monkeypatch):
+    def refuse(*_: object) -> Board:
+        raise JournalError("this journal is that of shard 0 of 2")
+
+    config = {"run": "test", "journal": str(tmp_path / "journal.db")}
+    with monkeypatch.context() as patched, pytest.raises(JournalError, match="of 2"):
+        patched.setattr("stigmergy.actors.board.service.Board", refuse)
+        open_board(config)
+    await open_board(config).close()
