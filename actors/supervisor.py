@@ -237,16 +237,17 @@ class Supervisor:
         return {
             Strategy.ONE_FOR_ONE: [],
             Strategy.ONE_FOR_ALL: earlier + later,
+            Strategy.ALL_AT_ONCE: earlier + later,
             Strategy.REST_FOR_ONE: later,
         }[self._spec.strategy]
 
     # -- all children
 
     def _settle(self) -> list[Decision]:
-        """The next stops and starts. In an ordered strategy nothing starts before everything that must go is gone."""
+        """The next stops and starts. Where siblings go with a child, none starts before all that must go are gone."""
         stops, waiting = self._stops()
-        ordered = self._spec.strategy is not Strategy.ONE_FOR_ONE
-        return stops if self._stopping or (ordered and waiting) else stops + self._starts(ordered=ordered)
+        waits = waiting and self._spec.strategy is not Strategy.ONE_FOR_ONE
+        return stops if self._stopping or waits else stops + self._starts(ordered=self._spec.strategy.ordered)
 
     def _stops(self) -> tuple[list[Decision], bool]:
         """Stops, last child first, and whether one is still awaited."""
@@ -257,7 +258,7 @@ class Supervisor:
                 child.phase = Phase.STOPPING
                 child.deadline = self._now + child.spec.shutdown_ms / 1_000
                 decisions.append(Stop(child.spec.name, self._epochs[child.spec.name]))
-            if self._spec.strategy is not Strategy.ONE_FOR_ONE:
+            if self._spec.strategy.ordered:
                 break  # what it builds on stays up until it is gone
         return decisions, bool(going)
 

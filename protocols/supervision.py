@@ -30,9 +30,16 @@ class Strategy(StrEnum):
     ONE_FOR_ONE = "one_for_one"
     """Nobody else. For children that know nothing of each other, such as hosts."""
     ONE_FOR_ALL = "one_for_all"
-    """Everybody. For children that cannot work without each other."""
+    """Everybody, one after the other. For children that cannot work without each other."""
+    ALL_AT_ONCE = "all_at_once"
+    """Everybody. For children that begin again together, and of which none builds on another."""
     REST_FOR_ONE = "rest_for_one"
     """Those that come after it in the list. For children that build on the ones before."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether each child starts when the one before is up, and stops before it does."""
+        return self in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}
 
 
 class Exit(StrEnum):

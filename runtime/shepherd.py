@@ -15,7 +15,7 @@ from stigmergy.actors.transport.handles import Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.protocols.errors import StigmergyError, UsageError
 from stigmergy.protocols.ids import derive_id
-from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Supervision
+from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Strategy, Supervision
 
 from .circle import Circle
 from .engines import Engine
@@ -69,7 +69,9 @@ class Shepherd:
     async def begin(self, hosts: int) -> None:
         """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
         epochs = await self._yard.call("epochs")
-        self._supervisor = Supervisor(Supervision(), self._yard.draw, epochs)
+        together = self._yard.config.get("clock") == "lockstep"
+        spec = Supervision(strategy=Strategy.ALL_AT_ONCE) if together else Supervision()
+        self._supervisor = Supervisor(spec, self._yard.draw, epochs)
         for number in range(1, hosts + 1):
             self._carry_out(self._plan(f"host-{number}", Plan((), {}), self._now()))
         self._spawn(self._watch())
@@ -206,6 +208,7 @@ class Shepherd:
         process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
         if process is not None:
             await _quietly(process.close())
+            await self._tell_lost(f"{stop.child}.{stop.epoch}", "it begins again, together with others")
         self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, self._now()))
 
     def _end(self, child: str, epoch: int, reason: str) -> None:

@@ -16,6 +16,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Step, Turn
 
 from ..journal.port import Journal
+from .acting import Acting
 from .cases import Cases
 from .cashier import Cashier, Unpaid
 from .clerk import Clerk
@@ -32,7 +33,6 @@ from .press import Press
 from .pressure import Pressure
 from .put_back import PutBack
 from .reopening import Reopening
-from .space import is_news
 from .tenants import Tenants
 from .treasury import PARKED
 from .turns import Turns
@@ -75,6 +75,8 @@ class Board:
         self._unpaid: list[tuple[str, int, str, Any]] = []
         """Requests that wait until they can be paid for, as for `handle`."""
         self._watchers = Watchers(m.space)
+        outpost = Outpost(m, self._clerk)
+        self._acting = Acting(m, self._clerk, outpost)
         self.tenants = Tenants(m, self._clerk, self._cases, self._past, self._watchers)
         self.neighbours = Neighbours(m, self._clerk, self._press, self._pressure, self.tenants)
         self._gate = Gate(m.exchange)
@@ -101,7 +103,8 @@ class Board:
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
             **self.tenants.requests,
-            **Outpost(m, self._clerk, self._act_now).requests,
+            **outpost.requests,
+            **self._acting.requests,
         }
         self._past.replay(journal, self._digest, config.run)
         self._epoch = journal.take_epoch()
@@ -251,15 +254,8 @@ class Board:
 
     def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:
         if peer.startswith(CLIENT + "/"):
-            return self._outsiders.act(payload[3], lambda: self._act_now(*payload))
-        return self._act_now(*payload)
-
-    def _act_now(self, operation: str, arguments: dict[str, Any], who: str, op: str, conversation: str) -> Any:
-        m = self.machines
-        result = m.space.act(operation, arguments, who, op, m.moment)
-        if is_news(operation, result):
-            m.warden.progress(conversation, m.now, op.partition(":")[0])
-        return result
+            return self._outsiders.act(payload[3], lambda: self._acting.driven(payload))
+        return self._acting.act(*payload)
 
     def _watch(self, peer: str, _ticket: int, payload: list[str]) -> float:
         part, name = payload

@@ -28,6 +28,7 @@ class Space:
     """The four kinds of thing on the blackboard."""
 
     def __init__(self, record: Record) -> None:
+        self._record = record
         self.facts = Facts(record)
         self.claims = Claims(record)
         self.trails = Trails(record)
@@ -76,6 +77,10 @@ class Space:
             ),
             "topics.unsubscribe": lambda a, who, _o, _n: self.topics.unsubscribe(a["topic"], who),
         }
+
+    def begin_again(self) -> None:
+        """Forget facts, claims and trails."""
+        self.facts, self.claims, self.trails = Facts(self._record), Claims(self._record), Trails(self._record)
 
     def look(self, operation: str, arguments: Arguments, now: float) -> Any:
         """Read something. Raises: UsageError."""

@@ -61,14 +61,20 @@ class Ensemble:
             fellow.lost(reason)
 
     def see(self, view: list[Any]) -> None:
-        """See `Neighbours.see`: the conductor musters everybody whom it shows."""
-        if self.conducts and not self.hosts:
-            self.muster(sorted(view[1]))
+        """See `Neighbours.see`: the conductor musters whom it shows first, and later as many who are all new."""
+        lives = sorted(view[1])
+        for name in set(self.hosts).difference(lives):
+            self.lost(name, "it was given up")
+        replaced = len(lives) == len(self.hosts) and not set(lives) & set(self.hosts)
+        if self.conducts and lives and (replaced or not self.hosts) and self._fellows.keys() >= set(lives):
+            self.muster(lives)
 
     def muster(self, hosts: list[str]) -> None:
         """From now on these go by rounds together."""
-        self.hosts = hosts
+        before, self.hosts = self.others, hosts
         self._homes = [self._fellows.get(name) for name in hosts]
+        for fellow in before:
+            self._office.dismiss(fellow.everyone)
         for fellow in self.others:
             self._office.admit(fellow.everyone)
         if self.conducts:

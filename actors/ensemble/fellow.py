@@ -84,15 +84,15 @@ class Fellow:
         """What is to go there."""
         return len(self._letters) + len(self._replies)
 
-    async def send(self, word: str, payload: Any) -> None:
-        """Send all that is to go there, and a word behind it."""
+    async def send(self, word: str, payload: Any, now: float) -> None:
+        """Send all that is to go there, and a word behind it. ``now`` is the round that is over."""
         letters, self._letters = self._letters, []
         replies, self._replies = self._replies, []
         at, sent = 0, 0
         while at < len(letters) or replies:
             some = letters[at : at + self._many]
             try:
-                parcel = self._writer.parcel(some, replies[: self._many], self._host.now())
+                parcel = self._writer.parcel(some, replies[: self._many], now)
             except Oversized:
                 self._many = max(1, self._many // 2)
                 continue

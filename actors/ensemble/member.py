@@ -89,7 +89,7 @@ class Member:
         needs = bool(rounds.acts) or bool(self._ensemble.conductor.waiting) or rounds.host.stopped is not None
         own = Word(rounds.number, left, needs)
         for fellow in others:
-            await fellow.send("word", list(own))
+            await fellow.send("word", list(own), rounds.time())
         for fellow in others:
             theirs = Word(*await fellow.hear("word"))
             own = Word(own.number, own.left or theirs.left, own.needs or theirs.needs)
@@ -103,7 +103,7 @@ class Member:
         rounds, conductor = self.rounds, self._ensemble.conductor
         acts = rounds.acts.take()
         report = Report(rounds.number, rounds.left, rounds.waits, rounds.next_timer, acts)
-        await conductor.send("report", [*report[:-1], [list(act) for act in acts]])
+        await conductor.send("report", [*report[:-1], [list(act) for act in acts]], rounds.time())
         orders = Orders(*await conductor.hear("orders"))
         self._take(conductor.answers)
         rounds.office.sort()

@@ -45,6 +45,9 @@ class Course:
         """Over all that agents were given, 128 bits."""
         raise NotImplementedError
 
+    def halt(self) -> None:
+        """The swarm has stopped."""
+
 
 class Solo(Course):
     """The course of a swarm with one host."""

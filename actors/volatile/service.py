@@ -199,6 +199,8 @@ class VolatileService:
     def stop(self, reason: str, text: str) -> None:
         """The swarm has stopped: nothing new begins, and who asked from outside hears why."""
         self.host.stopped = self.host.stopped or (reason, text)
+        if self.course is not None:
+            self.course.halt()
         for asked in list(self._open):
             if not asked.done():
                 asked.fail(SwarmStopped(text, reason))

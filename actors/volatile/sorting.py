@@ -57,6 +57,13 @@ class Sorting(Office):
         """Every post goes to another host, too, where it finds its followers."""
         super().follow("*", everyone)
 
+    def dismiss(self, everyone: Far) -> None:
+        """Another host is gone, and places there are to be looked for again."""
+        super().unfollow("*", everyone)
+        places = self._host.places
+        for address in [address for address, place in places.items() if type(place) is Far]:
+            del places[address]
+
     @property
     def left(self) -> bool:
         """Whether anything is to be delivered."""
@@ -132,13 +139,24 @@ class Sorting(Office):
         self.places.clear()
         self.letters.clear()
         if others:
-            self.mixed = True
-            others.sort(key=_by_letter)
-            self._sorting = True
-            for place, letter in others:
-                self._route(place, letter)
-            self._sorting = False
+            self.route(others)
         return many
+
+    def route(self, sent: list[tuple[Place, Letter]]) -> None:
+        """Put letters where they go, in the order of their senders."""
+        self.mixed = True
+        sent.sort(key=_by_letter)
+        self._sorting = True
+        for place, letter in sent:
+            self._route(place, letter)
+        self._sorting = False
+
+    def collect(self) -> list[tuple[Place, Letter]]:
+        """Take out what was sent, and where to, instead of sorting it."""
+        sent = list(zip(self.places, self.letters, strict=True))
+        self.places.clear()
+        self.letters.clear()
+        return sent
 
     def turn(self) -> None:
         """The round is over, and all that was posted in it has come: let follows take effect."""

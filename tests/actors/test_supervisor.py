@@ -29,6 +29,16 @@ def test_children_of_one_for_one_start_all_at_once() -> None:
     assert decisions == [Start("a", 1, 0.0), Start("b", 1, 0.0)]
 
 
+def test_children_that_begin_again_together_stop_and_start_all_at_once() -> None:
+    supervisor = make(supervision("a", "b", "c", strategy=Strategy.ALL_AT_ONCE))
+    assert len(supervisor.begin(0)) == 3
+    for name in "abc":
+        supervisor.started(name, 1, 1)
+    assert supervisor.exited("b", 1, Exit.CRASHED, 2) == [Stop("c", 1), Stop("a", 1)]
+    assert supervisor.exited("a", 1, Exit.NORMAL, 3) == []
+    assert [type(one) for one in supervisor.exited("c", 1, Exit.NORMAL, 4)] == [Start, Start, Start]
+
+
 @pytest.mark.parametrize("strategy", ORDERED)
 def test_children_of_an_ordered_strategy_start_when_the_one_before_is_up(strategy: Strategy) -> None:
     supervisor = make(supervision("a", "b", strategy=strategy))
@@ -44,6 +54,8 @@ WHO_IS_RESTARTED = {
     (Strategy.ONE_FOR_ALL, "a"): "abc",
     (Strategy.ONE_FOR_ALL, "b"): "abc",
     (Strategy.ONE_FOR_ALL, "c"): "abc",
+    (Strategy.ALL_AT_ONCE, "a"): "abc",
+    (Strategy.ALL_AT_ONCE, "c"): "abc",
     (Strategy.REST_FOR_ONE, "a"): "abc",
     (Strategy.REST_FOR_ONE, "b"): "bc",
     (Strategy.REST_FOR_ONE, "c"): "c",

@@ -81,7 +81,7 @@ class Rules:
     def check(self, supervisor: Supervisor, before: dict[str, Phase], decisions: list[Decision]) -> None:
         phases = supervisor.phases()
         order = list(phases)
-        ordered = self.strategy is not Strategy.ONE_FOR_ONE
+        ordered, alone = self.strategy in ORDERED, self.strategy is Strategy.ONE_FOR_ONE
         self.over = self.over or any(isinstance(one, GiveUp) and not one.child for one in decisions)
         for one in decisions:
             if isinstance(one, Start):
@@ -92,15 +92,16 @@ class Rules:
                 if ordered:
                     earlier = order[: order.index(one.child)]
                     assert all(phases[name] in {Phase.RUNNING, Phase.ENDED} for name in earlier), "built on sand"
+                if not alone:
                     assert Phase.STOPPING not in phases.values(), "starts while something still has to go"
             if isinstance(one, Stop):
                 later = order[order.index(one.child) + 1 :]
                 assert not ordered or not any(phases[name].up for name in later), "pulled from under a later child"
                 assert one.epoch == self.epochs[one.child]
-        if supervisor.stopped or (Phase.STOPPING in phases.values() and not ordered):
+        if supervisor.stopped or (Phase.STOPPING in phases.values() and alone):
             self.over = True  # in one_for_one only a general stop stops anybody
         if self.over:
-            assert not any(phase in {Phase.STARTING, Phase.RUNNING} for phase in phases.values()) or ordered
+            assert not any(phase in {Phase.STARTING, Phase.RUNNING} for phase in phases.values()) or not alone
 
 
 # --- any events at all ----------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class World:
         limits = Liveness()
         self.lies = lies
         self.names = ["a", "b", "c"]
-        strategy = list(Strategy)[seed % 3]
+        strategy = list(Strategy)[seed % len(Strategy)]
         children = tuple(ChildSpec(name, intensity=OFTEN) for name in self.names)
         spec = Supervision(children, strategy, OFTEN, limits, most_given_up=1.0)
         self.supervisor = Supervisor(spec, self.rng.random)

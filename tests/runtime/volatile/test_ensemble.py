@@ -1,12 +1,37 @@
-"""Rounds on several hosts: the same seed is the same run, to the last bit, however many there are."""
+"""Rounds on several hosts: the same seed is the same run, to the last bit, however many there are and whoever dies."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from stigmergy.actors.board.outpost import Outpost
+from stigmergy.actors.board.space import Space
+from stigmergy.actors.ensemble.conductor import Conductor
+from stigmergy.actors.transport.handles import LocalProcess
 from stigmergy.actors.volatile import delivery
 
 from .village import life
+
+
+@pytest.fixture
+def deaths(monkeypatch):
+    """Which hosts of the local engine die, and with which of the calls that they get."""
+    doomed: dict[str, int] = {}
+
+    class Mortal(LocalProcess):
+        calls = 0
+
+        async def receive(self, data):
+            self.calls += 1
+            if doomed.get(self.name) == self.calls:
+                self.kill()
+                del doomed[self.name]
+            return await super().receive(data)
+
+    monkeypatch.setattr("stigmergy.runtime.engines.LocalProcess", Mortal)
+    return doomed
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -24,3 +49,58 @@ async def test_letters_in_another_order_are_another_life(monkeypatch):
     alone = await life(3, 2)
     monkeypatch.setattr(delivery, "BY_SENDER", lambda letter: (-letter.number, letter.sender))
     assert await life(3, 2) != alone
+
+
+@pytest.mark.parametrize(("seed", "call"), [(0, 3), (1, 20), (2, 35), (3, 50), (4, 65)])
+async def test_a_host_that_dies_is_replaced_and_the_life_is_the_same(seed, call, deaths):
+    alone = await life(seed, 1)
+    deaths["host-2.1"] = call
+    assert await life(seed, 2) == alone
+    assert not deaths
+
+
+async def test_hosts_that_die_while_everything_is_played_once_more_change_nothing_either(deaths):
+    alone = await life(2, 1)
+    deaths.update({"host-1.1": 70, "host-2.2": 20, "host-1.3": 90})
+    assert await life(2, 2) == alone
+    assert not deaths
+
+
+def forget_what_came_from_outside(monkeypatch):
+    begin_again = Conductor._begin_again
+
+    async def forgetful(conductor):
+        for bar in conductor._score[:4]:
+            bar.sent = bar.sent[1:]
+        return await begin_again(conductor)
+
+    monkeypatch.setattr(Conductor, "_begin_again", forgetful)
+
+
+def keep_the_blackboard(monkeypatch):
+    monkeypatch.setattr(Space, "begin_again", lambda _: None)
+
+
+@pytest.mark.parametrize("spoil", [forget_what_came_from_outside, keep_the_blackboard])
+async def test_who_begins_again_otherwise_lives_another_life(spoil, deaths, monkeypatch):
+    alone = await life(2, 1)
+    spoil(monkeypatch)
+    deaths["host-2.1"] = 70
+    assert await life(2, 2) != alone
+    assert not deaths
+
+
+async def news_of(seed, hosts):
+    """How often a driver hears of what, in a life."""
+    heard: Counter[str] = Counter()
+    await life(seed, hosts, on_event=lambda event, _: heard.update([event]))
+    return heard
+
+
+async def test_what_is_done_once_more_is_told_once(deaths, monkeypatch):
+    alone = await news_of(2, 1)
+    deaths["host-2.1"] = 120
+    assert (await news_of(2, 2))["dead_letter"] == alone["dead_letter"]
+    monkeypatch.setattr(Outpost, "_came_before", lambda *_: False)
+    deaths["host-2.1"] = 120
+    assert (await news_of(2, 2))["dead_letter"] > alone["dead_letter"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
+from pathlib import Path
 
 from stigmergy.protocols import Message, StigmergyError
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
@@ -187,7 +190,24 @@ class Couple(Agent):
         return Answer(n=self.open, text=self.trace)
 
 
-KINDS = (Villager, Farmer, Elder, Helper, Sleeper, Couple)
+class Omen(Message):
+    """Whose file it names is dead already, or will be."""
+
+    file: str
+
+
+class Martyr(Agent):
+    """Takes its process along, once."""
+
+    @handles
+    def die(self, omen: Omen, ctx: Context) -> None:
+        ctx.tell("farmer/1001", Rumour(left=5, text="a martyr"))
+        if not Path(omen.file).exists():
+            Path(omen.file).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+KINDS = (Villager, Farmer, Elder, Helper, Sleeper, Couple, Martyr)
 
 
 async def _day(swarm, luck):
@@ -216,17 +236,22 @@ async def _day(swarm, luck):
     return await swarm.run(rounds=luck.randrange(12))
 
 
-async def life(seed, hosts, *, days=12, engine="local", seen=None):
-    """A life of the village, as drivers see it: the same for the same seed, wherever it is lived."""
+async def life(seed, hosts, *, days=12, engine="local", omen=None, on_event=None):
+    """A life of the village, as drivers see it: the same for the same seed, wherever it is lived.
+
+    ``omen`` is a file for a martyr, who dies in the middle if it is not there.
+    """
     luck = random.Random(seed)
-    saw = [] if seen is None else seen
+    saw = []
     plant = Plant(engine=engine, hosts=hosts)
-    async with Swarm(plant=plant, durable=False, clock="lockstep", seed=seed) as swarm:
+    async with Swarm(plant=plant, durable=False, clock="lockstep", seed=seed, on_event=on_event) as swarm:
         for kind in KINDS:
             swarm.add(kind)
         await swarm.trail("path").define(evaporation=0.25)
-        for _ in range(days):
+        for day in range(days):
             try:
+                if omen is not None and day == days // 2:
+                    await swarm.tell("martyr/1", Omen(file=str(omen)))
                 saw.append(await _day(swarm, luck))
             except StigmergyError as error:
                 saw.append(str(error))
