@@ -55,9 +55,9 @@ check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; chang
 bench: $(TEST) $(LINKED) ## measure beside our peers, some minutes; PROFILE=1 draws flame graphs instead
 	@$(BIN)/python -m bench $(if $(PROFILE),--profile)
 
-chaos: $(DEMO) $(TEST) $(LINKED) ## kill, hang and starve real processes, and check what is left; SEED=1 MINUTES=10 JSON=1
+chaos: $(DEMO) $(TEST) $(LINKED) ## kill, hang and starve real processes, and check what is left; SEED=1 MINUTES=10 SHARDS=1 JSON=1
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) $(if $(JSON),--json) \
-		$(if $(MUTATION),--mutation $(MUTATION))
+		$(if $(MUTATION),--mutation $(MUTATION)) $(if $(SHARDS),--shards $(SHARDS))
 
 format: $(CHECK) $(LINKED) ## format the code and apply the safe fixes
 	@$(BIN)/ruff format

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--folder", type=Path, help="for journals and histories; default runs/chaos-<seed>-<time>")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
+    parser.add_argument("--shards", type=int, default=1, help="boards of each swarm")
     parser.add_argument("--lanes", type=int, default=2, help="rounds at a time")
     parser.add_argument("--keep", action="store_true", help="keep the journals of clean rounds too")
     parser.add_argument("--no-drivers", action="store_true", help="let drivers live")
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder=folder.absolute(),
         mutation=chosen.mutation,
         lanes=chosen.lanes,
+        shards=chosen.shards,
         workloads=tuple(chosen.workloads),
         keep=chosen.keep,
         drivers=not chosen.no_drivers and not chosen.mutation,
@@ -47,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(report.table(), file=out)
     if report.violations:
         print(f"{len(report.violations)} violations; journals and histories: {folder}", file=out)
-        print(f"replay the faults: make chaos SEED={chosen.seed} MINUTES={chosen.minutes:g}", file=out)
+        more = f" SHARDS={chosen.shards}" if chosen.shards > 1 else ""
+        print(f"replay the faults: make chaos SEED={chosen.seed} MINUTES={chosen.minutes:g}{more}", file=out)
     if chosen.json:
         print(json.dumps(report.to_plain()))
     return 1 if report.violations else 0

@@ -62,6 +62,8 @@ class Campaign:
     """Whether the journals of clean rounds are kept too."""
     drivers: bool = True
     """Whether drivers die too, between the sessions."""
+    shards: int = 1
+    """Boards of each swarm."""
     rpc: str = "mixed"
     """``failing``: in every session calls between processes fail; ``sound``: in none; ``mixed``: in one of three."""
 
@@ -85,11 +87,12 @@ def run(campaign: Campaign, say: Say) -> Report:
                 seconds,
                 campaign.workloads,
                 campaign.rounds,
+                campaign.shards,
             )
             _session(campaign, orders, server, colony, lambda verdict: _note(report, verdict, campaign, say))
             if campaign.drivers and time.monotonic() - began < campaign.seconds:
                 folder = campaign.folder / f"driver-{session}"
-                driver.play(folder, campaign.seed, session, server.base_url)
+                driver.play(folder, campaign.seed, session, server.base_url, campaign.shards)
                 _note(report, check_round(folder, server.calls(), colony), campaign, say)
             session += 1
             if campaign.rounds < 1_000_000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from .checks_letters import (
     check_topics,
 )
 from .checks_money import check_calls, check_ledger
+from .checks_shards import check_grants, check_parcels
 from .checks_work import check_bank, check_colony, check_colony_run, check_counter, check_desk
-from .entries import Event, events_of, rows_of
+from .entries import Event, Row, events_of, journals_in, rows_of
 from .history import Line, load, of_kind
 from .recovery import recoveries
 from .violations import Violation
@@ -47,33 +49,40 @@ def check_round(folder: Path, calls: list[Line], colony: Line) -> Verdict:
     faults = Counter(line["fault"] for line in of_kind(history, "fault"))
     found = [Violation("failed", f"{line['kind']}: {_text(line)}") for line in history if line["kind"] in _BAD]
     verdict = Verdict(plan["name"], plan["workload"], faults, found, acks=len(of_kind(history, "ok")))
-    journals = [*folder.glob("*/journal.db")]
-    if len(journals) != 1:
+    journals = journals_in(folder)
+    if len(journals) != plan.get("shards", 1) or len({journal.parent for journal in journals}) != 1:
         found.append(Violation("failed", f"{len(journals)} journals in {folder}"))
         return verdict
-    damage = _damage(journals[0])
-    if damage:
-        found.append(Violation("lost", f"the journal is damaged: {damage}"))
-        return verdict
-    rows = rows_of(journals[0])
-    events = list(events_of(rows))
-    for check in (
-        check_lives(rows),
-        check_letters(rows, events, history),
-        check_pids(rows, events, history),
-        check_order(events),
-        check_topics(rows),
-        check_acks(events, history),
-        check_dead_letters(rows, events),
-        check_ledger(rows),
-        check_calls(rows, calls),
-    ):
-        found.extend(check)
+    for journal in journals:
+        damage = _damage(journal)
+        if damage:
+            found.append(Violation("lost", f"{journal.name} is damaged: {damage}"))
+            return verdict
+    shards = [rows_of(journal) for journal in journals]
+    found.extend(_of_run(shards, history, calls))
+    events = [event for rows in shards for event in events_of(rows)]
     for audit in of_kind(history, "audit"):
         found.extend(_of_workload(plan["workload"], events, history, audit, colony))
-    verdict.recovery.update(recoveries(rows, events, history))
+    verdict.recovery.update(recoveries(shards, history))
     turns = sum(event.what == "done" for event in events)
     return Verdict(verdict.name, verdict.workload, faults, found, verdict.recovery, verdict.acks, turns)
+
+
+def _of_run(shards: list[list[Row]], history: list[Line], calls: list[Line]) -> Iterator[Violation]:
+    """What holds for each journal by itself, and what for all of them together. The ledger is in the first."""
+    for rows in shards:
+        events = list(events_of(rows))
+        yield from check_lives(rows)
+        yield from check_letters(rows, events, history)
+        yield from check_pids(rows, events, history)
+        yield from check_order(events)
+        yield from check_topics(rows)
+        yield from check_dead_letters(rows, events)
+    yield from check_acks([event for rows in shards for event in events_of(rows)], history)
+    yield from check_ledger(shards[0])
+    yield from check_calls(sorted((row for rows in shards for row in rows), key=lambda row: row.at), calls)
+    yield from check_parcels(shards, history)
+    yield from check_grants(shards)
 
 
 _BAD = frozenset({"crashed", "stuck", "stopped"})

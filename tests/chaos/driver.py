@@ -24,17 +24,18 @@ GROWTH: Final = 60_000
 SIGNALS: Final = {"driver.kill": signal.SIGKILL, "driver.term": signal.SIGTERM, "driver.int": signal.SIGINT}
 
 
-def play(folder: Path, seed: int, number: int, base_url: str) -> None:
+def play(folder: Path, seed: int, number: int, base_url: str, shards: int) -> None:
     """One run of an app, its driver hit once or twice; what was seen goes to the history in ``folder``."""
     draw = Random(f"{seed}/driver-{number}")
     faults = draw.choice((["driver.kill"], ["driver.kill", "driver.kill"], ["driver.term"], ["driver.int"]))
     app = ("colony", "desk")[number % 2]
     folder.mkdir(parents=True)
     history = History(folder / "history.jsonl")
-    history.write("plan", name=folder.name, workload=f"{app}-cli")
+    history.write("plan", name=folder.name, workload=f"{app}-cli", shards=shards)
     # Its own seed, so its own ids: the model server keeps one log for all.
     seeded = ["--seed", str(number)] if app == "desk" else []
-    words = [*CLI, "run", *_words(app, folder), *seeded, "--journal", str(folder), "--json", "--quiet"]
+    housed = ["--shards", str(shards), "--journal", str(folder)]
+    words = [*CLI, "run", *_words(app, folder), *seeded, *housed, "--json", "--quiet"]
     env = environment(ANTHROPIC_BASE_URL=base_url, ANTHROPIC_API_KEY="test-key-of-nobody")
     try:
         for fault in faults:
@@ -95,7 +96,7 @@ def _hit(words: list[str], env: dict[str, str], folder: Path, fault: str, draw: 
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*/journal.db*"))
+    return sum(path.stat().st_size for path in folder.glob("*/journal*.db*"))
 
 
 def _run_of(folder: Path) -> Path | None:

@@ -18,13 +18,13 @@ class ChaosEngine(RayEngine):
 
     def __init__(self, history: History) -> None:
         super().__init__("local")
-        self._history = history
+        self.history = history
         self.held: set[str] = set()
         """Names of the processes that no kill reaches."""
 
     def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> RayProcess:
         """See `Engine.process`."""
-        return ChaosProcess(name, resources, self.held, self._history)
+        return ChaosProcess(name, resources, self.held, self.history)
 
 
 class ChaosProcess(RayProcess):

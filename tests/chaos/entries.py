@@ -53,6 +53,13 @@ class Event(NamedTuple):
     accepted: Letter | None = None
 
 
+def journals_in(folder: Path) -> list[Path]:
+    """The journals of the one run in a folder: that of shard 0, 1, and so on."""
+    found = sorted(folder.glob("*/journal*.db"))
+    first = [path for path in found if path.name == "journal.db"]
+    return [*first, *sorted((path for path in found if path not in first), key=lambda path: int(path.suffixes[0][1:]))]
+
+
 def rows_of(journal: Path) -> list[Row]:
     """All entries, from a copy: whoever wrote the file may have died with a log beside it."""
     with tempfile.TemporaryDirectory(prefix="chaos-read-") as scratch:
@@ -79,7 +86,7 @@ def _events(row: Row) -> Iterator[Event]:
             letter = _letter(data["e"], data["e"][0], data["pool"] or data["e"][4], "")
             yield Event(*head, "accept", letter.id, accepted=letter)
         case "mail.fan":
-            for number, address in enumerate(data["to"]):
+            for number, address in enumerate(data["to"], data.get("first", 0)):
                 letter = _letter(data["e"], f"{data['e'][0]}.{number}", address, data["e"][4])
                 yield Event(*head, "accept", letter.id, accepted=letter)
         case "mail.attempt":

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from stigmergy.actors.board import service as board_service
 from stigmergy.actors.board.board import Board
+from stigmergy.actors.board.exchange import Exchange
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.board.turns import Turns
 from stigmergy.actors.host.host import HostService
@@ -39,6 +40,21 @@ def open_host(config: dict[str, Any]) -> HostService:
 def no_dedup() -> None:
     """A repeat is news."""
     _put(Mail, "is_known", lambda _self, _message: False)
+
+
+def no_parcel_dedup() -> None:
+    """What another shard tells again is done again."""
+
+    def again(self: Exchange, shard: int, number: int) -> bool:
+        self._heard[shard] = max(number, self._heard[shard])
+        self._news[shard] = None
+        return True
+
+    def from_the_last_confirmed(self: Exchange, shard: int, _number: int) -> None:
+        self.lanes[shard].told = self.lanes[shard].confirmed
+
+    _put(Exchange, "take", again)
+    _put(Exchange, "greeted", from_the_last_confirmed)
 
 
 def early_effects() -> None:
@@ -120,6 +136,7 @@ def _put(owner: Any, name: str, value: Any) -> None:
 
 MUTATIONS: Final[dict[str, Callable[[], None]]] = {
     "no-dedup": no_dedup,
+    "no-parcel-dedup": no_parcel_dedup,
     "early-effects": early_effects,
     "unjournaled-reservations": unjournaled_reservations,
     "no-fencing": no_fencing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from math import ceil
 
-from .entries import Event, Row
+from .entries import Event, Row, events_of
 from .history import Line, of_kind
 
 OVERLAPPED = "overlapped"
@@ -21,8 +21,9 @@ KINDS = {
 }
 
 
-def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dict[str, list[float]]:
+def recoveries(shards: list[list[Row]], history: list[Line]) -> dict[str, list[float]]:
     """Seconds, by `KINDS` and ``process_start``. A host without work in flight does not count."""
+    every = sorted((event for rows in shards for event in events_of(rows)), key=lambda event: event.at)
     found: defaultdict[str, list[float]] = defaultdict(list)
     found["process_start"] = [line["seconds"] for line in of_kind(history, "start")]
     faults = of_kind(history, "fault")
@@ -31,9 +32,10 @@ def recoveries(rows: list[Row], events: list[Event], history: list[Line]) -> dic
         if kind not in KINDS:
             continue
         if kind.startswith("host."):
-            end = _first_of_lost(events, fault["target"], at)
+            end = _first_of_lost(every, fault["target"], at)
         else:
-            end = _first_under_next_epoch(rows, events, at)
+            rows = shards[int(fault["target"].partition("-")[2] or 0)] if kind.startswith("board.") else shards[0]
+            end = _first_under_next_epoch(rows, list(events_of(rows)), at)
         if end is not None:
             again = any(at < other["at"] < end for other in faults if other["fault"] in KINDS)
             found[OVERLAPPED if again else KINDS[kind]].append(end - at)

@@ -47,6 +47,8 @@ class Orders:
     workloads: tuple[str, ...]
     rounds: int = 1_000_000
     """At most so many in each lane."""
+    shards: int = 1
+    """Boards of each swarm."""
 
     def to_text(self) -> str:
         """As one argument."""
@@ -67,9 +69,9 @@ async def lane(orders: Orders, number: int, until: float) -> None:
         folder = Path(orders.folder) / planned.name
         folder.mkdir(parents=True)
         history = History(folder / "history.jsonl")
-        history.write("plan", **asdict(planned))
+        history.write("plan", **asdict(planned), shards=orders.shards)
         try:
-            await asyncio.wait_for(play(planned, folder, history), ROUND_S)
+            await asyncio.wait_for(play(planned, folder, history, orders.shards), ROUND_S)
         except Exception as error:  # noqa: BLE001 - the parent counts it as a violation
             history.write("crashed", error=repr(error))
         else:
@@ -78,12 +80,12 @@ async def lane(orders: Orders, number: int, until: float) -> None:
         done += 1
 
 
-async def play(planned: Round, folder: Path, history: History) -> None:
+async def play(planned: Round, folder: Path, history: History, shards: int) -> None:
     """One round."""
-    engine = ChaosEngine(history)
+    engine, plant = ChaosEngine(history), Plant(hosts=2, shards=shards)
     ENGINE.set(engine)
     if planned.workload == "desk":
-        await _play_desk(planned, folder, history, engine)
+        await _play_desk(planned, folder, plant, engine)
         return
     work = workload(planned.workload, planned.seed)
     seed = COLONY_SEED if planned.workload == "colony" else planned.seed
@@ -91,7 +93,7 @@ async def play(planned: Round, folder: Path, history: History) -> None:
         budget=BUDGET,
         journal=folder,
         seed=seed,
-        plant=Plant(hosts=2),
+        plant=plant,
     )
     async with swarm:
         nemesis = Nemesis(swarm, engine, history)
@@ -112,8 +114,9 @@ async def play(planned: Round, folder: Path, history: History) -> None:
             history.write("stopped", reason=swarm.stopped)
 
 
-async def _play_desk(planned: Round, folder: Path, history: History, engine: ChaosEngine) -> None:
+async def _play_desk(planned: Round, folder: Path, plant: Plant, engine: ChaosEngine) -> None:
     """The support desk as it is, with the official SDK against the server on loopback."""
+    history = engine.history
     over = asyncio.Event()
     nemeses: list[Nemesis] = []
     running: list[asyncio.Task[None]] = []
@@ -129,7 +132,7 @@ async def _play_desk(planned: Round, folder: Path, history: History, engine: Cha
     stage = Stage(
         budget=BUDGET,
         journal=str(folder),
-        plant=Plant(hosts=2),
+        plant=plant,
         seed=planned.seed,
         on_event=hear,
         on_swarm=begun,
