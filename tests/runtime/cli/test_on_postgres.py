@@ -103,6 +103,7 @@ def test_a_run_in_postgres_is_read_by_every_command_and_names_no_secret(stigmerg
         "logs",
         "report.json",
         "run.json",
+        "tables.json",
     ]
 
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
