@@ -14,6 +14,7 @@ from ..transport.link import PeerGone
 from ..volatile.acts import Act
 from ..volatile.line import Line
 from ..volatile.rounds import Rounds
+from ..volatile.rubbish import undisturbed
 from .ensemble import Ensemble
 
 
@@ -69,18 +70,25 @@ class Member:
 
     async def _play(self) -> None:
         try:
-            permit = 0.0
+            await self._exchange()
             while True:
-                word = await self._exchange()
-                orders = Orders(word.number + 1, permit)
-                if word.needs or not word.left or word.number >= permit:
-                    orders = await self._consult()
-                    permit = orders.permit
-                await self.rounds.play(orders.number)
+                orders = await self._consult()
+                with undisturbed():
+                    await self._perform(orders)
         except PeerGone:
             return  # whoever has lost a member says so, and begins again with others
         except Exception as error:  # noqa: BLE001 - a host that stands still must say why
             self._failure = f"{type(error).__name__}: {error}"
+
+    async def _perform(self, orders: Orders) -> None:
+        """Play rounds until the conductor is needed."""
+        number, permit = orders
+        while True:
+            await self.rounds.play(number)
+            word = await self._exchange()
+            if word.needs or not word.left or word.number >= permit:
+                return
+            number = word.number + 1
 
     async def _exchange(self) -> Word:
         """Give the others what this round has brought for them, and take what they have. Returns what holds for all."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from .acts import Act
 from .line import Line
 from .rounds import Rounds
+from .rubbish import undisturbed
 
 SOME: Final = 1_000
 """Acts that go to the board in one request."""
@@ -17,6 +19,9 @@ SOME: Final = 1_000
 
 class Course:
     """How time goes on for a driver."""
+
+    _mood: Callable[[], AbstractContextManager[None]] = nullcontext
+    """What holds while it does."""
 
     def __init__(self, rounds: Rounds) -> None:
         self.rounds = rounds
@@ -27,15 +32,17 @@ class Course:
         before = self.rounds.number
         last = math.inf if rounds is None else before + rounds
         async with self._running:
-            while self.rounds.number < last and await self.advance(last):
-                pass
+            with self._mood():
+                while self.rounds.number < last and await self.advance(last):
+                    pass
         return self.rounds.number - before
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Go on until something has happened, or nothing can happen any more."""
         async with self._running:
-            while not done() and await self.advance(math.inf):
-                pass
+            with self._mood():
+                while not done() and await self.advance(math.inf):
+                    pass
 
     async def advance(self, last: float) -> bool:
         """Play a round, or some; none begins after round ``last``. Returns whether anything was left to happen."""
@@ -51,6 +58,8 @@ class Course:
 
 class Solo(Course):
     """The course of a swarm with one host."""
+
+    _mood = staticmethod(undisturbed)
 
     def __init__(self, rounds: Rounds, line: Line) -> None:
         super().__init__(rounds)

@@ -12,10 +12,8 @@ outside the swarm, such as a model. When there is another round is not decided h
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -26,6 +24,7 @@ from .asked import Asked
 from .delivery import Delivery, Scene
 from .host import Host
 from .letter import Letter
+from .rubbish import Sweeper
 from .sorting import Sorting
 
 CALM: Final = 3
@@ -39,9 +38,6 @@ MANY: Final = 10_000
 
 BREATH: Final = 8
 """namely so often: a sign of life has got through then."""
-
-SPRING: Final = 16
-"""Rounds after which cycles among what is young are looked for."""
 
 
 class Timer:
@@ -70,6 +66,7 @@ class Rounds:
         """What became of acts; the same."""
         self._delivery = Delivery(host, office, acts, scene)
         self._timers: list[tuple[float, int, Timer]] = []
+        self._sweeper = Sweeper()
         self._set = 0
         """Timers so far."""
         self.number = 0
@@ -110,25 +107,24 @@ class Rounds:
         results, self._results = self._results, []
         self.office.hand_out()
         self.number = number
-        with _without_collections():
-            await self._delivery.deliver(number)
-            while self.next_timer <= number:
-                call = heappop(self._timers)[2].call
-                if call is not None:
-                    call()
-            _tell(answers, results)
-            self._delivery.begin()
-            await self._settle()
-            host.sweep()
-            if not number % SPRING:
-                gc.collect(1)
+        await self._delivery.deliver(number)
+        while self.next_timer <= number:
+            call = heappop(self._timers)[2].call
+            if call is not None:
+                call()
+        _tell(answers, results)
+        self._delivery.begin()
+        await self._settle()
+        host.sweep()
         later, host.later = host.later or [], []
         for letter, answer, taint in later:
             if type(letter.asked) is Asked:
                 self.answers.append((letter, answer, taint))
             elif isinstance(letter.asked, Asked):  # from another host
                 _answer(letter.asked, answer, taint)
-        if self.office.sort() > MANY:
+        letters = self.office.sort()
+        self._sweeper.sweep(letters)
+        if letters > MANY:
             await _breathe()
 
     def done(self, results: list[Result]) -> None:
@@ -184,15 +180,3 @@ async def _breathe() -> None:
 
 async def _no_time(_seconds: float) -> None:
     """In virtual time the next attempt follows at once."""
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Between rounds only the young are looked through for cycles: agents are many, and live long."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
