@@ -118,6 +118,10 @@ class Housing:
         else:
             self._shepherd.host_for(agent, resources)
 
+    async def grow(self, hosts: int) -> list[str]:
+        """Start so many hosts more, where hosts are started; returns their names. Raises: UsageError."""
+        return [] if self._shepherd is None else await self._shepherd.grow(hosts)
+
     @property
     def volatile(self) -> VolatileService:
         """The volatile host of this process: that of the driver, or the only one. Raises: UsageError."""

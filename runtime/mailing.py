@@ -66,3 +66,23 @@ class Mailing(Outside):
         if rounds is not None and rounds < 0:
             raise UsageError(f"rounds is {rounds}; give a number from 0")
         return await (await self._open_way()).run(rounds)
+
+    async def grow(self, hosts: int = 1) -> list[str]:
+        """Start one more host, or so many, and let agents spread to them; returns their names.
+
+        Without a journal, on several hosts. An agent goes between two turns; its mail waits for it and keeps its order.
+
+        Raises: UsageError.
+        """
+        if hosts < 1:
+            raise UsageError(f"hosts is {hosts}; give a number from 1")
+        return await (await self._open_way()).grow(hosts)
+
+    async def move(self, agent: str | AgentId, host: str) -> None:
+        """Put an agent on a host, by its name (``host-2``), where it stays while that host lives.
+
+        Without a journal, on several hosts. It goes between two turns, with its state and its mail.
+
+        Raises: UsageError, InvalidName.
+        """
+        await (await self._open_way()).move(str(AgentId.parse(str(agent))), host)

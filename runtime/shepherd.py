@@ -77,6 +77,15 @@ class Shepherd:
         self._spawn(self._watch())
         await asyncio.gather(*self._first.values())
 
+    async def grow(self, hosts: int) -> list[str]:
+        """Start so many shared hosts more, and wait until they work. Returns their names. Raises: UsageError."""
+        shared = sum(not plan.kinds for plan in self._plans.values())
+        names = [f"host-{number}" for number in range(shared + 1, shared + hosts + 1)]
+        for name in names:
+            self._carry_out(self._plan(name, Plan((), {}), self._now()))
+        await asyncio.gather(*(self._first[name] for name in names))
+        return names
+
     def host_for(self, agent: str, resources: dict[str, Any]) -> None:
         """Start a host for one agent alone."""
         name = own_host(agent)

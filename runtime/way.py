@@ -35,6 +35,14 @@ class Way(Protocol):
         """Have the board know what hosts count by themselves. Returns figures that the board cannot know."""
         ...
 
+    async def grow(self, hosts: int) -> list[str]:
+        """Start so many hosts more; returns their names. Raises: UsageError."""
+        ...
+
+    async def move(self, agent: str, host: str) -> None:
+        """Put an agent on a host. Raises: UsageError."""
+        ...
+
 
 class BoardWay:
     """Encoded, to the board, which keeps it."""
@@ -61,6 +69,14 @@ class BoardWay:
         """See `Way.settle`: the board has counted it all."""
         return {}
 
+    async def grow(self, hosts: int) -> list[str]:  # noqa: ARG002
+        """See `Way.grow`."""
+        raise UsageError("the hosts of a durable swarm are as many as it began with: resume it with more")
+
+    async def move(self, agent: str, host: str) -> None:  # noqa: ARG002
+        """See `Way.move`."""
+        raise UsageError("agents of a durable swarm live where their names put them; write Swarm(durable=False)")
+
 
 class HostWay:
     """By reference, to the host in this process."""
@@ -68,6 +84,7 @@ class HostWay:
     def __init__(self, housing: Housing, client: str) -> None:
         """Raises: UsageError when the hosts are elsewhere."""
         self._client = client
+        self._housing = housing
         self._service = housing.volatile
 
     async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
@@ -91,3 +108,21 @@ class HostWay:
         if self._service.course is not None:
             figures["digest"] = f"{await self._service.course.digest():032x}"
         return figures
+
+    async def grow(self, hosts: int) -> list[str]:
+        """See `Way.grow`."""
+        self._demand_several()
+        names = await self._housing.grow(hosts)
+        await self._service.request("when settled")
+        return names
+
+    async def move(self, agent: str, host: str) -> None:
+        """See `Way.move`."""
+        self._demand_several()
+        await self._service.request("move", [agent, host])
+
+    def _demand_several(self) -> None:
+        if self._service.host.mesh is None:
+            raise UsageError("this swarm is one host: begin with Plant(hosts=2) or more, or with engine='ray'")
+        if self._service.course is not None:
+            raise UsageError("in lockstep hosts and agents stay where they are: leave out clock='lockstep'")

@@ -1,40 +1,100 @@
-"""The census: which hosts there are, as numbered views, ``[version, lives]``, told to everybody who looks."""
+"""The census: which hosts there are, and which agents were put on one of them, as numbered views.
+
+A view is told to everybody who looks, with the one before it: ``[version, lives, pins, lives before, pins before]``.
+
+The rule of this file: one change at a time. Agents move because of a view; the next one waits until all hosts have
+said that everybody is where that view puts him. Only the loss of a host is told at once: nobody moves because of it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from stigmergy.protocols.errors import UsageError
+
 from .machines import Machines
 
 
 class Census:
-    """The hosts of one shard, by their lives (``name.epoch``)."""
+    """See the head of this file."""
 
     def __init__(self, machines: Machines) -> None:
         self._m = machines
         self._version = 0
-        self._lookers: set[str] = set()
+        self._lookers: dict[str, None] = {}
+        self._pins: dict[str, str] = {}
+        """The host of each agent that was put on one, by names: as it is to be."""
+        self._now: list[Any] = [[], {}]
+        self._before: list[Any] = [[], {}]
+        self._change = 0
+        """The view because of which agents move,"""
+        self._moving: set[str] = set()
+        """and the hosts where that is not over."""
+        self._waiting: list[tuple[str, int]] = []
+        """Who waits until it is over, by peer and ticket."""
 
     def look(self, looker: str) -> list[Any]:
         """The view of this moment; from now on the looker is told of each change."""
-        self._lookers.add(looker)
+        self._lookers[looker] = None
         return self._view()
 
     def joined(self, host: str, *, looks: bool) -> None:
         """A host has come, which may want to know of the others."""
         if looks:
-            self._lookers.add(host)
-        self._changed()
+            self._lookers[host] = None
+        self._go_on()
 
     def lost(self, host: str) -> None:
-        """A host has gone."""
-        self._lookers.discard(host)
-        self._changed()
+        """A host has gone, and what was put there with it."""
+        name = host.rpartition(".")[0]
+        self._lookers.pop(host, None)
+        self._moving.discard(host)
+        self._pins = _without(name, self._pins)
+        lives, pins = self._now
+        if host in lives:
+            self._show([life for life in lives if life != host], _without(name, pins))
+        self._go_on()
 
-    def _changed(self) -> None:
+    def move(self, agent: str, host: str) -> None:
+        """Put an agent on a host. Raises: UsageError when there is no such host."""
+        if host not in self._m.incarnations:
+            known = ", ".join(sorted(self._m.incarnations)) or "none"
+            raise UsageError(f"there is no host {host!r:.70} (hosts: {known:.200})")
+        self._pins[agent] = host
+
+    def answer_when_settled(self, peer: str, ticket: int) -> None:
+        """Answer a request when everybody is where he is to be."""
+        self._waiting.append((peer, ticket))
+        self._go_on()
+
+    def settled(self, host: str, version: int) -> None:
+        """Everybody who was to leave a host because of a view has gone, and everybody who was to come is there."""
+        if version == self._change:
+            self._moving.discard(host)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._moving:
+            return
+        lives = sorted(self._m.incarnations.values())
+        if self._now != [lives, self._pins]:
+            self._show(lives, dict(self._pins))
+            self._change = self._version
+            self._moving = {life for life in lives if life in self._lookers}
+        if not self._moving:
+            waiting, self._waiting = self._waiting, []
+            for peer, ticket in waiting:
+                self._m.outbox.answer(peer, ticket, None)
+
+    def _show(self, lives: list[str], pins: dict[str, str]) -> None:
         self._version += 1
+        self._before, self._now = self._now, [lives, pins]
         for looker in self._lookers:
             self._m.outbox.tell(looker, "hosts", self._view())
 
     def _view(self) -> list[Any]:
-        return [self._version, sorted(self._m.incarnations.values())]
+        return [self._version, *self._now, *self._before]
+
+
+def _without(host: str, pins: dict[str, str]) -> dict[str, str]:
+    return {agent: pinned for agent, pinned in pins.items() if pinned != host}

@@ -46,6 +46,9 @@ class Tenants:
             "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
             "hosts": lambda peer, _t, _a: self._census.look(peer),
+            "move": self._move,
+            "settled": lambda peer, _t, version: self._census.settled(peer, version),
+            "when settled": self._when_settled,
         }
         """Requests of hosts and of those who start them."""
 
@@ -113,6 +116,14 @@ class Tenants:
     def _renew(self, peer: str, _ticket: int, _payload: Any) -> None:
         name, _, epoch = peer.rpartition(".")
         self._m.registry.renew(name, int(epoch), self._m.now)
+
+    def _move(self, peer: str, ticket: int, payload: list[Any]) -> Any:
+        self._census.move(*payload)
+        return self._when_settled(peer, ticket, None)
+
+    def _when_settled(self, peer: str, ticket: int, _payload: Any) -> Any:
+        self._census.answer_when_settled(peer, ticket)
+        return PARKED
 
     def _retire(self, peer: str, ticket: int, hosts: list[str], reason: str) -> Any:
         """These were ended, all of them and at every shard, because another shard is gone: none waits for that one."""

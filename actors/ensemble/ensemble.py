@@ -20,6 +20,7 @@ from ..volatile.host import Host
 from ..volatile.letter import Talk
 from ..volatile.office import OUTSIDE
 from ..volatile.places import Far, Place
+from ..volatile.slot import Slot
 from ..volatile.sorting import Sorting
 from .fellow import Fellow
 
@@ -62,6 +63,7 @@ class Ensemble:
 
     def see(self, view: list[Any]) -> None:
         """See `Neighbours.see`: the conductor musters whom it shows first, and later as many who are all new."""
+        self._host.board.tell("settled", view[0])  # nobody moves because of it
         lives = sorted(view[1])
         for name in set(self.hosts).difference(lives):
             self.lost(name, "it was given up")
@@ -105,6 +107,9 @@ class Ensemble:
             return None if self.conducts else Far(address, self.conductor)
         fellow = self._homes[partition_of(address) % len(self._homes)]
         return None if fellow is None else Far(address, fellow)
+
+    def created(self, slot: Slot) -> None:
+        """See `Neighbours.created`: nobody comes from elsewhere."""
 
     @property
     def waiting(self) -> int:

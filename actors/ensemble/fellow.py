@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import Oversized, StigmergyError
 from stigmergy.protocols.message import Message
 
 from ..mesh.bodies import Bodies
-from ..mesh.inbox import Inbox, Inquiry
+from ..mesh.intake import Inquiry, Intake
 from ..mesh.talks import Talks
 from ..mesh.wire import Answer, Outgoing
 from ..mesh.writer import Writer
@@ -149,7 +149,7 @@ class Fellow:
                 self.answers.append((letter, value, taint))
 
 
-class Post(Inbox):
+class Post(Intake):
     """Puts what a fellow has sent where it goes, to be sorted with everything else."""
 
     def __init__(self, host: Host, fellow: Fellow, bodies: Bodies, talks: Talks) -> None:
@@ -157,7 +157,7 @@ class Post(Inbox):
         self._fellow = fellow
 
     def take(self, payload: Any) -> None:
-        """See `Inbox.take`. Raises: Malformed."""
+        """Take in a parcel. Raises: Malformed."""
         letters, sound, answers, _ = self._reader.read(payload)
         host, fellow, now = self._host, self._fellow, self._host.now()
         places, put, make = host.places, host.office.put, _letter

@@ -1,84 +1,32 @@
-"""The inbox: takes in what a peer sends, and puts each letter where it goes on this host.
-
-The rule of this file: a letter that is not as it should be is buried with its reason, and harms no other.
-"""
+"""The inbox: takes in what a peer sends, and puts each letter where it goes on this host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
-from stigmergy.protocols.envelope import Envelope, Mode
-from stigmergy.protocols.errors import MailboxFull, StigmergyError, UnknownMessage
-from stigmergy.protocols.ids import derive_id
+from stigmergy.protocols.errors import MailboxFull, StigmergyError
 from stigmergy.protocols.message import Done, Message
 
-from ..volatile.asked import Asked
 from ..volatile.guard import Sent
 from ..volatile.letter import Letter
-from ..volatile.player import unaccepted
 from ..volatile.slot import Slot
 from ..volatile.turn import Ground
+from .arrivals import Arrivals
 from .bodies import Bodies
-from .reader import Reader
+from .intake import Correspondent, Inquiry, Intake
 from .talks import Talks
-from .wire import Answer, Incoming
+from .wire import Incoming
 
 _letter = tuple.__new__
 """Makes a letter of its fields in half the time."""
 
 
-class Correspondent(Protocol):
-    """The other host, as far as its letters are concerned; see `Peer`."""
-
-    def answer(self, ticket: int, value: Message | BaseException, taint: tuple[str, ...] = ()) -> None:
-        """Answer what was asked from there."""
-        ...
-
-    def answered(self, answers: list[Answer]) -> None:
-        """Answers have come from there."""
-        ...
-
-    def say(self, name: str, payload: Any) -> None:
-        """Say something to the host itself."""
-        ...
-
-
-class Inquiry(Asked):
-    """A question of another host: its answer goes back there."""
-
-    waiting: Any = True
-    """Somebody does, elsewhere."""
-
-    def __init__(self, peer: Correspondent, ticket: int, deadline: float) -> None:
-        self.deadline = deadline
-        self._peer: Correspondent | None = peer
-        self._ticket = ticket
-
-    def done(self) -> bool:
-        """Whether it was answered. Whether anybody still waits is known where it was asked."""
-        return self._peer is None
-
-    def answer(self, message: Message, taint: tuple[str, ...]) -> None:
-        """See `Asked.answer`."""
-        peer, self._peer = self._peer, None
-        if peer is not None:
-            peer.answer(self._ticket, message, taint)
-
-    def fail(self, error: BaseException) -> None:
-        """See `Asked.fail`."""
-        peer, self._peer = self._peer, None
-        if peer is not None:
-            peer.answer(self._ticket, error)
-
-
-class Inbox:
+class Inbox(Intake):
     """What comes from one peer."""
 
-    def __init__(self, host: Ground, peer: Correspondent, bodies: Bodies, talks: Talks) -> None:
-        self._host = host
-        self._peer = peer
-        self._reader = Reader(bodies, talks.of)
+    def __init__(self, host: Ground, peer: Correspondent, bodies: Bodies, talks: Talks, arrivals: Arrivals) -> None:
+        super().__init__(host, peer, bodies, talks)
+        self._arrivals = arrivals
         self._told: set[str] = set()
         """Agents here of which the peer knows that their mailboxes are full."""
 
@@ -102,13 +50,18 @@ class Inbox:
         peer.answered(answers)
         host.wake()
 
-    def _sound(self, letters: list[Incoming]) -> Iterator[Incoming]:
-        """Those whose messages are as they should be; the others are buried."""
-        for incoming in letters:
-            if isinstance(incoming[2], Message):
-                yield incoming
-            else:
-                self._refuse(incoming, incoming[2])
+    def bring(self, payload: Any) -> None:
+        """Take in the mail of agents that move here. Raises: Malformed."""
+        letters, sound, answers, chains = self._reader.read(payload)
+        now, brought = self._host.now(), []
+        for incoming in letters if sound else self._sound(letters):
+            head, to, message, number, ticket, patience, _ = incoming
+            asked = Inquiry(self._peer, ticket, now + patience) if ticket else None
+            brought.append((to, _letter(Letter, (message, head[0], number, *head[1:6], asked, head[6]))))
+        for incoming, chain in chains:
+            self._follow(incoming, chain)
+        self._arrivals.bring(self._peer.name, brought)
+        self._peer.answered(answers)
 
     def _put(self, to: str, letter: Letter, *, accepted: bool) -> None:
         """Put a letter in a new place, or in a full one; who asked may only want to know that it was ``accepted``."""
@@ -151,25 +104,3 @@ class Inbox:
     def _relax(self, name: str) -> None:
         self._told.discard(name)
         self._peer.say("roomy", name)
-
-    def _refuse(self, incoming: Incoming, error: StigmergyError) -> None:
-        """Bury a letter whose body is no message, and tell who asked."""
-        head, to, _, number, ticket, _, message_type = incoming
-        reason, part = "malformed", self._host.parts.get(to.partition("/")[0])
-        if isinstance(error, UnknownMessage) and part is not None:
-            error, reason = unaccepted(part, message_type), "undeliverable"
-        mode: Mode = "post" if head.topic else "ask" if ticket else "tell"
-        envelope = Envelope(
-            id=derive_id(head.talk.id, head.sender, number),
-            mode=mode,
-            type=message_type,
-            sender=head.sender,
-            to=to or head.topic,
-            body=b"",
-            conversation=head.talk.id,
-            hops=head.hops,
-            taint=head.taint,
-        )
-        self._host.board.tell("bury", [envelope.to_wire(), reason, str(error), 0])
-        if ticket:
-            self._peer.answer(ticket, error)

@@ -1,29 +1,34 @@
-"""The mesh: which hosts a swarm has, and where each of its agents lives.
+"""The mesh: the other hosts of a swarm, as one of them sees them, and where each agent lives.
 
-The board says who takes part, as numbered views. Everybody works out the same home for an address from the same view,
-by rendezvous hashing. Whoever learns of a view tells all its peers before it sends them anything else, so a letter
-never arrives where less is known than where it comes from.
+The board says which hosts there are, as numbered views, and everybody goes through them in order. Whoever has come to
+a view says so to all peers, behind all that was sent before; what comes from a peer that is ahead waits until the board
+has told the same here. So a letter never arrives where less is known than where it comes from.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from stigmergy.protocols.errors import HostLost
 
-from ..registry.placement import Seat, place
 from ..transport.channel import Frame
 from ..transport.link import Link, PeerGone
 from ..volatile.letter import Talk
 from ..volatile.places import Far, Nowhere, Place
+from ..volatile.slot import Slot
 from ..volatile.turn import Ground
+from .arrivals import Arrivals
 from .bodies import Bodies
+from .departures import Departures
+from .followers import Followers
 from .inbox import Inbox
 from .lookout import Lookout
 from .peer import Peer
+from .reroute import Reroute
 from .talks import Talks
+from .views import Change, View
 
 FEW: Final = 8
 """Turns of the event loop in which what a call brought may be answered in its return value."""
@@ -32,11 +37,16 @@ BUSY: Final = 4_096
 """Letters in a run queue above which calls return later, so that senders slow down."""
 
 
-class Neighbour(NamedTuple):
-    """One other host."""
+class Neighbour:
+    """One other host, or a driver's."""
 
-    peer: Peer
-    inbox: Inbox
+    def __init__(self, peer: Peer, inbox: Inbox) -> None:
+        self.peer = peer
+        self.inbox = inbox
+        self.version = 0
+        """The view that it has come to."""
+        self.early: list[Frame] = []
+        """What it sent at a view that is not known here yet."""
 
 
 class Mesh:
@@ -45,119 +55,156 @@ class Mesh:
     def __init__(self, host: Ground, me: str, bodies: Bodies) -> None:
         """``me`` is this life of this host, as ``name.epoch``."""
         host.purse.recall = lambda: self.ask_all("settle")
+        self.me = me
+        self.view = View()
         self._host = host
-        self._me = me
         self._bodies = bodies
         self._talks = Talks()
-        self._lookout = Lookout(host, self._talks, self._ask)
         self._neighbours: dict[str, Neighbour] = {}
-        self._version = 0
-        self._seats: list[Seat] = []
-        self._lives: dict[str, str] = {}
-        """Hosts of the newest view: this life of each, by name."""
-        self._seen = asyncio.Event()
-        self._follows: dict[str, asyncio.Task[Any]] = {}
-        """Topics that agents here follow, and when the others know."""
+        self._news: list[asyncio.Future[None]] = []
+        """Those who wait for views, here or at peers."""
+        self._lookout = Lookout(host, self._talks, self._ask)
+        self._followers = Followers(host, lambda: [one.peer for one in self._neighbours.values()])
+        self._arrivals = Arrivals(host, self.flush)
+        self._departures = Departures(host, self)
+        office = host.office
         self._words: dict[str, Callable[[Neighbour, Any], object]] = {
             "mail": lambda one, payload: one.inbox.take(payload),
-            "hosts": lambda _, payload: self.see(payload),
+            "brought": lambda one, payload: one.inbox.bring(payload),
+            "at": self._at,
+            "flush": lambda one, _: one.peer.collect(),
             "full": lambda one, agent: one.peer.crowd(agent),
-            "roomy": self._roomy,
-            "enroll": lambda _, agent: self._host.office.pools.enroll(agent),
-            "freed": lambda _, agent: self._host.office.pools.free(agent),
-            "follow": self._heard,
+            "roomy": lambda one, agent: one.peer.relax(agent),
+            "enroll": lambda _, agent: office.pools.enroll(agent),
+            "freed": lambda _, agent: office.pools.free(agent),
+            "follow": lambda one, topic: self._followers.heard(one.peer, topic),
+            "unfollow": lambda one, topic: self._followers.unheard(one.peer, topic),
+            "over": lambda one, said: self._arrivals.over(one.peer.name, said),
+            "moved": lambda one, said: host.spawn(self._arrivals.moved(one.peer.name, said)),
             "ended": lambda _, talk: self._talks.end(*talk),
             "waits": lambda one, report: self._lookout.hear(one.peer.name, *report),
             "still": lambda _, numbers: self._lookout.still(numbers),
-            "fail": lambda _, ask: self._fail(ask),
-            "unfollow": lambda one, topic: self._unheard(one.peer, topic),
+            "fail": lambda _, ask: self._lookout.fail(*ask),
         }
         """What peers say, and ask."""
 
     def connect(self, link: Link) -> None:
         """There is a link to a host, or to a driver."""
         peer = Peer(self._host, link, self._bodies, self._talks)
-        self._neighbours[link.peer] = Neighbour(peer, Inbox(self._host, peer, self._bodies, self._talks))
-        if self._version:
-            peer.say("hosts", self._view())
-        for topic in self._follows:
-            peer.say("follow", topic)
+        inbox = Inbox(self._host, peer, self._bodies, self._talks, self._arrivals)
+        self._neighbours[peer.name] = Neighbour(peer, inbox)
+        if self.view.version:
+            peer.say("at", self.view.version)
+        self._followers.greet(peer)
 
     def lost(self, name: str, reason: str) -> None:
         """The link to a host has ended."""
         one = self._neighbours.pop(name, None)
         if one is not None:
-            for topic in list(one.peer.follows):
-                self._unheard(one.peer, topic)
+            self._followers.lost(one.peer)
             one.peer.lost(reason)
             self._lookout.forget(name)
-
-    async def ready(self) -> None:
-        """Wait until it is known which hosts there are."""
-        await self._seen.wait()
+            self._arrivals.lost(name)
+            self._tell_news()
 
     # -- where -------------------------------------------------------------------------------
 
     def elsewhere(self, address: str) -> Place | None:
-        """The place of an address that lives on another host; None when it lives here."""
-        life = self._lives.get(place(address, self._seats) or "", "")
-        if life == self._me:
+        """The place of an address that lives on another host; None when it lives here, or is to come here."""
+        life = self.view.home(address)
+        if life == self.me:
             return None
         one = self._neighbours.get(life)
         if one is None:
             return Nowhere(address, HostLost(f"there is no way to the host of {address}: {life or 'none is up'}"))
         return Far(address, one.peer)
 
-    def see(self, view: list[Any]) -> None:
-        """Learn which hosts there are: ``[version, lives]``. What is older than what is known changes nothing."""
-        version, lives = view
-        if version <= self._version:
+    def created(self, slot: Slot) -> None:
+        """An agent is heard of for the first time on this host."""
+        self._arrivals.created(slot)
+
+    def see(self, fields: list[Any]) -> None:
+        """Learn of a view; one that is known changes nothing."""
+        change, host = Change.from_wire(fields), self._host
+        if change.now.version <= self.view.version:
             return
-        keeper = self._keeper
-        self._version = version
-        self._lives = {life.rpartition(".")[0]: life for life in lives}
-        self._seats = [Seat(name) for name in sorted(self._lives)]
-        places = self._host.places
-        for address in [address for address, known in places.items() if type(known) is Far]:
-            del places[address]
+        keeper, self.view = self._keeper, change.now
+        reroute = Reroute(host)
+        for place in [place for place in host.places.values() if type(place) is Far]:
+            del host.places[place.name]
+            place.road = reroute
         for one in self._neighbours.values():
-            one.peer.say_last("hosts", self._view())
-        self._host.office.pools.regroup()
+            one.peer.say_last("at", self.view.version)
+        self._arrivals.expect(change, self.me)
+        host.spawn(self._move(change))
+        host.office.pools.regroup()
         if self._keeper != keeper:
             self._lookout.restart()
-        self._seen.set()
+        self._tell_news()
+        for one in list(self._neighbours.values()):
+            early, one.early = one.early, []
+            self.frames(one.peer.link, early)
 
-    def _view(self) -> list[Any]:
-        return [self._version, list(self._lives.values())]
+    async def _move(self, change: Change) -> None:
+        """Let agents go and come, and tell the board when that is over."""
+        targets = sorted(change.targets(self.me))
+        await asyncio.gather(*(self._departures.hand_over(target, change) for target in targets))
+        await self._arrivals.wait()
+        self._host.board.tell("settled", change.now.version)
 
-    # -- topics and pools --------------------------------------------------------------------
+    def peer(self, name: str) -> Peer | None:
+        """The way to a host, while there is one."""
+        one = self._neighbours.get(name)
+        return None if one is None else one.peer
+
+    # -- what all peers know -----------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Wait until it is known which hosts there are."""
+        while not self.view.lives:
+            await self._next_news()
+
+    async def agreed(self, version: int) -> None:
+        """Wait until a view is known here and to all peers."""
+        while min([self.view.version, *(one.version for one in self._neighbours.values())]) < version:
+            await self._next_news()
+
+    async def flush(self) -> None:
+        """Wait until all peers have what was sent to them, and all is here that they had sent by then."""
+        for one in self._neighbours.values():
+            one.peer.collect()
+        await self.ask_all("flush")
+
+    async def ask_all(self, question: str) -> list[Any]:
+        """Ask all others, drivers, too; those that are lost meanwhile say nothing."""
+        asked = [one.peer.link.ask(question) for one in self._neighbours.values()]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    def _at(self, one: Neighbour, version: int) -> None:
+        one.version = version
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, []
+        for waiting in news:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def _next_news(self) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        self._news.append(waiting)
+        await waiting
+
+    # -- topics, loops and deadlocks ---------------------------------------------------------
 
     async def follow(self, topic: str) -> None:
-        """Let all peers know that somebody here follows a topic, and wait until they do."""
-        known = self._follows.get(topic)
-        if known is None:
-            known = self._follows[topic] = asyncio.ensure_future(self._announce(topic))
-        await asyncio.shield(known)
-
-    async def _announce(self, topic: str) -> None:
-        asked = [one.peer.link.ask("follow", topic) for one in self._neighbours.values()]
-        await asyncio.gather(*asked, return_exceptions=True)
+        """See `Followers.follow`."""
+        await self._followers.follow(topic)
 
     def unfollow(self, topic: str) -> None:
-        """Let them know that nobody here follows it any more."""
-        if self._follows.pop(topic, None) is not None:
-            for one in self._neighbours.values():
-                one.peer.say("unfollow", topic)
-
-    def _heard(self, one: Neighbour, topic: str) -> None:
-        one.peer.follows[topic] = None
-        self._host.office.follow(topic, one.peer.everyone)
-
-    def _unheard(self, peer: Peer, topic: str) -> None:
-        peer.follows.pop(topic, None)
-        self._host.office.unfollow(topic, peer.everyone)
-        for other in peer.follows:  # one of these may mean the same topics
-            self._host.office.follow(other, peer.everyone)
+        """See `Followers.unfollow`."""
+        self._followers.unfollow(topic)
 
     def quarantine(self, talk: Talk) -> None:
         """A conversation was quarantined here: let all peers know."""
@@ -171,46 +218,70 @@ class Mesh:
         begun, ended = self._lookout.sweep()
         if not begun and not ended:
             return
-        keeper = self._neighbours.get(self._keeper)
+        keeper = self.peer(self._keeper)
         if keeper is not None:
-            keeper.peer.say("waits", [begun, ended])
-        elif self._keeper == self._me:
-            self._lookout.hear(self._me, begun, ended)
+            keeper.say("waits", [begun, ended])
+        elif self._keeper == self.me:
+            self._lookout.hear(self.me, begun, ended)
 
     @property
     def _keeper(self) -> str:
         """The host that keeps the graph of waits: the first of the view."""
-        return min(self._lives.values(), default="")
+        return min(self.view.lives, default="")
 
     async def _ask(self, host: str, word: str, payload: Any) -> Any:
         """An answer of a host; None of one that is gone."""
-        if host == self._me:
-            return self._lookout.still(payload) if word == "still" else self._fail(payload)
+        if host == self.me:
+            return self._lookout.still(payload) if word == "still" else self._lookout.fail(*payload)
         one = self._neighbours.get(host)
         try:
             return None if one is None else await one.peer.link.ask(word, payload)
         except PeerGone:
             return None
 
-    def _fail(self, ask: list[Any]) -> None:
-        self._lookout.fail(ask[0], ask[1])
-
-    def _roomy(self, one: Neighbour, agent: str) -> None:
-        one.peer.crowded.discard(agent)
-        one.peer.let_in()
-
     # -- in ----------------------------------------------------------------------------------
 
     def frames(self, link: Link, frames: Iterable[Frame]) -> None:
-        """Take in what a peer sent."""
+        """Take in what a peer sent; what it sent at a view that is still to come waits."""
         one = self._neighbours.get(link.peer)
         if one is None:
             return
-        for _, ticket, name, payload in frames:
-            if name == "settle":
-                self._host.spawn(self._settle(link, ticket))
+        for frame in frames:
+            _, ticket, name, payload = frame
+            if one.early or (name == "at" and payload > self.view.version):
+                one.early.append(frame)
+            elif name == "settle":
+                self._host.spawn(self._answer(link, ticket, self._settle()))
+            elif name == "prepare":
+                self._host.spawn(self._answer(link, ticket, self._prepare(payload)))
             else:
                 link.answer(ticket, self._words[name](one, payload))
+
+    async def _answer(self, link: Link, ticket: int, work: Any) -> None:
+        link.answer(ticket, await work)
+
+    async def _settle(self) -> int:
+        """Tell the ledger what was sent so far, and the peer how many letters wait."""
+        await self._host.purse.give_back()
+        return self._host.waiting
+
+    async def _prepare(self, followed: list[list[Any]]) -> None:
+        """Agents will come: follow their topics for them, and wait until everybody knows.
+
+        What was posted to this host before that they get from their old one.
+        """
+        await self.flush()
+        for name, topics in followed:
+            slot = self._host.office.find(name)
+            for topic in topics:
+                if type(slot) is Slot:
+                    self._host.office.follow(topic, slot)
+                    await self.follow(topic)
+
+    @property
+    def waiting(self) -> int:
+        """Letters that wait to go to another host."""
+        return sum(one.peer.waiting for one in self._neighbours.values())
 
     async def serve(self, link: Link) -> None:
         """Let what a call brought run, so that answers ride back in it; and wait while there is too much to do."""
@@ -225,19 +296,3 @@ class Mesh:
         while len(host.ready) > BUSY and host.stopped is None:
             link.stir()
             await asyncio.sleep(0)
-
-    async def ask_all(self, question: str) -> list[Any]:
-        """Ask all others, drivers, too; those that are lost meanwhile say nothing."""
-        asked = [one.peer.link.ask(question) for one in self._neighbours.values()]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        return [answer for answer in answers if not isinstance(answer, BaseException)]
-
-    @property
-    def waiting(self) -> int:
-        """Letters that wait to go to another host."""
-        return sum(one.peer.waiting for one in self._neighbours.values())
-
-    async def _settle(self, link: Link, ticket: int) -> None:
-        """Tell the ledger what was sent so far, and the peer how many letters wait."""
-        await self._host.purse.give_back()
-        link.answer(ticket, self._host.waiting)

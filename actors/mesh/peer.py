@@ -83,9 +83,21 @@ class Peer:
 
     def say_last(self, name: str, payload: Any) -> None:
         """Say something to the host itself, behind all that waits."""
+        self.collect()
+        self.link.tell(name, payload)
+
+    def collect(self) -> None:
+        """Let all that waits be on its way before what is said next."""
         while (self._outbox or self._answers) and not self.link.lost:
             self._fill()
-        self.link.tell(name, payload)
+
+    def bring(self, letters: list[Outgoing]) -> None:
+        """Send the mail of agents that move there."""
+        self.collect()
+        for first in range(0, len(letters), MANY):
+            self._outbox.extend(letters[first : first + MANY])
+            while self._outbox:
+                self._fill("brought")
 
     @property
     def full(self) -> bool:
@@ -101,6 +113,11 @@ class Peer:
         """The mailbox of an agent there is full."""
         self.crowded.add(agent)
         self.tight = True
+
+    def relax(self, agent: str) -> None:
+        """It is not full any more."""
+        self.crowded.discard(agent)
+        self.let_in()
 
     def let_in(self) -> None:
         """Those who wait for room look again."""
@@ -126,7 +143,7 @@ class Peer:
         else:
             self.link.stir()
 
-    def _fill(self) -> None:
+    def _fill(self, word: str = "mail") -> None:
         """Put what is ready on the link, as one parcel."""
         outbox, answers = self._outbox, self._answers
         if not outbox and not answers:
@@ -139,14 +156,14 @@ class Peer:
         except Oversized:
             outbox.extendleft(reversed(letters))
             self._many = max(1, self._many // 2)
-            self._fill()
+            self._fill(word)
             return
         self._answers = answers[len(replies) :]
         if parcel.size > LARGE:
             self._many = max(1, count // 2)
         elif self._many < MANY:
             self._many = min(MANY, self._many * 2)
-        self.link.tell("mail", parcel.payload)
+        self.link.tell(word, parcel.payload)
         for (to, letter), error in parcel.unsendable:
             self._host.bury(letter, to, "malformed", error)
         if len(outbox) >= LONG:

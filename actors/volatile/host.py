@@ -192,6 +192,23 @@ class Host:
         allowance.left -= many
         return self._send(turn) if sends else None
 
+    def withdraw(self, slots: set[Slot]) -> None:
+        """Take what is ready for some agents back into their mailboxes."""
+        ready = list(self.ready)
+        self.ready.clear()
+        for slot, letter in ready:
+            if type(slot) is not list:
+                if slot in slots:
+                    slot.wait(letter)
+                else:
+                    self.ready.append((slot, letter))
+                continue
+            for each in slot:
+                if each in slots:
+                    each.wait(letter)
+                else:
+                    self.ready.append((each, letter))
+
     async def room(self, place: Slot | Far) -> None:
         """Wait until a mailbox, or the way to another host, has room; 30 s at most."""
         until = self.now() + HOLD_S

@@ -9,6 +9,7 @@ from ..transport.channel import Frame
 from ..transport.link import Link
 from .letter import Talk
 from .places import Place
+from .slot import Slot
 
 
 class Neighbours(Protocol):
@@ -21,6 +22,10 @@ class Neighbours(Protocol):
 
     def elsewhere(self, address: str, /) -> Place | None:
         """The place of an address that lives on another host; None when it lives here."""
+        ...
+
+    def created(self, slot: Slot, /) -> None:
+        """An agent is heard of for the first time on this host."""
         ...
 
     def connect(self, link: Link, /) -> None:

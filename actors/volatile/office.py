@@ -65,6 +65,8 @@ class Office:
             if not len(host.places) % MANY:
                 gc.freeze()  # agents live long: nobody shall walk through them in search of rubbish
             slot = host.places[address] = Slot(address, part)
+            if host.mesh is not None:
+                host.mesh.created(slot)
             return slot
         place = self._place(check_address(address))
         if type(place) is not Nowhere:
@@ -106,6 +108,12 @@ class Office:
                 if topic.name.startswith(name[:-1]):
                     topic.unfollow(slot)
         return any(type(each) is Slot for each in slots)
+
+    def followed(self, slot: Slot) -> list[str]:
+        """The topics that an agent follows, as it has called them."""
+        wild = [prefix for prefix, slots in self._wild.items() if slot in slots]
+        plain = [name for name, topic in self.topics.items() if slot in topic.followers]
+        return [f"{prefix}*" for prefix in wild] + [name for name in plain if not name.startswith(tuple(wild))]
 
     def _place(self, address: str) -> Place:
         host = self._host

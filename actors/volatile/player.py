@@ -142,7 +142,7 @@ class Player:
         if slot.enters():
             return
         part, alone = slot.part, not slot.busy
-        agent = part.make(slot.name)
+        agent = slot.made()
         slot.busy = True
         try:
             if part.start is not None:

@@ -74,6 +74,13 @@ class Pools:
                     moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
                     pool.members[number] = moved
 
+    def replace(self, slot: Slot) -> None:
+        """An agent has gone to another host."""
+        members = slot.part.pool.members
+        if slot in members:
+            member = members[members.index(slot)] = self.enroll(slot.name)
+            member.reserved = slot.reserved
+
     def _refill(self, pool: Pool, member: Slot | Far) -> None:
         """Give a free member what waits."""
         member.reserved = bool(pool.waiting)

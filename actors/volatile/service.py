@@ -205,10 +205,18 @@ class VolatileService:
             if not asked.done():
                 asked.fail(SwarmStopped(text, reason))
 
+    async def request(self, name: str, payload: Any = None) -> Any:
+        """A request to the board. Raises: what the board raises, PeerGone."""
+        return await self._line.ask(name, payload)
+
     async def meet(self) -> None:
-        """Learn which hosts there are. Raises: PeerGone."""
-        if self.host.mesh is not None:
-            self.host.mesh.see(await self._line.ask("hosts"))
+        """Learn which hosts there are, and wait until everybody is where that puts him. Raises: PeerGone."""
+        if self.host.mesh is None:
+            return
+        if self.course is not None:
+            await self._line.ask("when settled")  # who goes by rounds begins with all
+        self.host.mesh.see(await self._line.ask("hosts"))
+        await self._line.ask("when settled")
 
     async def settle(self) -> int:
         """Tell the ledger what has been sent so far, here and on all hosts. Returns how many letters wait there."""

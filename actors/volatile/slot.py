@@ -41,6 +41,7 @@ class Part:
         "allowance",
         "bound",
         "make",
+        "pack",
         "plain",
         "pool",
         "quick",
@@ -50,6 +51,7 @@ class Part:
         "spec",
         "start",
         "stop",
+        "unpack",
     )
 
     def __init__(
@@ -69,10 +71,13 @@ class Part:
         self.start: Callable[[Any], Awaitable[None]] | None = None
         """What an agent does before its first message, if anything."""
         self.stop: Callable[[Any], Awaitable[None]] | None = None
-        """What an agent does when its host closes, if anything."""
+        """What an agent does before it moves, and when its host closes, if anything; it raises nothing."""
         self.save: Callable[[Any], Any] | None = None
         """Takes a copy of an agent's state before a turn; None when there is no state."""
         self.restore: Callable[[Any, Any], None] | None = None
+        self.pack: Callable[[Any], bytes] | None = None
+        """An agent's state as it goes to another host."""
+        self.unpack: Callable[[Any, bytes], None] | None = None
         self.pool = Pool()
 
 
@@ -96,7 +101,8 @@ class Slot:
     """One agent's place. The agent is made with its first message, a mailbox when a message must wait."""
 
     __slots__ = (
-        "agent", "busy", "draws", "inbox", "mail", "name", "notes", "part", "pooled", "reserved", "room", "sent",
+        "agent", "busy", "draws", "inbox", "kept", "leaving", "mail", "moved", "name", "notes", "part", "pooled",
+        "reserved", "room", "sent",
     )  # fmt: skip
 
     def __init__(self, name: str, part: Part) -> None:
@@ -116,6 +122,12 @@ class Slot:
         """Where it is noted what it was given, in lockstep; see `Digest`."""
         self.room: list[asyncio.Future[None]] | None = None
         """Senders that wait until its mailbox has room."""
+        self.kept: bytes | None = None
+        """The state that it brings along from another host."""
+        self.leaving = False
+        """It is to go to another host, and begins nothing new."""
+        self.moved: Any = None
+        """Where it is now, once it has gone."""
         self.pooled = False
         """It also takes what is addressed to its kind."""
         self.reserved = False
@@ -126,11 +138,22 @@ class Slot:
         part = self.part
         if part.start is not None:
             return False
-        self.agent = part.make(self.name)
+        self.agent = self.made()
         return True
 
+    def made(self) -> Any:
+        """A new agent, with the state that it has brought along."""
+        agent = self.part.make(self.name)
+        if self.kept is not None and self.part.unpack is not None:
+            self.part.unpack(agent, self.kept)
+        self.kept = None
+        return agent
+
     def wait(self, letter: Letter) -> None:
-        """Keep a letter for later."""
+        """Keep a letter for later, or send it on."""
+        if self.moved is not None:
+            self.moved.put(letter)
+            return
         if self.mail is None:
             self.mail = deque()
         self.mail.append(letter)
@@ -138,17 +161,21 @@ class Slot:
     def take(self) -> Letter | None:
         """The next letter that waits; senders that wait for room are let go."""
         mail = self.mail
-        if mail is None:
+        if mail is None or self.leaving:
             return None
         letter = mail.popleft()
         if not mail:
             self.mail = None
         if self.room is not None and len(mail) < self.part.bound:
-            room, self.room = self.room, None
-            for sender in room:
-                if not sender.done():
-                    sender.set_result(None)
+            self.make_room()
         return letter
+
+    def make_room(self) -> None:
+        """Senders that wait look again."""
+        room, self.room = self.room, None
+        for sender in room or ():
+            if not sender.done():
+                sender.set_result(None)
 
     @property
     def full(self) -> bool:

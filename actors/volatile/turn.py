@@ -29,11 +29,9 @@ class Board(Protocol):
 
     def tell(self, name: str, payload: Any) -> None:
         """Send something that wants no answer."""
-        ...
 
     async def act(self, turn: Turn, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard in the name of a turn. Raises: what the board raises."""
-        ...
 
 
 class Crews(Protocol):
@@ -41,19 +39,18 @@ class Crews(Protocol):
 
     def enroll(self, name: str, /) -> Any:
         """See `Pools.enroll`."""
-        ...
 
     def freed(self, slot: Slot, /) -> None:
         """See `Pools.freed`."""
-        ...
 
     def free(self, name: str, /) -> None:
         """See `Pools.free`."""
-        ...
+
+    def replace(self, slot: Slot, /) -> None:
+        """See `Pools.replace`."""
 
     def regroup(self) -> None:
         """See `Pools.regroup`."""
-        ...
 
 
 class Desk(Protocol):
@@ -62,53 +59,44 @@ class Desk(Protocol):
     @property
     def pools(self) -> Crews:
         """See `Office.pools`."""
-        ...
 
     topics: dict[str, Topic]
 
     def find(self, address: str, /) -> Place:
         """See `Office.find`."""
-        ...
 
     def topic(self, name: str, /) -> Topic:
         """See `Office.topic`."""
-        ...
 
     def put(self, place: Place, letter: Letter, /) -> None:
         """See `Office.put`."""
-        ...
 
     def send(self, turn: Turn, /) -> Awaitable[None] | None:
         """See `Office.send`."""
-        ...
 
     def check(self, to: str, letter: Letter, same: int, /) -> None:
         """See `Office.check`."""
-        ...
 
     def begin_wait(self, turn: Turn, place: Slot, /) -> None:
         """See `Office.begin_wait`."""
-        ...
 
     def end_wait(self, turn: Turn, place: Slot, /) -> None:
         """See `Office.end_wait`."""
-        ...
+
+    def followed(self, slot: Slot, /) -> list[str]:
+        """See `Office.followed`."""
 
     def carry_out(self, verdict: Verdict, talk: Talk | None, /) -> None:
         """See `Office.carry_out`."""
-        ...
 
     def spread(self, topic: Topic, letter: Letter, /) -> None:
         """See `Office.spread`."""
-        ...
 
     def follow(self, name: str, slot: Slot | Far, /) -> None:
         """See `Office.follow`."""
-        ...
 
     def unfollow(self, name: str, slot: Slot | Far, /) -> bool:
         """See `Office.unfollow`."""
-        ...
 
 
 class Ground(Protocol):
@@ -136,50 +124,42 @@ class Ground(Protocol):
     @property
     def waiting(self) -> int:
         """See `Host.waiting`."""
-        ...
 
     @property
     def office(self) -> Desk:
         """See `Host.office`."""
-        ...
 
     def wake(self) -> None:
         """See `Host.wake`."""
-        ...
 
     def run(self, slot: Slot, letter: Letter, /) -> Awaitable[None] | None:
         """See `Host.run`."""
-        ...
 
     def commit(self, turn: Turn, /) -> Awaitable[None] | None:
         """See `Host.commit`."""
-        ...
+
+    def withdraw(self, slots: set[Slot], /) -> None:
+        """See `Host.withdraw`."""
 
     def spawn(self, work: Awaitable[None], /) -> None:
         """See `Host.spawn`."""
-        ...
 
     def bury(
         self, letter: Letter, to: str, reason: str, error: StigmergyError, attempts: int = 0, trace: str = "", /
     ) -> None:
         """See `Host.bury`."""
-        ...
 
     def outside(self, client: str, letter: Letter, /) -> None:
         """See `Host.outside`."""
-        ...
 
     def stop(self, reason: str, text: str, /) -> None:
         """See `Host.stop`."""
-        ...
 
     async def room(self, place: Slot | Far, /) -> None:
         """See `Host.room`."""
-        ...
 
     def late(self, letter: Letter, to: str, /) -> None:
         """See `Host.late`."""
-        ...
 
 
 class Turn:

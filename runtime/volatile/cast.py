@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -14,13 +14,16 @@ from stigmergy.actors.volatile.slot import Act, Part
 from stigmergy.protocols.message import Message
 
 from ..agent import Agent, maker
-from ..states import State
+from ..states import State, pack_state, read_state
 from ..troupe import Troupe
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 
 
-def part_of(troupe: Troupe, purse: Purse) -> Part:
+def part_of(troupe: Troupe, purse: Purse, log: FilteringBoundLogger) -> Part:
     """A kind, ready to run."""
     spec = troupe.spec
     acts: dict[type[Message], Act] = {}
@@ -30,10 +33,12 @@ def part_of(troupe: Troupe, purse: Purse) -> Part:
     part = Part(spec, acts, _maker(troupe), purse.of(f"{ROOT}/kind:{spec.name}"))
     if troupe.cls.on_start is not Agent.on_start:
         part.start = _start
-    part.stop = None if troupe.cls.on_stop is Agent.on_stop else _stop
+    part.stop = None if troupe.cls.on_stop is Agent.on_stop else _stopper(log)
     if troupe.state is not State:
         part.save = _save if _is_flat(troupe.state) else _save_deep
         part.restore = _restore
+        part.pack = _pack
+        part.unpack = _unpacker(troupe)
     return part
 
 
@@ -54,8 +59,14 @@ async def _start(agent: Agent) -> None:
     await agent.on_start()
 
 
-async def _stop(agent: Agent) -> None:
-    await agent.on_stop()
+def _stopper(log: FilteringBoundLogger) -> Callable[[Agent], Awaitable[None]]:
+    async def stop(agent: Agent) -> None:
+        try:
+            await agent.on_stop()
+        except Exception:
+            log.exception("on_stop_failed", agent=str(agent.me))
+
+    return stop
 
 
 def _is_flat(state: type[BaseModel]) -> bool:
@@ -69,6 +80,17 @@ def _save(agent: Agent) -> dict[str, Any]:
 
 def _save_deep(agent: Agent) -> dict[str, Any]:
     return copy.deepcopy(agent.state.__dict__)
+
+
+def _pack(agent: Agent) -> bytes:
+    return pack_state(agent.state)
+
+
+def _unpacker(troupe: Troupe) -> Callable[[Agent, bytes], None]:
+    def unpack(agent: Agent, data: bytes) -> None:
+        agent.state = read_state(troupe.state, data, str(agent.me))
+
+    return unpack
 
 
 def _restore(agent: Agent, saved: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     stage = Stage(config["name"], line, log, config["seed"])
     troupes = [troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])]
     stage.means = {troupe.spec.name: Means(thinking, troupe.tools, config["birth"]) for troupe in troupes}
-    parts = {troupe.spec.name: part_of(troupe, purse) for troupe in troupes}
+    parts = {troupe.spec.name: part_of(troupe, purse, log) for troupe in troupes}
     limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])
     office = Sorting if lockstep else Office
     host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage), office)
@@ -65,10 +65,7 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     async def close() -> None:
         for place in host.places.values():
             if type(place) is Slot and place.agent is not None and place.part.stop is not None:
-                try:
-                    await place.part.stop(place.agent)
-                except Exception:
-                    log.exception("on_stop_failed", agent=place.name)
+                await place.part.stop(place.agent)
         await thinking.close()
         logs.close()
         luggage.close()

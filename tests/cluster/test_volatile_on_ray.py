@@ -12,7 +12,19 @@ from stigmergy.protocols import HandlerFailed, HostLost
 from stigmergy.runtime import Plant, Swarm
 from tests.runtime.cast import Echo, Fickle, Heard, Say, Slow
 from tests.runtime.volatile.company import Asker, Patient, Ping, Plain, Pong
-from tests.runtime.volatile.test_hosts import Book, Courier, Order, living, told
+from tests.runtime.volatile.test_hosts import Book, Courier, Order, told
+from tests.runtime.volatile.test_moving import (
+    LIMITS,
+    NOTES,
+    READERS,
+    WRITERS,
+    Reader,
+    Write,
+    Writer,
+    all_heard,
+    by_writer,
+)
+from tests.runtime.volatile.world import living
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
@@ -60,3 +72,24 @@ async def test_who_asked_a_process_that_was_killed_hears_so_and_a_new_one_takes_
         await asyncio.wait_for(replaced.wait(), 60)
         assert (await swarm.ask(plain, Ping(), reply=Pong)).n == 1
         assert lost == ["host-2.1"]
+
+
+async def test_agents_move_between_processes_while_everybody_writes_to_them():
+    async with Swarm(durable=False, plant=Plant(engine="ray", hosts=2, limits=LIMITS)) as swarm:
+        swarm.add(Reader)
+        swarm.add(Writer)
+        for reader in range(READERS):
+            await swarm.ask(f"reader/{reader}", Pong())
+        for writer in range(WRITERS):
+            await swarm.tell(f"writer/{writer}", Write(left=NOTES, posts=True))
+        await swarm.move("reader/0", "host-2")
+        await swarm.move("writer/0", "host-1")
+        assert await swarm.grow() == ["host-3"]
+        await swarm.move("reader/0", "host-3")
+        await swarm.move("reader/0", "host-1")
+        while any(len(heard.notes) < WRITERS * NOTES for heard in await all_heard(swarm)):
+            pass  # each look takes a few milliseconds
+        for heard in await all_heard(swarm):
+            assert by_writer(heard.notes) == {str(writer): list(range(NOTES)) for writer in range(WRITERS)}
+            assert by_writer(heard.posts) == {str(writer): list(range(NOTES // 2)) for writer in range(WRITERS)}
+        assert (await swarm.report()).dead_letters == {}

@@ -7,41 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from stigmergy.actors.registry.placement import Seat, place
-from stigmergy.actors.transport.handles import LocalProcess
 from stigmergy.protocols import Budget, HostLost, MailboxFull, Malformed, Message, Quarantined
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 from ..cast import Echo, Heard, Relay, Say, Slow
 from .company import Ping, Plain, Pong, Reader, Stop
+from .world import living
 
 HOSTS = 2
-
-
-def living(kind, host, count=1, hosts=HOSTS):
-    """Agents of a kind that live on a host."""
-    seats = [Seat(f"host-{number}") for number in range(1, hosts + 1)]
-    names = (f"{kind}/{number}" for number in range(10_000))
-    return [name for name in names if place(name, seats) == f"host-{host}"][:count]
-
-
-@pytest.fixture
-def processes(monkeypatch):
-    """The processes of a swarm on the local engine, by name."""
-    made = {}
-
-    class Kept(LocalProcess):
-        def __init__(self, name):
-            super().__init__(name)
-            made[name] = self
-            self.calls = 0
-
-        async def receive(self, data):
-            self.calls += 1
-            return await super().receive(data)
-
-    monkeypatch.setattr("stigmergy.runtime.engines.LocalProcess", Kept)
-    return made
 
 
 @asynccontextmanager

@@ -1,0 +1,84 @@
+"""The census: one change at a time, and a loss at once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from stigmergy.actors.board.census import Census
+from stigmergy.actors.board.outbox import Outbox
+from stigmergy.protocols import UsageError
+
+
+@pytest.fixture
+def machines():
+    return SimpleNamespace(incarnations={}, outbox=Outbox())
+
+
+@pytest.fixture
+def census(machines):
+    return Census(machines)
+
+
+def join(machines, census, *names):
+    for name in names:
+        machines.incarnations[name] = f"{name}.1"
+        census.joined(f"{name}.1", looks=True)
+
+
+def lose(machines, census, name):
+    census.lost(machines.incarnations.pop(name))
+
+
+def told(machines, looker):
+    """The views that somebody was told since the last time, and whether his requests were answered."""
+    frames, _ = machines.outbox.take()
+    return [frame.payload[:3] if frame.name else "answer" for frame in frames if frame.peer == looker]
+
+
+def test_a_change_waits_until_all_hosts_have_settled_after_the_one_before(machines, census):
+    assert census.look("client/1") == [0, [], {}, [], {}]
+    join(machines, census, "a", "b", "c")
+    assert told(machines, "client/1") == [[1, ["a.1"], {}]]
+    census.settled("a.1", 1)
+    assert told(machines, "client/1") == [[2, ["a.1", "b.1", "c.1"], {}]]
+    census.move("x/1", "b")
+    census.answer_when_settled("client/1", 7)
+    census.settled("a.1", 2)
+    census.settled("b.1", 2)
+    census.settled("c.1", 1)  # an old one does not count
+    assert told(machines, "client/1") == []
+    census.settled("c.1", 2)
+    assert told(machines, "client/1") == [[3, ["a.1", "b.1", "c.1"], {"x/1": "b"}]]
+    for host in ("a.1", "b.1", "c.1"):
+        census.settled(host, 3)
+    assert told(machines, "client/1") == ["answer"]
+
+
+def test_a_loss_is_told_at_once_and_nobody_waits_for_the_lost(machines, census):
+    census.look("client/1")
+    join(machines, census, "a")
+    census.settled("a.1", 1)
+    join(machines, census, "b")
+    census.move("x/1", "b")
+    join(machines, census, "c")
+    census.settled("a.1", 2)
+    assert told(machines, "client/1") == [[1, ["a.1"], {}], [2, ["a.1", "b.1"], {}]]
+    lose(machines, census, "b")
+    assert told(machines, "client/1") == [[3, ["a.1"], {}], [4, ["a.1", "c.1"], {}]]
+    lose(machines, census, "c")
+    assert told(machines, "client/1") == [[5, ["a.1"], {}]]
+
+
+def test_a_view_comes_with_the_one_before(machines, census):
+    join(machines, census, "a")
+    census.settled("a.1", 1)
+    join(machines, census, "b")
+    assert census.look("client/1") == [2, ["a.1", "b.1"], {}, ["a.1"], {}]
+
+
+def test_nobody_is_put_on_a_host_that_is_not_there(machines, census):
+    join(machines, census, "a")
+    with pytest.raises(UsageError, match=r"no host 'b' \(hosts: a\)"):
+        census.move("x/1", "b")

@@ -1,0 +1,26 @@
+"""Fixtures for swarms without a journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from stigmergy.actors.transport.handles import LocalProcess
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """The processes of a swarm on the local engine, by name."""
+    made = {}
+
+    class Kept(LocalProcess):
+        def __init__(self, name):
+            super().__init__(name)
+            made[name] = self
+            self.calls = 0
+
+        async def receive(self, data):
+            self.calls += 1
+            return await super().receive(data)
+
+    monkeypatch.setattr("stigmergy.runtime.engines.LocalProcess", Kept)
+    return made

@@ -1,0 +1,261 @@
+"""Agents that move between hosts while everybody talks to them, over links that lose and delay."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from stigmergy.actors.volatile.slot import Slot
+from stigmergy.protocols import Message, UsageError
+from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
+
+from .company import Ping, Plain, Pong
+from .world import living, simulate
+
+LIMITS = {"stale_hops": math.inf, "barren": math.inf, "barren_warn": math.inf, "pair_messages": math.inf}
+"""A writer tells itself to go on, which looks like a loop."""
+
+NOTES = 30
+READERS = 5
+WRITERS = 5
+
+
+class Note(Message):
+    writer: str
+    n: int
+
+
+class Write(Message):
+    """Go on writing."""
+
+    left: int
+    posts: bool = False
+
+
+class Heard(State):
+    notes: list[tuple[str, int]] = []
+    posts: list[tuple[str, int]] = []
+
+
+class Written(State):
+    n: int = 0
+    posted: int = 0
+
+
+class Post(Message):
+    writer: str
+    n: int
+
+
+class Reader(Agent):
+    """Keeps what it is told, and what is posted, in its state."""
+
+    state: Heard
+    mailbox = 10_000
+
+    @handles
+    def note(self, note: Note) -> None:
+        self.state.notes = [*self.state.notes, (note.writer, note.n)]
+
+    @handles
+    def post(self, post: Post) -> None:
+        self.state.posts = [*self.state.posts, (post.writer, post.n)]
+
+    @handles
+    async def follow(self, _: Pong, ctx: Context) -> None:
+        await ctx.follow("news.*")
+
+    @handles
+    async def read(self, _: Ping, ctx: Context) -> Heard_:
+        return Heard_(notes=self.state.notes, posts=self.state.posts)
+
+
+class Heard_(Message):  # noqa: N801 - beside the state of that name
+    notes: list[tuple[str, int]]
+    posts: list[tuple[str, int]]
+
+
+class Writer(Agent):
+    """Tells all readers one note after another, turn by turn, and posts in between; it moves, too."""
+
+    state: Written
+
+    @handles
+    async def write(self, order: Write, ctx: Context) -> None:
+        for reader in range(READERS):
+            ctx.tell(f"reader/{reader}", Note(writer=ctx.me.key, n=self.state.n))
+        self.state.n += 1
+        if order.posts and order.left % 2:
+            ctx.post("news.today", Post(writer=ctx.me.key, n=self.state.posted))
+            self.state.posted += 1
+        await asyncio.sleep(0.04)
+        if order.left > 1:
+            ctx.tell(str(ctx.me), Write(left=order.left - 1, posts=order.posts))
+
+
+class Visitor(Agent):
+    """Takes its time, and then asks somebody."""
+
+    @handles
+    async def visit(self, _: Ping, ctx: Context) -> Pong:
+        await asyncio.sleep(3)
+        return Pong(n=(await ctx.ask("plain/1", Ping(), reply=Pong)).n)
+
+
+def by_writer(heard):
+    found: dict[str, list[int]] = {}
+    for writer, n in heard:
+        found.setdefault(writer, []).append(n)
+    return found
+
+
+async def talk(swarm, world):
+    """Everybody begins to write, and agents are moved about meanwhile."""
+    for reader in range(READERS):
+        await swarm.ask(f"reader/{reader}", Pong())
+    for writer in range(WRITERS):
+        await swarm.tell(f"writer/{writer}", Write(left=NOTES, posts=True))
+    hosts = ["host-1", "host-2"]
+    for _ in range(10):
+        await asyncio.sleep(world.chance.random() * 0.2)
+        if world.chance.random() < 0.2 and len(hosts) < 4:
+            hosts += await swarm.grow()
+        else:
+            kind, count = world.chance.choice([("reader", READERS), ("writer", WRITERS)])
+            await swarm.move(f"{kind}/{world.chance.randrange(count)}", world.chance.choice(hosts))
+
+
+async def all_heard(swarm):
+    return [await swarm.ask(f"reader/{n}", Ping(), reply=Heard_) for n in range(READERS)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_is_lost_or_doubled_or_overtaken_while_agents_move(seed):
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:
+            swarm.add(Reader)
+            swarm.add(Writer)
+            await talk(swarm, world)
+            await asyncio.sleep(10)
+            for heard in await all_heard(swarm):
+                assert by_writer(heard.notes) == {str(writer): list(range(NOTES)) for writer in range(WRITERS)}
+                assert by_writer(heard.posts) == {str(writer): list(range(NOTES // 2)) for writer in range(WRITERS)}
+            assert (await swarm.report()).dead_letters == {}
+
+    simulate(seed, program)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_host_that_dies_while_agents_move_takes_nobody_elses_mail_along(seed):
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=3, limits=LIMITS), durable=False) as swarm:
+            swarm.add(Reader)
+            swarm.add(Writer)
+            for number in range(READERS):
+                await swarm.move(f"reader/{number}", "host-1")
+                await swarm.move(f"writer/{number}", "host-1")
+            for number in range(WRITERS):
+                await swarm.tell(f"writer/{number}", Write(left=NOTES))
+            await asyncio.sleep(world.chance.random() * 0.5)
+            moves = [asyncio.ensure_future(swarm.move(f"reader/{number}", "host-2")) for number in range(READERS)]
+            await asyncio.sleep(world.chance.random() * 0.05)
+            world.kill("host-3.1")
+            await asyncio.wait(moves)
+            await asyncio.sleep(10)
+            for heard in await all_heard(swarm):
+                assert by_writer(heard.notes) == {str(writer): list(range(NOTES)) for writer in range(WRITERS)}
+
+    simulate(seed, program)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_agents_whose_new_host_dies_live_on_and_hear_nothing_twice(seed):
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:
+            swarm.add(Reader)
+            swarm.add(Writer)
+            for number in range(READERS):
+                await swarm.move(f"reader/{number}", "host-1")
+                await swarm.move(f"writer/{number}", "host-1")
+            for number in range(WRITERS):
+                await swarm.tell(f"writer/{number}", Write(left=NOTES))
+            moves = [asyncio.ensure_future(swarm.move(f"reader/{number}", "host-2")) for number in range(READERS)]
+            await asyncio.sleep(world.chance.random() * 0.3)
+            world.kill("host-2.1")
+            await asyncio.wait(moves)
+            await asyncio.sleep(10)
+            for heard in await all_heard(swarm):
+                for numbers in by_writer(heard.notes).values():
+                    assert numbers == sorted(set(numbers))
+                    assert numbers[-1] == NOTES - 1
+
+    simulate(seed, program)
+
+
+async def test_an_agent_that_moves_keeps_its_state_and_answers_from_where_it_is(processes):
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Plain)
+        plain = living("plain", 1)[0]
+        for n in range(1, 4):
+            assert (await swarm.ask(plain, Ping(), reply=Pong)).n == n
+        await swarm.move(plain, "host-2")
+        for n in range(4, 8):
+            assert (await swarm.ask(plain, Ping(), reply=Pong)).n == n
+        assert [await living_agents(processes[name]) for name in ("host-1.1", "host-2.1")] == [0, 1]
+        with pytest.raises(UsageError, match=r"no host 'host-9' \(hosts: host-1, host-2\)"):
+            await swarm.move(plain, "host-9")
+
+
+async def living_agents(process):
+    """How many agents are on a host."""
+    return sum(type(place) is Slot for place in process.service.host.places.values())
+
+
+async def test_a_new_host_takes_its_share_and_no_more(processes):
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Plain)
+        agents = [f"plain/{number}" for number in range(300)]
+        for _ in range(2):
+            await asyncio.gather(*(swarm.ask(agent, Ping(), reply=Pong) for agent in agents))
+        stayed = {agent for number in (1, 2) for agent in living("plain", number, 300, hosts=2) if agent in agents}
+        third = {agent for agent in living("plain", 3, 300, hosts=3) if agent in agents}
+        assert await swarm.grow() == ["host-3"]
+        counts = await asyncio.gather(*(swarm.ask(agent, Ping(), reply=Pong) for agent in agents))
+        assert {answer.n for answer in counts} == {3}
+        assert await living_agents(processes["host-3.1"]) == len(third)
+        assert 60 < len(third) < 140
+        assert third <= stayed
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "this swarm is one host: begin with Plant"),
+        ({"plant": Plant(engine="local", hosts=2), "clock": "lockstep"}, "in lockstep hosts and agents stay"),
+    ],
+)
+async def test_where_nobody_can_move_that_is_said(options, reason):
+    async with Swarm(durable=False, **options) as swarm:
+        swarm.add(Plain)
+        for work in (swarm.grow(), swarm.move("plain/1", "host-1")):
+            with pytest.raises(UsageError, match=reason):
+                await work
+
+
+def test_a_turn_that_asks_somebody_who_has_moved_ahead_is_answered():
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+            swarm.add(Visitor)
+            swarm.add(Plain)
+            for agent in ("visitor/1", "plain/1"):
+                await swarm.move(agent, "host-1")
+            assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
+            visit = asyncio.ensure_future(swarm.ask("visitor/1", Ping(), reply=Pong, timeout_s=20))
+            await asyncio.sleep(0.2)
+            await asyncio.gather(*(swarm.move(agent, "host-2") for agent in ("visitor/1", "plain/1")))
+            assert (await visit).n == 2
+            assert await swarm.ask("visitor/1", Ping(), reply=Pong) == Pong(n=3)
+
+    simulate(1, program)
