@@ -1,25 +1,27 @@
 """A crowd of agents, most of which are idle: what a message costs when a million could get it.
 
 Tokens go from agent to agent, in an order that jumps all over the crowd, and are counted where they end. Everybody
-was brought to life before. Run as a module with the number of agents: each crowd has a process of its own.
+was brought to life before. Run as a module with the number of agents: each crowd has a process of its own. With
+``unwatched`` behind that, neither the watchdog nor the ledger is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
+from dataclasses import fields
 from typing import Final
 
 from bench.agents import Await, Counter, Report
 from bench.load import Load, Taken
 from bench.ours import LIMITS, TIMEOUT_S
 from bench.peers.lines import serve
+from stigmergy.actors.volatile.allowance import Allowance
+from stigmergy.actors.watchdog.limits import LoopLimits
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
-
-STEPS: Final = 5
-"""Agents that a token visits. With the count at its end that is six hops, which the watchdog need not look at."""
 
 BIRTHS: Final = 10_000
 """Agents that one turn brings to life."""
@@ -37,6 +39,7 @@ class Token(Message):
     place: int
     left: int
     crowd: int
+    visits: int
 
 
 class Births(Message):
@@ -52,6 +55,7 @@ class Walk(Message):
     tokens: int
     first: int
     crowd: int
+    visits: int
 
 
 class Member(Agent):
@@ -69,9 +73,9 @@ class Member(Agent):
         self.seen += 1
         if token.left:
             place = (token.place * JUMP + SHIFT) % token.crowd
-            ctx.tell(f"member/{place}", Token(place=place, left=token.left - 1, crowd=token.crowd))
+            ctx.tell(f"member/{place}", Token(place=place, left=token.left - 1, crowd=token.crowd, visits=token.visits))
         else:
-            ctx.tell("counter/all", Report(count=STEPS))
+            ctx.tell("counter/all", Report(count=token.visits))
 
 
 class Usher(Agent):
@@ -86,7 +90,8 @@ class Usher(Agent):
     def start(self, walk: Walk, ctx: Context) -> None:
         for number in range(walk.first, walk.first + walk.tokens):
             place = number * JUMP % walk.crowd
-            ctx.tell(f"member/{place}", Token(place=place, left=STEPS - 1, crowd=walk.crowd))
+            token = Token(place=place, left=walk.visits - 1, crowd=walk.crowd, visits=walk.visits)
+            ctx.tell(f"member/{place}", token)
 
 
 class Crowd:
@@ -99,20 +104,35 @@ class Crowd:
 
     async def measure(self, load: Load) -> Taken:
         """See `Measure`."""
-        tokens = -(-load.operations // STEPS)
-        walk = Walk(tokens=tokens, first=self._first, crowd=self._size)
+        visits = load.width
+        tokens = -(-load.operations // visits)
+        walk = Walk(tokens=tokens, first=self._first, crowd=self._size, visits=visits)
         self._first += tokens
         began = time.perf_counter()
         await self._swarm.ask("usher/bench", walk)
-        arrived = await self._swarm.ask("counter/all", Await(count=tokens * STEPS), reply=Report, timeout_s=TIMEOUT_S)
-        if arrived.count != tokens * STEPS:
-            raise RuntimeError(f"{arrived.count:,} steps of {tokens * STEPS:,}")
-        return Taken(tokens * STEPS, time.perf_counter() - began)
+        arrived = await self._swarm.ask("counter/all", Await(count=tokens * visits), reply=Report, timeout_s=TIMEOUT_S)
+        if arrived.count != tokens * visits:
+            raise RuntimeError(f"{arrived.count:,} visits of {tokens * visits:,}")
+        return Taken(tokens * visits, time.perf_counter() - began)
 
 
-async def main(size: int) -> None:
+def pay_nothing() -> None:
+    """From now on no host of this process asks the ledger for anything."""
+
+    def unlimited(self: Allowance, account: str) -> None:
+        self.account, self.granted, self.op = account, 0, ""
+        setattr(self, "left", math.inf)  # noqa: B010 - it counts down from there
+
+    setattr(Allowance, "__init__", unlimited)  # noqa: B010 - a swarm without a ledger is nothing that users can have
+
+
+async def main(size: int, *, watched: bool) -> None:
     """Bring a crowd to life, and measure as often as asked."""
-    async with Swarm(plant=Plant(engine="local", limits=LIMITS), durable=False) as swarm:
+    limits = LIMITS
+    if not watched:
+        pay_nothing()
+        limits = {field.name: math.inf for field in fields(LoopLimits) if field.type == "float"}
+    async with Swarm(plant=Plant(engine="local", limits=limits), durable=False) as swarm:
         for kind in (Counter, Member, Usher):
             swarm.add(kind)
         for first in range(0, size, BIRTHS):
@@ -122,4 +142,4 @@ async def main(size: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), watched=sys.argv[2:] != ["unwatched"]))

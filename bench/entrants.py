@@ -27,6 +27,7 @@ from bench.rows import (
     FEW,
     GRPC,
     LOCKSTEP,
+    LONE_HOST,
     MEMORY,
     MESA,
     MESA_CALLING,
@@ -44,13 +45,16 @@ from bench.rows import (
     REDIS,
     SQLITE,
     SQLITE_JOURNAL,
+    TWO_HOSTS,
+    UNWATCHED,
     VOLATILE,
     XOSCAR,
     Comparison,
 )
+from bench.spread import spread
 from stigmergy.actors.transport.cluster import Cluster
 
-NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_VOLATILE, RAY_MEMORY, RAY_SQLITE, ONE_HOST})
+NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_VOLATILE, RAY_MEMORY, RAY_SQLITE, ONE_HOST, LONE_HOST, TWO_HOSTS})
 
 
 class Entrants:
@@ -87,6 +91,9 @@ class Entrants:
             RAY_HELP: ray_command_line,
             RAY: raw_ray,
             FEW: lambda: own_process("bench.crowd", "1000"),
+            UNWATCHED: lambda: own_process("bench.crowd", "1000", "unwatched"),
+            LONE_HOST: lambda: spread(1),
+            TWO_HOSTS: lambda: spread(2),
             BATCHED_RAY: batched_ray,
             POSTGRES: lambda: postgres_fleet(self._folder, self.versions),
             SQLITE_JOURNAL: lambda: sqlite_journal(self._folder),

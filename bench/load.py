@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
 Shape = Literal[
-    "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "walk", "help", "import", "reply",
+    "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "walk", "toil", "roam", "help",
+    "import", "reply",
 ]  # fmt: skip
 
 BODY_BYTES: Final = 200
@@ -52,7 +53,8 @@ class Load(NamedTuple):
     operations: int
     """Tells, asks, deliveries, new agents, posts, agent-steps, turns. Asked for; a measurement may round it up."""
     width: int = 1
-    """Operations in flight at once, where the shape has a choice; of steps, how many agents there are."""
+    """Operations in flight at once, where the shape has a choice; of steps, how many agents there are; of walks, and of
+    tokens that roam, how many agents one of them visits."""
 
 
 class Taken(NamedTuple):

@@ -35,6 +35,9 @@ MESA_CALLING: Final = "Mesa, shuffled, each calling its neighbour"
 MESA_IN_ORDER: Final = "Mesa, in order"
 CROWDS: Final = {f"local, volatile, {size:,} agents": size for size in (1_000_000, 300_000, 100_000, 30_000, 10_000)}
 FEW: Final = "local, volatile, 1,000 agents"
+UNWATCHED: Final = "local, volatile, watchdogs and ledger off"
+LONE_HOST: Final = "Ray, volatile, 1 host"
+TWO_HOSTS: Final = "Ray, volatile, 2 hosts"
 NEW_PROCESS: Final = "local, new process"
 AUTOGEN_PROCESS: Final = "autogen-core, new process"
 RAY_HELP: Final = "ray --help"
@@ -126,10 +129,41 @@ COMPARISONS: Final = (
     Comparison(
         "a message in a crowd",
         "ms",
-        Load("walk", 20_000),
+        Load("walk", 20_000, 5),
         tuple(CROWDS),
         (FEW,),
         {(next(iter(CROWDS)), FEW): 1.3},
+    ),
+    Comparison(
+        "watchdogs and ledger on, against off",
+        "visits/s",
+        Load("walk", 20_000, 5),
+        (FEW,),
+        (UNWATCHED,),
+        {(FEW, UNWATCHED): 0.92},
+    ),
+    Comparison(
+        "watchdogs and ledger on, against off, chains of 20 hops",
+        "visits/s",
+        Load("walk", 20_000, 19),
+        (FEW,),
+        (UNWATCHED,),
+    ),
+    Comparison(
+        "two hosts against one, CPU-bound handlers",
+        "turns/s",
+        Load("toil", 1_000),
+        (TWO_HOSTS,),
+        (LONE_HOST,),
+        {(TWO_HOSTS, LONE_HOST): 1.7},
+    ),
+    Comparison(
+        "two hosts against one, message-bound, 90 % local",
+        "visits/s",
+        Load("roam", 20_000, 5),
+        (TWO_HOSTS,),
+        (LONE_HOST,),
+        {(TWO_HOSTS, LONE_HOST): 1.5},
     ),
     Comparison("durable posts", "posts/s", Load("post", 200), (SQLITE,), (RAW_SQLITE, REDIS)),
     Comparison("durable posts in PostgreSQL", "posts/s", Load("post", 200), (POSTGRES,), (REDIS,)),
