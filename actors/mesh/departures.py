@@ -80,12 +80,13 @@ class Departures:
 
     async def _leaving(self, target: str, change: Change) -> dict[str, Slot]:
         """Agents here whose home is there now."""
-        slots = [place for place in self._host.places.values() if type(place) is Slot]
-        leaving = {}
-        for first in range(0, len(slots), BATCH):
-            for slot in slots[first : first + BATCH]:
-                if slot.moved is None and change.takes(slot.name, self._mesh.me, target):
-                    leaving[slot.name] = slot
+        places, leaving = self._host.places, {}
+        names = list(change.candidates(places, target))
+        for first in range(0, len(names), BATCH):
+            for name in names[first : first + BATCH]:
+                slot = places.get(name)
+                if type(slot) is Slot and change.takes(name, self._mesh.me, target):
+                    leaving[name] = slot
             await asyncio.sleep(0)
         return leaving
 

@@ -6,7 +6,7 @@ everybody works out alike whose agents move where.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..registry.placement import Seat, place
@@ -37,8 +37,9 @@ class Change:
         self.now = now
         self._stay = set(before.lives) & set(now.lives)
         self._new = set(now.lives) - set(before.lives)
-        moved = {agent for agent, _ in before.pins.items() ^ now.pins.items()}
-        self._pinned = {(before.home(agent), now.home(agent)) for agent in moved}
+        self._put = {agent for agent, _ in before.pins.items() ^ now.pins.items()}
+        """Agents that were put on a host now, or are not any more."""
+        self._pinned = {(before.home(agent), now.home(agent)) for agent in self._put}
 
     def sources(self, host: str) -> set[str]:
         """The hosts from which agents may come to this one."""
@@ -51,6 +52,10 @@ class Change:
         if host not in self._stay:
             return set()
         return self._new | {new for old, new in self._pinned if old == host and new != host and new}
+
+    def candidates(self, agents: Iterable[str], new: str) -> Iterable[str]:
+        """Who may go to a host: any of all these agents if it is new, else only who was put somewhere."""
+        return agents if new in self._new else self._put
 
     def takes(self, agent: str, old: str, new: str) -> bool:
         """Whether an agent goes from one host to another."""
