@@ -10,6 +10,14 @@ LAYERS = ("protocols", "actors", "runtime")
 
 setup(
     package_dir={f"stigmergy.{layer}": layer for layer in LAYERS},
-    ext_modules=[Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], optional=True)],
+    ext_modules=[
+        Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], optional=True),
+        Extension(
+            "stigmergy.actors.volatile._runner",
+            ["actors/volatile/_runner.c"],
+            depends=["actors/volatile/_letters.h", "actors/volatile/_handing.h"],
+            optional=True,
+        ),
+    ],
     packages=[f"stigmergy.{name}" for layer in LAYERS for name in find_packages(include=[layer, f"{layer}.*"])],
 )

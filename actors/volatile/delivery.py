@@ -19,6 +19,7 @@ from .handout import BY_SENDER
 from .host import Host, after
 from .letter import Letter
 from .player import DONE, FAULTS, Begun
+from .running import runner
 from .slot import Slot
 from .sorting import Sorting
 from .turn import Turn
@@ -65,7 +66,9 @@ class Delivery:
         mixed, office.mixed = office.mixed, False
         slots = office.take()
         while at < len(slots) and self._host.stopped is None:
-            at = self._stretch(slots, at, number, mixed=mixed)
+            at = (
+                self._stretch(slots, at, number, mixed=mixed) if runner is None else self._run(slots, at, number, mixed)
+            )
             if self._unpaid is not None:
                 unpaid, self._unpaid = self._unpaid, None
                 await self._pay(unpaid)
@@ -89,12 +92,34 @@ class Delivery:
                 host.spawn(more)
         host.wake()
 
-    def _stretch(self, slots: list[Slot], at: int, number: int, *, mixed: bool) -> int:
+    def _run(self, slots: list[Slot], at: int, number: int, mixed: bool) -> int:  # noqa: FBT001
+        """The same as `_stretch`, by the runner; it leaves to `_stretch` what is not the common case."""
+        slot, part, turn, letters = slots[at], slots[at].part, self._turn, self._office.letters
+        if self._looks or (self._late and self._late[-1][0] is slot):
+            return self._stretch(slots, at, number, mixed=mixed, most=1)
+        limit, end, key = len(letters) + part.allowance.left, at + STRETCH, BY_SENDER if mixed else None
+        first, run = at, turn.ctx.runner.run
+        at, noted, left = run(slots, at, end, number, part, part.quick, part.save, key, turn.ctx, self._end, limit)
+        if left is not None:
+            before, saved, answer, error = left
+            if error is not None and not isinstance(error, FAULTS):
+                raise error
+            if error is None and (answer is None or type(answer) is slots[at].part.quick[type(turn.letter.message)][1]):
+                self._unpaid = Unpaid(turn, before, saved, answer)
+                limit += len(letters) - before
+            else:
+                self._hand_over(turn, before, saved, self._rest_of(turn, answer) if error is None else error)
+                self._turn = self._new_turn()
+        part.allowance.left = limit - len(letters)
+        self._office.digest.noted(noted)
+        return at if at > first or left is not None else self._stretch(slots, at, number, mixed=mixed, most=1)
+
+    def _stretch(self, slots: list[Slot], at: int, number: int, *, mixed: bool, most: int = STRETCH) -> int:
         """Hand out to some agents of one kind. Returns the position of the next, or of one that is not done yet."""
         letters, turn, part = self._office.letters, self._turn, slots[at].part
         acts = {} if self._looks else part.quick
         noted, limit, save = 0, len(letters) + part.allowance.left, part.save
-        for slot in slots[at : at + STRETCH]:
+        for slot in slots[at : at + most]:
             if slot.part is not part:
                 break
             at += 1

@@ -23,13 +23,14 @@ SPRING: Final = 32
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Nobody looks meanwhile but a `Sweeper`. What is there at the end is old from then on."""
+    """Nobody looks meanwhile but a `Sweeper`. What is there at the end counts as old, as if it had been looked at."""
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
+        gc.unfreeze()  # into the oldest generation: it is looked at with all the rest, and rarely
         if was:
             gc.enable()
 
@@ -48,9 +49,4 @@ class Sweeper:
             return
         self._letters = 0
         self._times += 1
-        if self._times % SPRING:
-            gc.collect(1)
-            return
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        gc.collect(1 if self._times % SPRING else 2)

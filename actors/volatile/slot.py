@@ -29,8 +29,8 @@ class Act:
     """The class that it is annotated to return."""
 
 
-Quick = tuple[Callable[[Any, Any, Any], Any], type[Message] | None]
-"""A plain handler as ``function(agent, message, context)``, and the class that it is annotated to return."""
+Quick = tuple[Callable[[Any, Any, Any], Any], type[Message] | None, str]
+"""A plain handler as ``function(agent, message, context)``; the class it is annotated to return; the type it takes."""
 
 
 class Part:
@@ -63,7 +63,9 @@ class Part:
         self.make = make
         self.plain = not any(act.suspends for act in acts.values())
         """No handler of it is a coroutine: an ask may be answered where it stands."""
-        self.quick: dict[type[Message], Quick] = {cls: _quick(act) for cls, act in acts.items() if not act.suspends}
+        self.quick: dict[type[Message], Quick] = {
+            cls: _quick(cls, act) for cls, act in acts.items() if not act.suspends
+        }
         """Plain handlers, all to be called alike."""
         self.allowance = allowance
         self.reentrant = spec.reentrant
@@ -81,9 +83,10 @@ class Part:
         self.pool = Pool()
 
 
-def _quick(act: Act) -> Quick:
+def _quick(cls: type[Message], act: Act) -> Quick:
     function = act.function
-    return (function if act.takes_context else lambda agent, message, _: function(agent, message)), act.returns
+    call = function if act.takes_context else lambda agent, message, _: function(agent, message)
+    return call, act.returns, cls.message_type
 
 
 class Pool:

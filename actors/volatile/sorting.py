@@ -19,6 +19,7 @@ from .handout import Handout
 from .letter import Letter
 from .office import OUTSIDE, Office
 from .places import Far, Nowhere, Place, Topic
+from .running import runner
 from .slot import Slot
 from .turn import Ground, Turn
 
@@ -125,22 +126,23 @@ class Sorting(Office):
 
     def sort(self) -> int:
         """Put what was sent where it goes. Returns how many letters it was."""
-        others, due, many = [], self._due, len(self.letters)
-        for place, letter in zip(self.places, self.letters, strict=True):
-            if type(place) is not Slot:
-                others.append((place, letter))
-            elif place.inbox is not None:
-                place.inbox.append(letter)
-            else:
-                place.inbox = [letter]
-                due.append(place)
-                if place.notes is None:
-                    self._enter(place)
+        many = len(self.letters)
+        others = self._drop() if runner is None else runner.sort(self.places, self.letters, self._due, self._enter)
         self.places.clear()
         self.letters.clear()
         if others:
             self.route(others)
         return many
+
+    def _drop(self) -> list[tuple[Place, Letter]]:
+        """Put letters into the inboxes of agents. Returns those that go elsewhere."""
+        others = []
+        for place, letter in zip(self.places, self.letters, strict=True):
+            if type(place) is Slot:
+                self._give(place, letter)
+            else:
+                others.append((place, letter))
+        return others
 
     def route(self, sent: list[tuple[Place, Letter]]) -> None:
         """Put letters where they go, in the order of their senders."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stigmergy.actors.volatile.letter import Letter
+from stigmergy.actors.volatile.places import Place
+from stigmergy.actors.volatile.running import runner
 from stigmergy.actors.volatile.sorting import Sorting
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.ids import AgentId, check_name
@@ -24,10 +28,20 @@ class RoundContext(VolatileContext):
         self._shared = True
         self._to = office.places.append
         self._put = office.letters.append
+        self.runner: Any = None
+        """Sends in place of this, if there is one."""
+        if runner is not None:
+            self.runner = runner.Runner(turn, turn.host.places, self._find, office.places, office.letters)
+            self.tell = self.runner.tell  # type: ignore[method-assign]
 
     def detach(self) -> None:
         """The turn goes on without those of others: what it sends waits for its end."""
         self._shared = False
+        if self.runner is not None:
+            self.runner.detach(super().tell)
+
+    def _find(self, to: Any) -> Place:
+        return self._known(to) or self._office.find(str(to))
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""

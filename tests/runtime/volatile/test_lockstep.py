@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable
+from typing import ClassVar
 
 import pytest
 
@@ -269,3 +272,28 @@ async def test_the_message_ceiling_is_reached_exactly_by_rounds_too(ceiling):
         assert swarm.stopped is not None
         assert swarm.stopped[0] == "budget"
         assert (await swarm.report()).messages == ceiling
+
+
+class Mayfly(Agent):
+    """Is known as long as it lives."""
+
+    ALIVE: ClassVar[weakref.WeakSet[Mayfly]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self.ALIVE.add(self)
+
+    @handles
+    def ping(self, ping: Ping, ctx: Context) -> None:
+        ctx.tell(f"mayfly/{ping.n + 1}", Ping(n=ping.n + 1))
+
+
+async def test_what_a_run_has_made_goes_when_it_is_over():
+    async with Swarm(durable=False, clock="lockstep") as swarm:
+        swarm.add(Mayfly)
+        await swarm.tell("mayfly/0", Ping())
+        await swarm.run(rounds=20)
+        assert len(Mayfly.ALIVE) == 20
+    del swarm
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not Mayfly.ALIVE

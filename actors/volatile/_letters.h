@@ -1,0 +1,151 @@
+/* Letters: where the parts of agents, turns and letters are, how a turn writes a letter, and how it is put into an inbox. */
+
+/* Fields of a Letter. */
+enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, FIELDS };
+
+/* Where attributes are in their objects. */
+static struct {
+    PyTypeObject *slot, *turn, *letter, *talk;
+    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent; /* of a slot */
+    Py_ssize_t at_slot, at_letter, at_taint, writes;                /* of a turn */
+    Py_ssize_t ended;                                               /* of a talk */
+} known;
+
+static PyObject *one, *nothing, *key_names, *enters_name, *sort_name;
+
+#define AT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *turn;    /* whose handler runs */
+    PyObject *places;  /* all that are known, by address */
+    PyObject *find;    /* for those that are not */
+    PyObject *to;      /* where letters go, */
+    PyObject *letters; /* and what they are */
+    PyObject *later;   /* set once the turn goes on without those of others: sends instead */
+} Runner;
+
+static void
+put(PyObject *object, Py_ssize_t offset, PyObject *value)
+{
+    PyObject *old = AT(object, offset);
+    AT(object, offset) = Py_NewRef(value);
+    Py_XDECREF(old);
+}
+
+/* -- sending ---------------------------------------------------------------------------------- */
+
+/* A letter of the turn's agent; it takes the next number. */
+static PyObject *
+write_letter(PyObject *turn, PyObject *message)
+{
+    PyObject *slot = AT(turn, known.at_slot), *own = AT(turn, known.at_letter), *taint = AT(turn, known.at_taint);
+    if (slot == NULL || own == NULL || taint == NULL || Py_TYPE(slot) != known.slot || Py_TYPE(own) != known.letter)
+        return PyErr_Format(PyExc_TypeError, "this turn has no agent and no letter");
+    PyObject *name = AT(slot, known.name), *sent = AT(slot, known.sent);
+    PyObject *number = PyNumber_Add(sent, one);
+    PyObject *hops = number == NULL ? NULL : PyNumber_Add(PyTuple_GET_ITEM(own, HOPS), one);
+    PyObject *letter = hops == NULL ? NULL : known.letter->tp_alloc(known.letter, FIELDS);
+    if (letter == NULL) {
+        Py_XDECREF(hops);
+        Py_XDECREF(number);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(letter, MESSAGE, Py_NewRef(message));
+    PyTuple_SET_ITEM(letter, SENDER, Py_NewRef(name));
+    PyTuple_SET_ITEM(letter, NUMBER, number);
+    PyTuple_SET_ITEM(letter, TALK, Py_NewRef(PyTuple_GET_ITEM(own, TALK)));
+    PyTuple_SET_ITEM(letter, CAUSER, Py_NewRef(PyTuple_GET_ITEM(own, SENDER)));
+    PyTuple_SET_ITEM(letter, CAUSE, Py_NewRef(PyTuple_GET_ITEM(own, NUMBER)));
+    PyTuple_SET_ITEM(letter, HOPS, hops);
+    PyTuple_SET_ITEM(letter, TAINT, Py_NewRef(taint));
+    PyTuple_SET_ITEM(letter, ASKED, Py_NewRef(Py_None));
+    PyTuple_SET_ITEM(letter, TOPIC, Py_NewRef(nothing));
+    put(slot, known.sent, number);
+    return letter;
+}
+
+static PyObject *
+tell(Runner *self, PyObject *const *args, Py_ssize_t given, PyObject *names)
+{
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    PyObject *to = given > 0 ? args[0] : NULL, *message = given > 1 ? args[1] : NULL;
+    for (Py_ssize_t i = 0; i < named; i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        if (to == NULL && PyUnicode_CompareWithASCIIString(name, "to") == 0)
+            to = args[given + i];
+        else if (message == NULL && PyUnicode_CompareWithASCIIString(name, "message") == 0)
+            message = args[given + i];
+    }
+    if (to == NULL || message == NULL || given + named != 2)
+        return PyErr_Format(PyExc_TypeError, "tell() takes an address and a message");
+    if (self->later != NULL)
+        return PyObject_CallFunctionObjArgs(self->later, to, message, NULL);
+    PyObject *place = PyUnicode_CheckExact(to) ? PyDict_GetItemWithError(self->places, to) : NULL;
+    if (place == NULL && PyErr_Occurred())
+        return NULL;
+    place = place == NULL ? PyObject_CallOneArg(self->find, to) : Py_NewRef(place);
+    PyObject *letter = place == NULL ? NULL : write_letter(self->turn, message);
+    int failed = letter == NULL || PyList_Append(self->to, place) < 0 || PyList_Append(self->letters, letter) < 0;
+    Py_XDECREF(letter);
+    Py_XDECREF(place);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+detach(Runner *self, PyObject *later)
+{
+    Py_XSETREF(self->later, Py_NewRef(later));
+    Py_RETURN_NONE;
+}
+
+/* -- sorting ---------------------------------------------------------------------------------- */
+
+static int
+drop(PyObject *place, PyObject *letter, PyObject *due, PyObject *enter)
+{
+    PyObject *inbox = AT(place, known.inbox);
+    if (inbox != NULL && PyList_CheckExact(inbox))
+        return PyList_Append(inbox, letter);
+    inbox = PyList_New(1);
+    if (inbox == NULL)
+        return -1;
+    PyList_SET_ITEM(inbox, 0, Py_NewRef(letter));
+    put(place, known.inbox, inbox);
+    Py_DECREF(inbox);
+    if (PyList_Append(due, place) < 0)
+        return -1;
+    if (AT(place, known.notes) != Py_None)
+        return 0;
+    PyObject *entered = PyObject_CallOneArg(enter, place);
+    Py_XDECREF(entered);
+    return entered == NULL ? -1 : 0;
+}
+
+static PyObject *
+sort(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *places, *letters, *due, *enter;
+    if (!PyArg_ParseTuple(args, "O!O!O!O", &PyList_Type, &places, &PyList_Type, &letters, &PyList_Type, &due, &enter))
+        return NULL;
+    PyObject *others = PyList_New(0);
+    for (Py_ssize_t i = 0; others != NULL && i < PyList_GET_SIZE(places) && i < PyList_GET_SIZE(letters); i++) {
+        PyObject *place = Py_NewRef(PyList_GET_ITEM(places, i)), *letter = Py_NewRef(PyList_GET_ITEM(letters, i));
+        int failed;
+        if (Py_TYPE(place) == known.slot) {
+            failed = drop(place, letter, due, enter) < 0;
+        } else {
+            PyObject *pair = PyTuple_Pack(2, place, letter);
+            failed = pair == NULL || PyList_Append(others, pair) < 0;
+            Py_XDECREF(pair);
+        }
+        Py_DECREF(letter);
+        Py_DECREF(place);
+        if (failed)
+            Py_CLEAR(others);
+    }
+    return others;
+}
+

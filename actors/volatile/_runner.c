@@ -1,0 +1,165 @@
+/* The loop of a round, where there is a compiler: the same as in delivery.py, sorting.py and round_context.py.
+
+   `Runner.run` hands out letters and calls plain handlers, `Runner.tell` is what those send with, and `sort` puts
+   letters into inboxes. Each does the common case alone and leaves everything else to the Python beside it.
+
+   The rules of this file: public C API only; attributes of classes with __slots__ are read where their descriptors
+   say that they are; no borrowed reference across a call that can run Python code. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include "_letters.h"
+#include "_handing.h"
+
+/* -- the module ------------------------------------------------------------------------------- */
+
+static PyObject *
+new_runner(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(names))
+{
+    PyObject *turn, *places, *find, *to, *letters;
+    if (!PyArg_ParseTuple(args, "OO!OO!O!", &turn, &PyDict_Type, &places, &find, &PyList_Type, &to, &PyList_Type,
+                          &letters))
+        return NULL;
+    if (known.turn == NULL || Py_TYPE(turn) != known.turn)
+        return PyErr_Format(PyExc_TypeError, "a Runner is for a turn, and learn() comes first");
+    Runner *made = (Runner *)type->tp_alloc(type, 0);
+    if (made == NULL)
+        return NULL;
+    made->turn = Py_NewRef(turn);
+    made->places = Py_NewRef(places);
+    made->find = Py_NewRef(find);
+    made->to = Py_NewRef(to);
+    made->letters = Py_NewRef(letters);
+    return (PyObject *)made;
+}
+
+static int
+traverse(Runner *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->turn);
+    Py_VISIT(self->places);
+    Py_VISIT(self->find);
+    Py_VISIT(self->to);
+    Py_VISIT(self->letters);
+    Py_VISIT(self->later);
+    return 0;
+}
+
+static int
+clear(Runner *self)
+{
+    Py_CLEAR(self->turn);
+    Py_CLEAR(self->places);
+    Py_CLEAR(self->find);
+    Py_CLEAR(self->to);
+    Py_CLEAR(self->letters);
+    Py_CLEAR(self->later);
+    return 0;
+}
+
+static void
+dealloc(Runner *self)
+{
+    PyObject_GC_UnTrack(self);
+    clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef runner_methods[] = {
+    {"tell", (PyCFunction)(void (*)(void))tell, METH_FASTCALL | METH_KEYWORDS, "See `Context.tell`."},
+    {"run", (PyCFunction)run, METH_VARARGS, "Hand out letters to agents, one after the other."},
+    {"detach", (PyCFunction)detach, METH_O, "From now on, tell with this."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject RunnerType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "stigmergy.actors.volatile._runner.Runner",
+    .tp_basicsize = sizeof(Runner),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "What plain handlers of one turn run with.",
+    .tp_new = new_runner,
+    .tp_dealloc = (destructor)dealloc,
+    .tp_traverse = (traverseproc)traverse,
+    .tp_clear = (inquiry)clear,
+    .tp_methods = runner_methods,
+};
+
+/* Where an attribute of a class with __slots__ is; -1 with an exception. */
+static Py_ssize_t
+offset(PyTypeObject *type, const char *name)
+{
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
+    Py_ssize_t at = -1;
+    if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type) &&
+        ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX)
+        at = ((PyMemberDescrObject *)found)->d_member->offset;
+    else if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "%s.%s is in no slot", type->tp_name, name);
+    Py_XDECREF(found);
+    return at;
+}
+
+static PyObject *
+learn(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyTypeObject *slot, *turn, *letter, *talk;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyType_Type, &slot, &PyType_Type, &turn, &PyType_Type, &letter,
+                          &PyType_Type, &talk))
+        return NULL;
+    if (!PyType_IsSubtype(letter, &PyTuple_Type))
+        return PyErr_Format(PyExc_TypeError, "letters are tuples");
+    struct {
+        PyTypeObject *type;
+        const char *name;
+        Py_ssize_t *at;
+    } wanted[] = {
+        {slot, "name", &known.name},        {slot, "part", &known.part},        {slot, "agent", &known.agent},
+        {slot, "busy", &known.busy},        {slot, "pooled", &known.pooled},    {slot, "inbox", &known.inbox},
+        {slot, "notes", &known.notes},      {slot, "sent", &known.sent},        {turn, "slot", &known.at_slot},
+        {turn, "letter", &known.at_letter}, {turn, "taint", &known.at_taint},   {turn, "writes", &known.writes},
+        {talk, "ended", &known.ended},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        *wanted[i].at = offset(wanted[i].type, wanted[i].name);
+        if (*wanted[i].at < 0)
+            return NULL;
+    }
+    known.slot = (PyTypeObject *)Py_NewRef(slot); /* they live as long as the process */
+    known.turn = (PyTypeObject *)Py_NewRef(turn);
+    known.letter = (PyTypeObject *)Py_NewRef(letter);
+    known.talk = (PyTypeObject *)Py_NewRef(talk);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"learn", learn, METH_VARARGS, "Learn where the attributes of slots, turns, letters and talks are."},
+    {"sort", sort, METH_VARARGS, "Put letters into the inboxes of agents; return those that go elsewhere."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "stigmergy.actors.volatile._runner",
+    .m_doc = "The loop of a round.",
+    .m_size = -1,
+    .m_methods = methods,
+};
+
+PyMODINIT_FUNC
+PyInit__runner(void)
+{
+    one = PyLong_FromLong(1);
+    nothing = PyUnicode_InternFromString("");
+    enters_name = PyUnicode_InternFromString("enters");
+    sort_name = PyUnicode_InternFromString("sort");
+    key_names = Py_BuildValue("(s)", "key");
+    if (one == NULL || nothing == NULL || enters_name == NULL || sort_name == NULL || key_names == NULL ||
+        PyType_Ready(&RunnerType) < 0)
+        return NULL;
+    PyObject *made = PyModule_Create(&module);
+    if (made != NULL && PyModule_AddObjectRef(made, "Runner", (PyObject *)&RunnerType) < 0)
+        Py_CLEAR(made);
+    return made;
+}

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from typing import Any
+
+class Runner:
+    def __init__(
+        self,
+        turn: Any,
+        places: dict[str, Any],
+        find: Callable[[Any], Any],
+        to: list[Any],
+        letters: list[Any],
+        /,
+    ) -> None: ...
+    def tell(self, to: Any, message: Any) -> None: ...
+    def detach(self, later: Callable[[Any, Any], None], /) -> None: ...
+    def run(
+        self,
+        slots: list[Any],
+        at: int,
+        end: int,
+        number: int,
+        part: Any,
+        acts: dict[Any, Any],
+        save: Callable[[Any], Any] | None,
+        key: Callable[[Any], Any] | None,
+        ctx: Any,
+        end_turn: Callable[[Any, Any], None],
+        limit: int,
+        /,
+    ) -> tuple[int, int, tuple[int, Any, Any, BaseException | None] | None]: ...
+
+def learn(slot: type, turn: type, letter: type, talk: type, /) -> None: ...
+def sort(
+    places: list[Any], letters: list[Any], due: list[Any], enter: Callable[[Any], None], /
+) -> list[tuple[Any, Any]]: ...

@@ -1,0 +1,21 @@
+"""Running: the loop of a round in C, where there was a compiler when this was installed.
+
+`_runner.c` does for a letter what `Delivery`, `Sorting` and the context of plain handlers do, as long as it is the
+common case: a plain handler, a letter that wants no answer, no exception. Whatever else comes is handed back to them.
+Without it they do everything themselves, and a run is the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from .letter import Letter, Talk
+from .slot import Slot
+from .turn import Turn
+
+__all__ = ["runner"]
+
+try:
+    from . import _runner as runner
+except ImportError:  # there was no compiler
+    runner = None  # type: ignore[assignment]
+else:
+    runner.learn(Slot, Turn, Letter, Talk)
