@@ -39,6 +39,7 @@ from bench.rows import (
     RAW_SQLITE,
     RAY,
     RAY_HELP,
+    RAY_LOCKSTEP,
     RAY_MEMORY,
     RAY_SQLITE,
     RAY_VOLATILE,
@@ -54,7 +55,9 @@ from bench.rows import (
 from bench.spread import spread
 from stigmergy.actors.transport.cluster import Cluster
 
-NEED_RAY = frozenset({RAY, BATCHED_RAY, RAY_VOLATILE, RAY_MEMORY, RAY_SQLITE, ONE_HOST, LONE_HOST, TWO_HOSTS})
+NEED_RAY = frozenset(
+    {RAY, BATCHED_RAY, RAY_VOLATILE, RAY_LOCKSTEP, RAY_MEMORY, RAY_SQLITE, ONE_HOST, LONE_HOST, TWO_HOSTS}
+)
 
 
 class Entrants:
@@ -74,6 +77,7 @@ class Entrants:
         openers: dict[str, Callable[[], AbstractAsyncContextManager[Measure]]] = {
             VOLATILE: lambda: fleet("local", None, durable=False),
             LOCKSTEP: lockstep,
+            RAY_LOCKSTEP: lambda: lockstep(hosts=2),
             MEMORY: lambda: fleet("local", None),
             SQLITE: lambda: fleet("local", self._folder),
             RAY_VOLATILE: lambda: fleet("ray", None, durable=False),

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from bench.load import Load, Measure, Taken
 from stigmergy.protocols import Message
-from stigmergy.runtime import Agent, Context, Swarm, handles
+from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 
 class Populate(Message):
@@ -61,7 +61,8 @@ class Stepper(Agent):
 class Rounds:
     """One population at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
         self._stack = AsyncExitStack()
         self._swarm: Swarm | None = None
         self._width = 0
@@ -85,7 +86,7 @@ class Rounds:
 
     async def _populated(self, width: int) -> Swarm:
         await self._stack.aclose()
-        swarm = await self._stack.enter_async_context(Swarm(engine="local", durable=False, clock="lockstep", seed=1))
+        swarm = await self._stack.enter_async_context(Swarm(plant=self._plant, durable=False, clock="lockstep", seed=1))
         swarm.add(Stepper)
         await swarm.tell("stepper/0", Populate(count=width))
         await swarm.run(rounds=3)
@@ -94,9 +95,9 @@ class Rounds:
 
 
 @asynccontextmanager
-async def lockstep() -> AsyncIterator[Measure]:
-    """Simulations on the local engine."""
-    rounds = Rounds()
+async def lockstep(hosts: int = 0) -> AsyncIterator[Measure]:
+    """Simulations: on the local engine, or over so many hosts on Ray."""
+    rounds = Rounds(Plant(engine="ray", hosts=hosts) if hosts else Plant(engine="local"))
     try:
         yield rounds.measure
     finally:

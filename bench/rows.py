@@ -12,6 +12,7 @@ from bench.results import Heading
 
 VOLATILE: Final = "local, volatile"
 LOCKSTEP: Final = "local, lockstep"
+RAY_LOCKSTEP: Final = "Ray, lockstep on 2 hosts"
 MEMORY: Final = "local, memory"
 SQLITE: Final = "local, SQLite"
 RAY_VOLATILE: Final = "Ray, volatile"
@@ -63,6 +64,8 @@ class Comparison(NamedTuple):
             return f" of {CROWDS[mine]:,}"
         if mine in DURABLE and len(self.ours) > 1:
             return ", durable"
+        if mine == RAY_LOCKSTEP:
+            return ", 2 hosts"
         beside = {MEMORY: VOLATILE, RAY_MEMORY: RAY_VOLATILE}
         return ", through the board" if beside.get(mine) in self.ours else ""
 
@@ -119,9 +122,9 @@ COMPARISONS: Final = (
         "lockstep, 1,000,000 agents, a message each",
         "agent-steps/s",
         Load("step", 1_000_000, 1_000_000),
-        (LOCKSTEP,),
+        (LOCKSTEP, RAY_LOCKSTEP),
         (MESA, MESA_CALLING, MESA_IN_ORDER),
-        {(LOCKSTEP, MESA): 1},
+        {(LOCKSTEP, MESA): 1, (RAY_LOCKSTEP, MESA): 1.6},
     ),
     Comparison("first reply of a new swarm", "ms", Load("reply", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=50),
     Comparison("import", "ms", Load("import", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=150),
