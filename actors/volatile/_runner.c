@@ -1,7 +1,7 @@
 /* The loop of a round, where there is a compiler: the same as in delivery.py, sorting.py and round_context.py.
 
-   `Runner.run` hands out letters and calls plain handlers, `Runner.tell` is what those send with, and `sort` puts
-   letters into inboxes. Each does the common case alone and leaves everything else to the Python beside it.
+   `Runner.run` hands out letters and calls plain handlers, `Runner.tell` is what those send with, `sort` puts letters
+   into inboxes, and `pack` is what the digest sees of them. Each does the common case alone and leaves everything else to the Python beside it.
 
    The rules of this file: public C API only; attributes of classes with __slots__ are read where their descriptors
    say that they are; no borrowed reference across a call that can run Python code. */
@@ -12,6 +12,7 @@
 
 #include "_letters.h"
 #include "_handing.h"
+#include "_packing.h"
 
 /* -- the module ------------------------------------------------------------------------------- */
 
@@ -135,6 +136,7 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef methods[] = {
     {"learn", learn, METH_VARARGS, "Learn where the attributes of slots, turns, letters and talks are."},
+    {"pack", pack, METH_VARARGS, "Pack values one behind the other, as msgpack does; what is rare by a function."},
     {"sort", sort, METH_VARARGS, "Put letters into the inboxes of agents; return those that go elsewhere."},
     {NULL, NULL, 0, NULL},
 };

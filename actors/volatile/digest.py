@@ -15,6 +15,8 @@ import msgpack
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from .running import runner
+
 PARTITIONS: Final = 256
 """Enough for some dozens of hosts to share them evenly; few enough that each has much to hash at once."""
 
@@ -77,7 +79,8 @@ class Digest:
         for number, notes in enumerate(self._notes):
             if notes:
                 self._begun.add(number)
-                self._hashes[number].update(_bare(self._pack(notes), len(notes)))
+                bare = _bare(self._pack(notes), len(notes)) if runner is None else runner.pack(notes, self._pack)
+                self._hashes[number].update(bare)
                 notes.clear()
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from stigmergy.actors.volatile import digest as digests
 from stigmergy.actors.volatile.digest import PARTITIONS, Digest, partition_of
+from stigmergy.actors.volatile.running import runner
 
 LETTERS = [
     (number, f"ant/{to}", f"ant/{sender}", count, "Step@1", {"place": to * count, "why": "it is so"})
@@ -65,3 +70,28 @@ def test_what_has_no_type_in_msgpack_counts_too_and_sets_have_no_order():
 
 def test_agents_are_spread_over_all_partitions():
     assert len({partition_of(f"ant/{n}") for n in range(10 * PARTITIONS)}) == PARTITIONS
+
+
+EDGES = sorted(
+    {sign * (1 << bits) + more for bits in (5, 7, 8, 15, 16, 31, 32, 63, 64) for sign in (1, -1) for more in (-1, 0, 1)}
+)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from(EDGES),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.text("a", min_size=250),
+)
+FIELDS = st.one_of(
+    VALUES, st.dictionaries(st.text(), VALUES, max_size=20), st.lists(VALUES), st.sampled_from(["a" * 70_000])
+)
+
+
+@pytest.mark.skipif(runner is None, reason="there was no compiler where this was installed")
+@given(st.lists(FIELDS))
+def test_what_is_packed_in_c_is_what_msgpack_packs(values):
+    pack = msgpack.Packer(autoreset=True, default=digests._plain).pack
+    assert runner.pack(values, pack) == b"".join(map(pack, values))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stigmergy.actors.volatile import delivery, running, sorting
+from stigmergy.actors.volatile import delivery, digest, running, sorting
 from stigmergy.protocols import Budget, Message, Text
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 from stigmergy.runtime.volatile import round_context
@@ -20,7 +20,7 @@ def in_python(monkeypatch):
     """Lets everything be done in Python."""
 
     def leave_out():
-        for module in (delivery, sorting, round_context):
+        for module in (delivery, digest, sorting, round_context):
             monkeypatch.setattr(module, "runner", None)
 
     return leave_out
