@@ -108,8 +108,12 @@ class Entrants:
         return openers[name]()
 
     def need_ray(self) -> None:
-        """Start Ray, once, with the settings that our swarms use; they join it."""
+        """Start Ray, once, with the settings that our swarms use; they join it.
+
+        But its workers, ours and those of peers, do not give way to everything else on the machine: Ray gives them 15.
+        """
         if self._cluster is None:
+            os.environ.setdefault("RAY_worker_niceness", "0")
             self._cluster = Cluster("local", os.cpu_count() or 2)
             self._cluster.start()
 

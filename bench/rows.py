@@ -155,7 +155,7 @@ COMPARISONS: Final = (
     Comparison(
         "two hosts against one, CPU-bound handlers",
         "turns/s",
-        Load("toil", 1_000),
+        Load("toil", 4_000),
         (TWO_HOSTS,),
         (LONE_HOST,),
         {(TWO_HOSTS, LONE_HOST): 1.7},
@@ -163,7 +163,7 @@ COMPARISONS: Final = (
     Comparison(
         "two hosts against one, message-bound, 90 % local",
         "visits/s",
-        Load("roam", 20_000, 5),
+        Load("roam", 200_000, 5),
         (TWO_HOSTS,),
         (LONE_HOST,),
         {(TWO_HOSTS, LONE_HOST): 1.5},
