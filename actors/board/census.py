@@ -42,6 +42,8 @@ class Census:
         """A host has come, which may want to know of the others."""
         if looks:
             self._lookers[host] = None
+        if looks and self._moving:
+            self._tell(host)  # agents move when all who have links know why, and a newcomer has links
         self._go_on()
 
     def lost(self, host: str) -> None:
@@ -90,7 +92,10 @@ class Census:
         self._version += 1
         self._before, self._now = self._now, [lives, pins]
         for looker in self._lookers:
-            self._m.outbox.tell(looker, "hosts", self._view())
+            self._tell(looker)
+
+    def _tell(self, looker: str) -> None:
+        self._m.outbox.tell(looker, "hosts", self._view())
 
     def _view(self) -> list[Any]:
         return [self._version, *self._now, *self._before]

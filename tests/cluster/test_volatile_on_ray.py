@@ -49,6 +49,14 @@ async def test_the_same_agents_run_on_several_hosts_without_a_journal():
             await swarm.ask("fickle/1", Say(text="a", n=9), reply=Heard)
 
 
+async def test_hosts_that_come_one_after_the_other_all_know_each_other():
+    async with Swarm(durable=False, plant=Plant(engine="ray", hosts=4)) as swarm:
+        swarm.add(Asker)
+        swarm.add(Plain)
+        answers = [swarm.ask(f"asker/{n}", Ping(n=3, to="plain"), reply=Pong) for n in range(16)]
+        assert {answer.text for answer in await asyncio.gather(*answers)} == {f"asker/{n}" for n in range(16)}
+
+
 async def test_who_asked_a_process_that_was_killed_hears_so_and_a_new_one_takes_its_place():
     lost, replaced = [], asyncio.Event()
 

@@ -56,6 +56,11 @@ def test_a_change_waits_until_all_hosts_have_settled_after_the_one_before(machin
     assert told(machines, "client/1") == ["answer"]
 
 
+def test_who_comes_while_agents_move_hears_why(machines, census):
+    join(machines, census, "a", "b")
+    assert told(machines, "b.1") == [[1, ["a.1"], {}]]
+
+
 def test_a_loss_is_told_at_once_and_nobody_waits_for_the_lost(machines, census):
     census.look("client/1")
     join(machines, census, "a")
