@@ -35,7 +35,8 @@ put(PyObject *object, Py_ssize_t offset, PyObject *value)
 
 /* -- sending ---------------------------------------------------------------------------------- */
 
-/* A letter of the turn's agent; it takes the next number. */
+/* A letter of the turn's agent; it takes the next number. Nobody looks through it for cycles: it is part of none, since
+   nothing that it holds ever gets to know of it. */
 static PyObject *
 write_letter(PyObject *turn, PyObject *message)
 {
@@ -45,7 +46,7 @@ write_letter(PyObject *turn, PyObject *message)
     PyObject *name = AT(slot, known.name), *sent = AT(slot, known.sent);
     PyObject *number = PyNumber_Add(sent, one);
     PyObject *hops = number == NULL ? NULL : PyNumber_Add(PyTuple_GET_ITEM(own, HOPS), one);
-    PyObject *letter = hops == NULL ? NULL : known.letter->tp_alloc(known.letter, FIELDS);
+    PyObject *letter = hops == NULL ? NULL : (PyObject *)PyObject_GC_NewVar(PyTupleObject, known.letter, FIELDS);
     if (letter == NULL) {
         Py_XDECREF(hops);
         Py_XDECREF(number);
