@@ -117,7 +117,7 @@ class Departures:
         except PeerGone:
             peer = None
         if peer is not None:
-            await _pack(slots)
+            await self._pack(slots)
             peer = mesh.peer(target)
         if peer is None:
             for slot in slots:
@@ -146,6 +146,23 @@ class Departures:
             turn.sends = [(slot.moved if to is slot else to, said, taint) for to, said, taint in turn.sends]
         slot.make_room()
 
+    async def _pack(self, slots: list[Slot]) -> None:
+        """Let agents end what they hold open, and pack their states; where they live on they are made anew."""
+        goodbyes = [
+            asyncio.ensure_future(slot.part.stop(slot.agent))
+            for slot in slots
+            if slot.agent is not None and slot.part.stop is not None
+        ]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=GOODBYE_S)
+        for slot in slots:
+            try:
+                if slot.agent is not None and slot.part.pack is not None:
+                    slot.kept = slot.part.pack(slot.agent)
+            except Exception as why:  # noqa: BLE001 - a state may hold what its author wrote
+                self._host.stop("failure", f"{slot.name} cannot move, since its state cannot be packed: {why}")
+            slot.agent = None
+
     async def _stay(self, slots: dict[str, Slot], target: str) -> None:
         """The new host is gone. Who lives here by the view that says so stays; the others were as good as there."""
         while target in self._mesh.view.lives:
@@ -166,18 +183,3 @@ class Departures:
                     self._host.bury(letter, name, "host lost", lost)
             slot.make_room()
         self._host.wake()
-
-
-async def _pack(slots: list[Slot]) -> None:
-    """Let agents end what they hold open, and pack their states; where they live on they are made anew."""
-    goodbyes = [
-        asyncio.ensure_future(slot.part.stop(slot.agent))
-        for slot in slots
-        if slot.agent is not None and slot.part.stop is not None
-    ]
-    if goodbyes:
-        await asyncio.wait(goodbyes, timeout=GOODBYE_S)
-    for slot in slots:
-        if slot.agent is not None and slot.part.pack is not None:
-            slot.kept = slot.part.pack(slot.agent)
-        slot.agent = None

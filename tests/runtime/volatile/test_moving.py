@@ -8,7 +8,7 @@ import math
 import pytest
 
 from stigmergy.actors.volatile.slot import Slot
-from stigmergy.protocols import Message, UsageError
+from stigmergy.protocols import Message, SwarmStopped, UsageError
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
 
 from .company import Ping, Plain, Pong
@@ -206,6 +206,31 @@ async def test_an_agent_that_moves_keeps_its_state_and_answers_from_where_it_is(
         assert [await living_agents(processes[name]) for name in ("host-1.1", "host-2.1")] == [0, 1]
         with pytest.raises(UsageError, match=r"no host 'host-9' \(hosts: host-1, host-2\)"):
             await swarm.move(plain, "host-9")
+
+
+class Vast(State):
+    n: int = 0
+
+
+class Hoarder(Agent):
+    """Remembers what no wire carries."""
+
+    state: Vast
+
+    @handles
+    async def ping(self, _: Ping) -> Pong:
+        self.state.n = 10**30
+        return Pong()
+
+
+async def test_an_agent_whose_state_cannot_travel_stops_the_swarm_and_is_named():
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Hoarder)
+        hoarder = living("hoarder", 1)[0]
+        await swarm.ask(hoarder, Ping(), reply=Pong)
+        await swarm.move(hoarder, "host-2")
+        with pytest.raises(SwarmStopped, match=f"{hoarder} cannot move, since its state cannot be packed"):
+            await swarm.ask(hoarder, Ping(), reply=Pong)
 
 
 async def living_agents(process):
