@@ -18,6 +18,9 @@ DEMO     := .venv/.demo-$(DECLARED)
 TEST     := .venv/.test-$(DECLARED)
 CHECK    := .venv/.check-$(DECLARED)
 
+# Compiled files are kept in __pycache__, whatever the caller has set: without them each process compiles us anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test unit nightly check bench chaos format
@@ -42,6 +45,7 @@ unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server, in 
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services
 	@$(BIN)/python -m pytest -q -m nightly
+	@HYPOTHESIS_PROFILE=deep $(TESTS) -m "not ray and not server" -n 2 --dist loadfile tests/actors tests/protocols
 	@$(BIN)/python -m tests.simulation --first $$(date +%s) --seeds 20000
 
 check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing
