@@ -29,6 +29,7 @@ from stigmergy.protocols.errors import (
 )
 from stigmergy.protocols.ids import derive_id
 
+from .correspondence import Correspondence
 from .line import Line, fail
 from .names import Name, Names
 from .switchboard import Switchboard
@@ -56,6 +57,8 @@ class Client:
         self._clock = clock
         self._endpoint = Endpoint(name, self._on_frames)
         self.shards = Switchboard([Line() for _ in range(shards)])
+        self._letters = [Correspondence() for _ in range(shards)]
+        """What agents have told, by shard."""
         self._ended = ""
         """Why no other board will come; empty while one may."""
         self._asks: dict[str, Ask] = {}
@@ -82,6 +85,10 @@ class Client:
         """See `Service.attach`; the peer is a board. What waits for an answer goes out again."""
         board = self._endpoint.connect(peer, handle, self.on_lost)
         line = self.shards.lines[shard_of(peer)]
+        letters = self._letters[shard_of(peer)]
+        if letters.begun:  # there was a board before this one
+            board.tell("heard", letters.heard)
+        letters.begun = True
         unsent = line.unsent
         for ask in self._asks.values():
             if ask.line is line and ask.envelope.id not in unsent:
@@ -207,7 +214,7 @@ class Client:
             taint=taint,
         )
 
-    def _on_frames(self, _link: Link, frames: list[Frame]) -> None:
+    def _on_frames(self, link: Link, frames: list[Frame]) -> None:
         for _, _, name, payload in frames:
             if name == "reply":
                 _, ask, reply = payload
@@ -216,14 +223,20 @@ class Client:
                     asked.answer.set_result(Envelope.from_wire(reply))
                 elif asked is None and self._early is not None:
                     self._early[ask] = Envelope.from_wire(reply)
-            elif name == "told":
-                envelope = Envelope.from_wire(payload)
-                self._tell("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
+            elif name == "letter":
+                for letter in self._letters[shard_of(link.peer)].take(*payload):
+                    self._told(letter)
+            elif name == "told":  # by an agent without a journal, so nobody can tell it again
+                self._told(payload)
             elif name == "event":
                 event, data = payload
                 if event == "stopped":
                     self._stop(data["reason"], data["text"])
                 self._tell(event, data)
+
+    def _told(self, letter: Any) -> None:
+        envelope = Envelope.from_wire(letter)
+        self._tell("told", {"from": envelope.sender, "type": envelope.type, "body": envelope.body})
 
     def _tell(self, event: str, data: dict[str, Any]) -> None:
         """Pass an event on; what goes wrong there must not cut this driver off from its swarm."""

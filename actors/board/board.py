@@ -68,8 +68,8 @@ class Board:
         self._cashier = Cashier(m)
         self._pressure = Pressure(m)
         self._cases = Cases(m, self._clerk)
-        self._turns = Turns(m, self._clerk, self._press, self._cashier, self._pressure, self._cases)
         self._outsiders = Outsiders(m, self._clerk, journal)
+        self._turns = Turns(m, self._clerk, self._press, self._cashier, self._pressure, self._cases, self._outsiders)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
         self._measured_at = now
         self._unpaid: list[tuple[str, int, str, Any]] = []
@@ -94,6 +94,7 @@ class Board:
             "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
             "kind": self._kind,
             "progress": lambda _p, _t, a: m.warden.progress(a[0], m.now, a[1]),
+            "heard": lambda peer, _t, a: self._outsiders.tell_again(peer, a),
             "resume": lambda peer, _t, _a: self._outsiders.come_back(peer),
             "stop": lambda _p, _t, a: self._clerk.stop(a[0], a[1]),
             "kinds": lambda _p, _t, _a: m.registry.kinds,

@@ -8,6 +8,7 @@ found, each until it is asked for: while a board lives its links deliver, and no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ class Outsiders:
         """By ask or operation: the entry that holds its answer."""
         self._taken: set[str] = set()
         """Requests of the past."""
+        self._letters: Counter[str] = Counter()
+        """By driver: how many messages agents have told it. It counts them too, and so knows what it missed."""
 
     def note(self, entry: Entry) -> None:
         """Remember a request or an answer of the past, if an entry is one."""
@@ -42,6 +45,8 @@ class Outsiders:
             self._taken.add(entry.data["e"][_ID])
         elif entry.kind == "mail.reply" and entry.data["e"][_TO].startswith(CLIENT + "/"):
             self._told[entry.data["e"][_REPLY_TO]] = entry.seq
+        elif entry.kind == "swarm.told":
+            self._letters[entry.data["e"][_TO]] += 1
         elif entry.kind == "swarm.act":
             self._told[entry.data["op"]] = entry.seq
 
@@ -73,16 +78,30 @@ class Outsiders:
         self._m.record("swarm.act", {"op": op, "result": result, "error": None})
         return result
 
+    def tell(self, letter: Envelope) -> None:
+        """An agent tells a driver something: kept, numbered, and told."""
+        self._m.do("swarm.told", {"e": letter.to_wire()})
+        self._letters[letter.to] += 1
+        self._m.outbox.tell(letter.to, "letter", [self._letters[letter.to], letter.to_wire()])
+
+    def tell_again(self, peer: str, heard: int) -> None:
+        """A driver has had so many messages of agents; those that come after were told, and did not arrive."""
+        if self._letters[peer] <= heard:
+            return
+        number = 0
+        for entry in self._journal.read(kinds=("swarm.told",)):
+            number += entry.data["e"][_TO] == peer
+            if entry.data["e"][_TO] == peer and number > heard:
+                self._m.outbox.tell(peer, "letter", [number, entry.data["e"]])
+
     def come_back(self, peer: str) -> None:
-        """A driver goes on with a run: it hears again what it can have missed, and a stop is over."""
+        """A driver goes on with a run: it hears verdicts and messages again, and a stop is over."""
         m = self._m
         if m.place.is_lead:
             self._clerk.go_on()
-        for entry in self._journal.read(kinds=("watch.verdict", "swarm.told")):
-            if entry.kind == "watch.verdict":
-                m.outbox.tell(peer, "event", ["verdict", entry.data])
-            elif entry.data["e"][_TO] == peer:
-                m.outbox.tell(peer, "told", entry.data["e"])
+        for entry in self._journal.read(kinds=("watch.verdict",)):
+            m.outbox.tell(peer, "event", ["verdict", entry.data])
+        self.tell_again(peer, 0)
 
     def _recall(self, name: str) -> dict[str, Any] | None:
         """The answer that a replay found, once."""

@@ -21,6 +21,7 @@ from .cashier import Cashier
 from .clerk import Clerk
 from .letter import Letter
 from .machines import CLIENT, Machines
+from .outsiders import Outsiders
 from .press import Press
 from .pressure import Pressure
 from .scatter import Scatter
@@ -35,7 +36,14 @@ class Turns:
     """Commits turns, starts failed ones over, and buries those that will not do."""
 
     def __init__(
-        self, machines: Machines, clerk: Clerk, press: Press, cashier: Cashier, pressure: Pressure, cases: Cases
+        self,
+        machines: Machines,
+        clerk: Clerk,
+        press: Press,
+        cashier: Cashier,
+        pressure: Pressure,
+        cases: Cases,
+        outsiders: Outsiders,
     ) -> None:
         self._m = machines
         self._clerk = clerk
@@ -44,6 +52,7 @@ class Turns:
         self._scatter = Scatter(machines)
         self._pressure = pressure
         self._cases = cases
+        self._outsiders = outsiders
         self._last: dict[str, str] = {}
         """By agent whose host has more of its mail: the letter that committed last. A turn may build on that one."""
 
@@ -110,8 +119,7 @@ class Turns:
             elif sent.reply_to:
                 clerk.reply(sent)
             elif sent.to.startswith(CLIENT + "/"):
-                m.do("swarm.told", {"e": sent.to_wire()})
-                m.outbox.tell(sent.to, "told", list(sent))
+                self._outsiders.tell(sent)
             else:
                 clerk.admit(sent, None)
         m.end_turn(turn.message, letter.agent)

@@ -14,6 +14,7 @@ from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import JournalError, UsageError
 from stigmergy.protocols.errors import pack as pack_error
 from stigmergy.protocols.turn import Turn
+from stigmergy.runtime.correspondence import Correspondence
 from tests.actors.kinds import a_kind
 
 DRIVER = "client/main"
@@ -241,7 +242,32 @@ def test_a_driver_that_comes_back_hears_again_what_agents_told_it(site):
     word = Envelope("w1", "tell", "Word@1", "a/1", DRIVER, pack({"n": 1}), question.conversation, question.id)
     site.do("commit", list(Turn(question.id, "a/1", "h.1", 0, "done", sends=(word,))), "h.1")
     site.die()
-    assert [payload[0] for _, name, payload in site.begin() if name == "told"] == ["w1"]
+    assert [payload[1][0] for _, name, payload in site.begin() if name == "letter"] == ["w1"]
+    assert [payload for _, name, payload in site.do("heard", 1) if name == "letter"] == []
+
+
+def test_a_driver_that_lives_is_told_what_the_board_could_not_say_before_it_died(site):
+    question = ask(site)
+    site.send(question)
+    words = tuple(
+        Envelope(f"w{n}", "tell", "Word@1", "a/1", DRIVER, pack({"n": n}), question.conversation, question.id)
+        for n in range(3)
+    )
+    turn = list(Turn(question.id, "a/1", "h.1", 0, "done", sends=words))
+    first = [payload for _, name, payload in site.do("commit", turn, "h.1") if name == "letter"]
+    letters = Correspondence()
+    assert [letter[0] for letter in letters.take(*first[0])] == ["w0"]  # the others are lost with the board
+    site.die()
+    after = [payload for _, name, payload in site.do("heard", letters.heard) if name == "letter"]
+    again = [letter[0] for number, letter in (*after, *after) for letter in letters.take(number, letter)]
+    assert again == ["w1", "w2"]
+
+
+def test_letters_that_come_before_those_they_follow_wait_for_them():
+    letters = Correspondence()
+    assert letters.take(2, "b") == []
+    assert letters.take(1, "a") == ["a", "b"]
+    assert letters.take(2, "b") == []
 
 
 def test_a_journal_of_another_seed_or_meaning_is_not_continued(site):
