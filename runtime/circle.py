@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stigmergy.actors.transport.handles import Process
+from stigmergy.actors.transport.processes import Process
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError
 

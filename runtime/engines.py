@@ -6,7 +6,8 @@ import asyncio
 import os
 from typing import Any, Literal, Protocol
 
-from stigmergy.actors.transport.handles import LocalProcess, Process, RayProcess
+from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.processes import LocalProcess, Process
 from stigmergy.protocols.errors import UsageError
 
 EngineName = Literal["ray", "local"]

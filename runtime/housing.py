@@ -16,8 +16,8 @@ from stigmergy.actors.clock import Clock
 from stigmergy.actors.host.host import open_host as open_durable_host
 from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.transport.handles import LocalProcess, Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.processes import LocalProcess, Process
 from stigmergy.actors.transport.services import build, named
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError

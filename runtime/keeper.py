@@ -17,11 +17,12 @@ from stigmergy.actors.board.service import open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.supervisor import Supervisor
-from stigmergy.actors.transport.handles import Process
+from stigmergy.actors.transport.handles import LONGEST_S
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.processes import Process
 from stigmergy.actors.transport.services import named
 from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
-from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Supervision
+from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Liveness, Start, Supervision
 
 from .client import Client
 from .engines import Engine
@@ -33,6 +34,9 @@ LOCKED_S: Final = 0.2
 
 PATIENCE_S: Final = 30.0
 """How long in all. Ray's kill takes up to 5.3 s (measured); more means that another run has the journal."""
+
+UNHURRIED: Final = Liveness(start_s=LONGEST_S)
+"""A board reads its journal before it starts, however long that is; `Process.open` sees whether it does anything."""
 
 
 class Household(NamedTuple):
@@ -60,7 +64,7 @@ class Keeper:
         """``draw`` gives random numbers in [0, 1), for the waits between restarts."""
         self._with = household
         self._now = clock.steady
-        self._supervisor = Supervisor(Supervision(children=(ChildSpec(BOARD),)), draw)
+        self._supervisor = Supervisor(Supervision(children=(ChildSpec(BOARD),), liveness=UNHURRIED), draw)
         self._process: Process | None = None
         self._epoch = 0
         self._tasks: dict[asyncio.Task[None], None] = {}

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.supervisor import Supervisor
-from stigmergy.actors.transport.handles import Process
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
+from stigmergy.actors.transport.processes import Process
 from stigmergy.protocols.errors import StigmergyError, UsageError
 from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Strategy, Supervision

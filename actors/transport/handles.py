@@ -1,8 +1,4 @@
-"""Processes: where a service runs, and how it is reached. The only file that knows Ray.
-
-A service is a plain class with ``receive``, ``attach``, ``health`` and ``close``. `RayProcess` runs
-one in a Ray actor, `LocalProcess` in this process; both take and give the same bytes, so what would
-not survive the wire fails in a unit test as well.
+"""Processes on Ray: a service in an actor, and how it is reached. The only file that knows Ray's actors.
 
 Rules (each from a measurement of Ray 2.60): actors are async and never ordered; their constructors
 do nothing; nothing is retried by Ray; every wait has an end; health is answered by a thread of its
@@ -16,13 +12,14 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import StigmergyError
 
 from .garbage import look_less_often
-from .link import RETRY_S, Handle, PeerGone, PeerUnavailable
+from .link import RETRY_S, PeerGone, PeerUnavailable
+from .processes import Process
 from .services import Driver, Service, build
 from .slot import Slot
 
@@ -30,94 +27,19 @@ CALL_TIMEOUT_S: Final = 30.0
 """A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
 
 CLOSE_TIMEOUT_S: Final = 45.0  # a host may let tools end for 30 s, and agents say goodbye for 10 s
-OPEN_TIMEOUT_S: Final = 60.0  # starting a service may read a long journal first
+OPEN_TIMEOUT_S: Final = 60.0
+"""How long a process may take to open its service without doing anything; a long journal is read in its own time."""
+
+BUSY_S: Final = 1.0
+"""CPU seconds within that time that count as doing something."""
+
+LONGEST_S: Final = 24 * 3_600.0
+"""The longest that anything may take to open."""
+
 POLL_S: Final = 20.0
 """How long a poll of a driver waits for news before it returns empty-handed."""
 
 RETRY_POLL_S: Final = 0.2
-
-
-class Process(Handle, Protocol):
-    """A running service, from outside."""
-
-    name: str
-
-    async def open(self, factory: str, config: dict[str, Any]) -> None:
-        """Build the service with ``factory`` (``module:function``, called with the configuration)."""
-        ...
-
-    async def attach(self, peer: str, process: Process) -> None:
-        """Tell the service how to reach a peer."""
-        ...
-
-    async def attach_driver(self, peer: str, driver: Driver) -> None:
-        """Connect the caller itself, which may not be callable from outside."""
-        ...
-
-    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
-        """The service's figures, and its ``pid``. Raises: PeerUnavailable when there is no answer in time, PeerGone."""
-        ...
-
-    async def close(self) -> None:
-        """Stop the service in good order, then its process."""
-        ...
-
-    def kill(self) -> None:
-        """End the process at once."""
-        ...
-
-
-class LocalProcess:
-    """A service in this process, behind the same bytes."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._service: Service | None = None
-        self._closing = False
-
-    async def open(self, factory: str, config: dict[str, Any]) -> None:
-        """See `Process.open`."""
-        self._service = build(factory, unpack(pack(config)))
-
-    async def receive(self, data: bytes) -> bytes:
-        """See `Handle.receive`."""
-        if self._service is None:
-            raise PeerGone(f"{self.name} is not running")
-        return await self._service.receive(data)
-
-    async def attach(self, peer: str, process: Process) -> None:
-        """See `Process.attach`."""
-        self.service.attach(peer, process)
-
-    async def attach_driver(self, peer: str, driver: Driver) -> None:
-        """See `Process.attach_driver`."""
-        self.service.attach(peer, driver)
-
-    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
-        """See `Process.health`."""
-        return {"pid": os.getpid(), **self.service.health()}
-
-    async def close(self) -> None:
-        """See `Process.close`."""
-        service = self._service
-        if service is None or self._closing:
-            return
-        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
-        try:
-            await service.close()
-        finally:
-            self._service = None
-
-    def kill(self) -> None:
-        """Forget the service without a word to it, as a crash would."""
-        self._service = None
-
-    @property
-    def service(self) -> Service:
-        """The service itself, for who is in the same process. Raises: PeerGone."""
-        if self._service is None:
-            raise PeerGone(f"{self.name} is not running")
-        return self._service
 
 
 class _Shell:
@@ -163,7 +85,13 @@ class _Shell:
             self._service = None
 
     def health(self) -> bytes:
-        return pack({"pid": os.getpid(), **({} if self._service is None else self._service.health())})
+        return pack(
+            {
+                "pid": os.getpid(),
+                "cpu_s": time.process_time(),
+                **({} if self._service is None else self._service.health()),
+            }
+        )
 
 
 class _RayHandle:
@@ -201,7 +129,18 @@ class RayProcess(_RayHandle):
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
-        await insist(self.name, lambda: self.actor.open.remote(factory, pack(config)), OPEN_TIMEOUT_S)
+        opening = asyncio.ensure_future(
+            insist(self.name, lambda: self.actor.open.remote(factory, pack(config)), LONGEST_S)
+        )
+        busy_s = 0.0
+        try:
+            while not (await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S))[0]:
+                before_s, busy_s = busy_s, (await self.health())["cpu_s"]
+                if busy_s - before_s < BUSY_S:
+                    raise PeerUnavailable(f"{self.name} has done nothing for {OPEN_TIMEOUT_S:g} s, and is not open")
+            await opening
+        finally:
+            opening.cancel()
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""

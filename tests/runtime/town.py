@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.ledger.paths import ROOT
-from stigmergy.actors.transport.handles import LocalProcess
 from stigmergy.actors.transport.link import Handle
+from stigmergy.actors.transport.processes import LocalProcess
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.message import Message, decode, encode
 from stigmergy.runtime.agent import Agent

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from stigmergy.actors.transport.handles import Process
 from stigmergy.actors.transport.link import PeerGone
+from stigmergy.actors.transport.processes import Process
 from stigmergy.actors.transport.services import Driver, Service
 
 from .loop import ProcessLoop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stigmergy.actors.transport.handles import LocalProcess
+from stigmergy.actors.transport.processes import LocalProcess
 
 
 @pytest.fixture

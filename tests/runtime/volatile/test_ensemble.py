@@ -9,7 +9,7 @@ import pytest
 from stigmergy.actors.board.outpost import Outpost
 from stigmergy.actors.board.space import Space
 from stigmergy.actors.ensemble.conductor import Conductor
-from stigmergy.actors.transport.handles import LocalProcess
+from stigmergy.actors.transport.processes import LocalProcess
 from stigmergy.actors.volatile import delivery
 
 from .village import life

@@ -12,8 +12,8 @@ import pytest
 
 from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.actors.transport import link as link_module
-from stigmergy.actors.transport.handles import LocalProcess
 from stigmergy.actors.transport.link import PeerUnavailable
+from stigmergy.actors.transport.processes import LocalProcess
 from tests.simulation.loop import ProcessLoop, Timeline
 
 LONG_S = 3_600.0

@@ -1,0 +1,99 @@
+"""Processes: where a service runs, and how it is reached from outside.
+
+A service is a plain class with ``receive``, ``attach``, ``health`` and ``close``. `RayProcess` runs one in a Ray actor,
+`LocalProcess` in this process; both take and give the same bytes, so what would not survive the wire fails in a unit
+test as well.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+from stigmergy.protocols.codec import pack, unpack
+
+from .link import Handle, PeerGone
+from .services import Driver, Service, build
+
+
+class Process(Handle, Protocol):
+    """A running service, from outside."""
+
+    name: str
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """Build the service with ``factory`` (``module:function``, called with the configuration)."""
+        ...
+
+    async def attach(self, peer: str, process: Process) -> None:
+        """Tell the service how to reach a peer."""
+        ...
+
+    async def attach_driver(self, peer: str, driver: Driver) -> None:
+        """Connect the caller itself, which may not be callable from outside."""
+        ...
+
+    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
+        """The service's figures, and its ``pid``. Raises: PeerUnavailable when there is no answer in time, PeerGone."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the service in good order, then its process."""
+        ...
+
+    def kill(self) -> None:
+        """End the process at once."""
+        ...
+
+
+class LocalProcess:
+    """A service in this process, behind the same bytes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._service: Service | None = None
+        self._closing = False
+
+    async def open(self, factory: str, config: dict[str, Any]) -> None:
+        """See `Process.open`."""
+        self._service = build(factory, unpack(pack(config)))
+
+    async def receive(self, data: bytes) -> bytes:
+        """See `Handle.receive`."""
+        if self._service is None:
+            raise PeerGone(f"{self.name} is not running")
+        return await self._service.receive(data)
+
+    async def attach(self, peer: str, process: Process) -> None:
+        """See `Process.attach`."""
+        self.service.attach(peer, process)
+
+    async def attach_driver(self, peer: str, driver: Driver) -> None:
+        """See `Process.attach_driver`."""
+        self.service.attach(peer, driver)
+
+    async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
+        """See `Process.health`."""
+        return {"pid": os.getpid(), **self.service.health()}
+
+    async def close(self) -> None:
+        """See `Process.close`."""
+        service = self._service
+        if service is None or self._closing:
+            return
+        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
+        try:
+            await service.close()
+        finally:
+            self._service = None
+
+    def kill(self) -> None:
+        """Forget the service without a word to it, as a crash would."""
+        self._service = None
+
+    @property
+    def service(self) -> Service:
+        """The service itself, for who is in the same process. Raises: PeerGone."""
+        if self._service is None:
+            raise PeerGone(f"{self.name} is not running")
+        return self._service
