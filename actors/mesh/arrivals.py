@@ -24,8 +24,10 @@ class Coming:
         self._change = change
         self._way = (source, me)
         self._known: dict[str, bool] = {}
+        self.leaving: set[str] = set()
+        """Agents that bring their state, as far as the old host has said."""
         self.awaited: set[str] | None = None
-        """Agents that bring their state; None until the old host has said which."""
+        """Those of them that have not come; None until all are known."""
         self.held: dict[str, list[Letter]] = {}
         """Agents that are heard of here, and mail that they bring; what comes straight here waits in their slots."""
 
@@ -79,12 +81,17 @@ class Arrivals:
         for to, letter in letters:
             held.setdefault(to, []).append(letter)
 
-    def over(self, source: str, names: list[str]) -> None:
-        """Nothing older is left at a host for anybody but these agents, who are still to come."""
-        coming = self._open[source]
-        coming.awaited = set(names)
-        self._release(coming, coming.held.keys() - coming.awaited)
-        self._tidy()
+    def leaving(self, source: str, names: list[str]) -> None:
+        """These agents are to come, with their state."""
+        self._open[source].leaving.update(names)
+
+    def over(self, source: str) -> None:
+        """Nothing older is left at a host for anybody but those who are to come; said again, nobody comes any more."""
+        coming = self._open.get(source)
+        if coming is not None:
+            coming.awaited, coming.leaving = coming.leaving, set()
+            self._release(coming, coming.held.keys() - coming.awaited)
+            self._tidy()
 
     async def moved(self, source: str, records: list[list[Any]]) -> None:
         """Agents are here now: their state; their mail has come before it."""

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
-from stigmergy.protocols.errors import HostLost
+from stigmergy.protocols.errors import HostLost, Oversized, StigmergyError
 
 from ..transport.link import PeerGone
 from ..volatile.places import Far
@@ -18,6 +18,7 @@ from ..volatile.slot import Slot
 from ..volatile.turn import Ground
 from .peer import Peer
 from .reroute import Reroute
+from .shares import in_shares
 from .views import Change, View
 
 BATCH: Final = 1_000
@@ -25,6 +26,9 @@ BATCH: Final = 1_000
 
 LOOK_S: Final = 0.02
 """How often those that are in the middle of something are looked at again."""
+
+MOST: Final = 15 * 1024 * 1024
+"""Bytes of a state that can move: it goes in one frame of 16 MiB, together with the topics that its agent follows."""
 
 GOODBYE_S: Final = 30.0
 """The longest that agents may take to end what they hold open."""
@@ -58,12 +62,26 @@ class Departures:
         self._reroute = Reroute(host)
 
     async def hand_over(self, target: str, change: Change) -> None:
-        """Let everybody go whose home is on another host now, and say when nothing is left here."""
+        """Let everybody go whose home is on another host now, and say when nothing is left here.
+
+        When they cannot go the swarm stops, and their new host hears that nobody comes.
+        """
+        try:
+            await self._hand_over(target, change)
+        except StigmergyError as why:
+            self._host.stop("failure", f"agents cannot move to {target}: {why}")
+            peer = self._mesh.peer(target)
+            if peer is not None:
+                peer.say_last("over", None)
+
+    async def _hand_over(self, target: str, change: Change) -> None:
         await self._mesh.agreed(change.now.version)
         leaving = await self._leaving(target, change)
         peer = self._mesh.peer(target)
         if peer is not None:
-            peer.say_last("over", list(leaving))
+            for names in in_shares(leaving):
+                peer.say_last("leaving", names)
+            peer.say_last("over", None)
         for slot in leaving.values():
             slot.leaving = True
         while leaving and self._mesh.peer(target) is not None:
@@ -111,8 +129,9 @@ class Departures:
         peer = mesh.peer(target)
         topics = {slot.name: host.office.followed(slot) for slot in slots}
         try:
-            if peer is not None and any(topics.values()):
-                await peer.link.ask("prepare", [[name, names] for name, names in topics.items()])
+            for followed in in_shares([name, names] for name, names in topics.items() if names):
+                if peer is not None:
+                    await peer.link.ask("prepare", followed)
             await mesh.flush()
         except PeerGone:
             peer = None
@@ -124,11 +143,13 @@ class Departures:
                 slot.busy = False
             return False
         host.withdraw(set(slots))
-        records = []
+        shares = list(
+            in_shares([slot.name, slot.kept, slot.sent, slot.draws, slot.pooled, topics[slot.name]] for slot in slots)
+        )
         for slot in slots:
-            records.append([slot.name, slot.kept, slot.sent, slot.draws, slot.pooled, topics[slot.name]])
             self._leave(slot, peer, topics[slot.name])
-        peer.say_last("moved", records)
+        for records in shares:
+            peer.say_last("moved", records)
         return True
 
     def _leave(self, slot: Slot, peer: Peer, topics: list[str]) -> None:
@@ -157,8 +178,8 @@ class Departures:
             await asyncio.wait(goodbyes, timeout=GOODBYE_S)
         for slot in slots:
             try:
-                if slot.agent is not None and slot.part.pack is not None:
-                    slot.kept = slot.part.pack(slot.agent)
+                if slot.agent is not None:
+                    slot.kept = _packed(slot)
             except Exception as why:  # noqa: BLE001 - a state may hold what its author wrote
                 self._host.stop("failure", f"{slot.name} cannot move, since its state cannot be packed: {why}")
             slot.agent = None
@@ -183,3 +204,15 @@ class Departures:
                     self._host.bury(letter, name, "host lost", lost)
             slot.make_room()
         self._host.wake()
+
+
+def _packed(slot: Slot) -> bytes | None:
+    """The state of an agent as it goes away, which it can be made of again. Raises: Oversized, and whatever it is."""
+    part = slot.part
+    if part.pack is None or part.unpack is None:
+        return None
+    kept = part.pack(slot.agent)
+    if len(kept) > MOST:
+        raise Oversized(f"{len(kept):,} bytes are over the limit of {MOST:,}")
+    part.unpack(slot.agent, kept)
+    return kept

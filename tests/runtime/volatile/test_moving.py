@@ -7,6 +7,8 @@ import math
 
 import pytest
 
+from stigmergy.actors.mesh import shares
+from stigmergy.actors.transport import channel
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.protocols import Message, SwarmStopped, UsageError
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
@@ -231,6 +233,76 @@ async def test_an_agent_whose_state_cannot_travel_stops_the_swarm_and_is_named()
         await swarm.move(hoarder, "host-2")
         with pytest.raises(SwarmStopped, match=f"{hoarder} cannot move, since its state cannot be packed"):
             await swarm.ask(hoarder, Ping(), reply=Pong)
+
+
+class Library(State):
+    text: str = ""
+    grid: dict[tuple[int, int], int] = {}
+
+
+class Librarian(Agent):
+    """Remembers as many bytes as it is told to; or a grid, which is no state that can be read back."""
+
+    state: Library
+
+    @handles
+    async def ping(self, ping: Ping) -> Pong:
+        self.state.text = self.state.text or "x" * ping.n
+        return Pong(n=len(self.state.text))
+
+    @handles
+    async def grid(self, _: Pong) -> Pong:
+        self.state.grid = {(1, 2): 3}
+        return Pong()
+
+
+async def test_states_that_do_not_fit_into_one_frame_go_in_several():
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Librarian)
+        agents = living("librarian", 3, 80, hosts=3)
+        sizes = await asyncio.gather(*(swarm.ask(agent, Ping(n=500_000), reply=Pong) for agent in agents))
+        assert sum(answer.n for answer in sizes) > 2 * channel.MAX_BYTES
+        await swarm.grow()
+        sizes = await asyncio.gather(*(swarm.ask(agent, Ping(), reply=Pong) for agent in agents))
+        assert {answer.n for answer in sizes} == {500_000}
+
+
+async def test_so_many_agents_move_that_their_names_go_in_several_frames(monkeypatch, processes):
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Plain)
+        agents = living("plain", 3, 2_000, hosts=3)
+        for _ in range(2):
+            await asyncio.gather(*(swarm.ask(agent, Ping(), reply=Pong) for agent in agents))
+        monkeypatch.setattr(channel, "MAX_BYTES", 10_000)
+        monkeypatch.setattr(shares, "SHARE", 5_000)
+        await swarm.grow()
+        assert await living_agents(processes["host-3.1"]) == 2_000
+        assert (await swarm.ask(agents[0], Ping(), reply=Pong)).n == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [(Ping(n=16_000_000), r"16,000,0\d\d bytes are over the limit of 15,728,640"), (Pong(), "grid")],
+)
+async def test_an_agent_whose_state_could_not_arrive_stops_the_swarm_before_it_goes(message, why):
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Librarian)
+        librarian = living("librarian", 1)[0]
+        await swarm.ask(librarian, message, reply=Pong)
+        await swarm.move(librarian, "host-2")
+        with pytest.raises(SwarmStopped, match=f"(?s){librarian} cannot move, since its state cannot be packed.*{why}"):
+            await swarm.ask(librarian, Ping(), reply=Pong)
+
+
+async def test_who_moves_agents_does_not_wait_for_ever_when_they_cannot_go(monkeypatch):
+    async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+        swarm.add(Librarian)
+        librarian = living("librarian", 1)[0]
+        await swarm.ask(librarian, Ping(n=20_000), reply=Pong)
+        monkeypatch.setattr(channel, "MAX_BYTES", 10_000)
+        await swarm.move(librarian, "host-2")
+        with pytest.raises(SwarmStopped, match="agents cannot move to host-2.1: .* bytes at once are over the limit"):
+            await swarm.ask(librarian, Ping(), reply=Pong)
 
 
 async def living_agents(process):
