@@ -56,7 +56,7 @@ ordinary(PyObject *cls, PyObject *const *args, Py_ssize_t given, PyObject *names
 
 /* -- by recipe -------------------------------------------------------------------------------- */
 
-/* The recipe of a class, if it has one that still holds; a borrowed reference. */
+/* The recipe of a class, if it has one that still holds; a new reference. */
 static Recipe *
 recipe_of(PyObject *cls)
 {
@@ -65,7 +65,9 @@ recipe_of(PyObject *cls)
     if (found == NULL || Py_TYPE(found) != &RecipeType)
         return NULL;
     Recipe *recipe = (Recipe *)found;
-    return PyDict_GetItemWithError(own, validator_name) == recipe->validator ? recipe : NULL;
+    if (PyDict_GetItemWithError(own, validator_name) != recipe->validator)
+        return NULL;
+    return (Recipe *)Py_NewRef(found);
 }
 
 static int
@@ -112,8 +114,10 @@ make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
     Py_ssize_t given = PyVectorcall_NARGS(nargsf);
     PyObject *values[MOST_FIELDS] = {NULL};
     Recipe *recipe = given == 0 ? recipe_of(cls) : NULL;
-    if (recipe == NULL || !arrange(recipe, args, names, values))
+    if (recipe == NULL || !arrange(recipe, args, names, values)) {
+        Py_XDECREF(recipe);
         return PyErr_Occurred() ? NULL : ordinary(cls, args, given, names);
+    }
     PyObject *object = ((PyTypeObject *)cls)->tp_alloc((PyTypeObject *)cls, 0);
     PyObject *fields = PyDict_New(), *set = PySet_New(NULL);
     int failed = object == NULL || fields == NULL || set == NULL;
@@ -132,6 +136,7 @@ make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
         failed |= fill(recipe->slots[2], object, Py_NewRef(Py_None));
         failed |= fill(recipe->slots[3], object, Py_NewRef(Py_None));
     }
+    Py_DECREF(recipe);
     if (failed)
         Py_CLEAR(object);
     return object;

@@ -15,7 +15,7 @@ from typing import Final
 
 from ..transport.link import PeerGone
 from ..volatile.acts import Act
-from ..volatile.course import Course, carried_out, jump
+from ..volatile.course import SOME, Course, carried_out, jump
 from ..volatile.letter import Letter
 from ..volatile.line import Line
 from ..volatile.office import OUTSIDE
@@ -45,9 +45,8 @@ class Conductor(Course):
     """The course of a swarm with several hosts."""
 
     def __init__(self, rounds: Rounds, ensemble: Ensemble, line: Line) -> None:
-        super().__init__(rounds)
+        super().__init__(rounds, line)
         self._ensemble = ensemble
-        self._line = line
         self._score: list[Bar] = []
         self._sent: list[tuple[Place, Letter]] = []
         """What has come from outside since the last order."""
@@ -174,13 +173,14 @@ class Conductor(Course):
         results = await carried_out(self._line, number, [act for act, _ in acts])
         for fellow in members:
             done = [result for (_, where), result in zip(acts, results, strict=True) if where is fellow]
-            if done:
-                fellow.say("done", done)
+            for at in range(0, len(done), SOME):
+                fellow.say("done", done[at : at + SOME])
         self._reports = reports
         return number
 
     async def _report(self, fellow: Fellow) -> Report:
-        number, left, waits, timer, acts = await fellow.hear("report")
+        number, left, waits, timer = await fellow.hear("report")
+        acts, fellow.acts = fellow.acts, []
         heard = {id(letter.asked) for letter, *_ in self.rounds.answers}
         for letter, answer, taint in fellow.answers:
             asked = letter.asked

@@ -51,6 +51,8 @@ class Fellow:
         """All agents there that follow a topic."""
         self.answers: list[tuple[Letter, Any, tuple[str, ...]]] = []
         """What has become of questions that were asked there."""
+        self.acts: list[Any] = []
+        """What agents there want done to the blackboard."""
         self._host = host
         self._talks = talks
         self._writer = Writer(bodies, self._enlist, talks.meet, lambda _: None, math.inf)
@@ -91,12 +93,13 @@ class Fellow:
         at, sent = 0, 0
         while at < len(letters) or replies:
             some = letters[at : at + self._many]
+            back = replies[: self._many] if self._many > 1 or not some else []
             try:
-                parcel = self._writer.parcel(some, replies[: self._many], now)
+                parcel = self._writer.parcel(some, back, now)
             except Oversized:
                 self._many = max(1, self._many // 2)
                 continue
-            replies = replies[self._many :]
+            replies = replies[len(back) :]
             at += len(some)
             self._many = min(MANY, self._many * 2)
             self.link.tell("mail", parcel.payload)
@@ -138,6 +141,8 @@ class Fellow:
                 return payload
             if name == "mail":
                 self._post.take(payload)
+            elif name == "acts":
+                self.acts += payload
             elif name == "ended":
                 self._talks.end(*payload)
 

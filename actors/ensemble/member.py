@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..transport.link import PeerGone
 from ..volatile.acts import Act
+from ..volatile.course import SOME
 from ..volatile.line import Line
 from ..volatile.rounds import Rounds
 from ..volatile.rubbish import undisturbed
@@ -109,9 +110,11 @@ class Member:
     async def _consult(self) -> Orders:
         """Report to the conductor, and take its orders."""
         rounds, conductor = self.rounds, self._ensemble.conductor
-        acts = rounds.acts.take()
-        report = Report(rounds.number, rounds.left, rounds.waits, rounds.next_timer, acts)
-        await conductor.send("report", [*report[:-1], [list(act) for act in acts]], rounds.time())
+        acts = [list(act) for act in rounds.acts.take()]
+        for at in range(0, len(acts), SOME):
+            conductor.say("acts", acts[at : at + SOME])
+        report = [rounds.number, rounds.left, rounds.waits, rounds.next_timer]
+        await conductor.send("report", report, rounds.time())
         orders = Orders(*await conductor.hear("orders"))
         self._take(conductor.answers)
         rounds.office.sort()

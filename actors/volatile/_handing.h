@@ -39,11 +39,15 @@ prepare(PyObject *slot, PyObject *part, PyObject *acts, PyObject *key)
         Py_XDECREF(entered);
         if (fine <= 0)
             return fine;
+        mail = AT(slot, known.inbox); /* its author's code has run */
+        if (mail == NULL || !PyList_CheckExact(mail))
+            return 0;
     }
     if (key == Py_None || PyList_GET_SIZE(mail) < 2)
         return 1;
-    PyObject *stack[] = {mail, key};
+    PyObject *stack[] = {Py_NewRef(mail), key};
     PyObject *sorted = PyObject_VectorcallMethod(sort_name, stack, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, key_names);
+    Py_DECREF(mail);
     Py_XDECREF(sorted);
     return sorted == NULL ? -1 : 1;
 }

@@ -23,8 +23,9 @@ class Course:
     _mood: Callable[[], AbstractContextManager[None]] = nullcontext
     """What holds while it does."""
 
-    def __init__(self, rounds: Rounds) -> None:
+    def __init__(self, rounds: Rounds, line: Line) -> None:
         self.rounds = rounds
+        self._line = line
         self._running = asyncio.Lock()
 
     async def run(self, rounds: int | None) -> int:
@@ -35,6 +36,7 @@ class Course:
             with self._mood():
                 while self.rounds.number < last and await self.advance(last):
                     pass
+            await self._arrive()
         return self.rounds.number - before
 
     async def until(self, done: Callable[[], bool]) -> None:
@@ -43,6 +45,11 @@ class Course:
             with self._mood():
                 while not done() and await self.advance(math.inf):
                     pass
+            await self._arrive()
+
+    async def _arrive(self) -> None:
+        """Let the board know which round it is: for drivers, trails evaporate and claims lapse until then."""
+        await self._line.ask("acts of a round", [self.rounds.number, []])
 
     async def advance(self, last: float) -> bool:
         """Play a round, or some; none begins after round ``last``. Returns whether anything was left to happen."""
@@ -60,10 +67,6 @@ class Solo(Course):
     """The course of a swarm with one host."""
 
     _mood = staticmethod(undisturbed)
-
-    def __init__(self, rounds: Rounds, line: Line) -> None:
-        super().__init__(rounds)
-        self._line = line
 
     async def advance(self, last: float) -> bool:  # noqa: ARG002 - one round at a time
         """See `Course.advance`."""

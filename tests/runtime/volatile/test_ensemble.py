@@ -8,9 +8,10 @@ import pytest
 
 from stigmergy.actors.board.outpost import Outpost
 from stigmergy.actors.board.space import Space
+from stigmergy.actors.ensemble import conductor, member
 from stigmergy.actors.ensemble.conductor import Conductor
 from stigmergy.actors.transport.processes import LocalProcess
-from stigmergy.actors.volatile import delivery
+from stigmergy.actors.volatile import course, delivery
 
 from .village import life
 
@@ -39,6 +40,13 @@ async def test_a_village_lives_the_same_life_on_one_host_on_two_and_on_three(see
     alone = await life(seed, 1)
     assert await life(seed, 2) == alone
     assert await life(seed, 3) == alone
+
+
+async def test_what_goes_to_the_board_in_many_frames_is_the_same_life(monkeypatch):
+    alone = await life(1, 1)
+    for module in (member, conductor, course):
+        monkeypatch.setattr(module, "SOME", 2)
+    assert await life(1, 2) == alone
 
 
 async def test_another_seed_is_another_life():

@@ -11,9 +11,10 @@ from typing import ClassVar
 import pytest
 
 from stigmergy.protocols import Budget, DeadlineExceeded, HandlerFailed, Message, UsageError
-from stigmergy.runtime import Agent, Context, State, Swarm, handles
+from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
 
 from .company import Asker, Clumsy, Gossip, Patient, Ping, Plain, Pong, Reader, Stop, Tally
+from .world import living
 
 
 class Heard(State):
@@ -297,3 +298,56 @@ async def test_what_a_run_has_made_goes_when_it_is_over():
     await asyncio.sleep(0)
     gc.collect()
     assert not Mayfly.ALIVE
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+async def test_trails_evaporate_for_a_driver_by_rounds_in_which_nobody_looked_at_them(hosts):
+    plant = Plant(engine="local", hosts=hosts)
+    async with Swarm(durable=False, clock="lockstep", seed=1, plant=plant) as swarm:
+        swarm.add(Walker)
+        trail = swarm.trail("path")
+        await trail.define(evaporation=0.5)
+        await trail.deposit({"a": 1.0})
+        await swarm.tell("walker/0", Walk(steps=50))
+        played = await swarm.run(rounds=10)
+        assert played == 10
+        assert (await trail.read())["a"] == pytest.approx(0.5**10)
+
+
+class Blob(Message):
+    data: bytes
+
+
+BLOB = Blob(data=bytes(7 * 1024 * 1024))
+
+
+class Heavy(Agent):
+    """Says as much as it answers."""
+
+    @handles
+    def give(self, _: Ping, ctx: Context) -> Blob:
+        ctx.tell(ctx.sender, BLOB)
+        return BLOB
+
+
+class Light(Agent):
+    got = 0
+
+    @handles
+    async def ask(self, ping: Ping, ctx: Context) -> Pong:
+        answer = await ctx.ask(ping.to, Ping(), reply=Blob)
+        return Pong(n=len(answer.data) + self.got)
+
+    @handles
+    def take(self, blob: Blob) -> None:
+        self.got += len(blob.data)
+
+
+async def test_a_large_letter_and_a_large_answer_go_the_same_way_in_one_round():
+    async with Swarm(durable=False, clock="lockstep", plant=Plant(engine="local", hosts=2)) as swarm:
+        swarm.add(Heavy)
+        swarm.add(Light)
+        heavy, light = living("heavy", 2)[0], living("light", 1)[0]
+        for _ in range(2):
+            answer = await asyncio.wait_for(swarm.ask(light, Ping(to=heavy), reply=Pong), 60)
+        assert answer.n >= 2 * len(BLOB.data)
