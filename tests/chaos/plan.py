@@ -47,7 +47,7 @@ def plan(seed: int, session: int, lane: int, number: int, workloads: tuple[str, 
 def _storm(draw: Random) -> list[Fault]:
     """Kills and pauses, one a second."""
     kinds = ["host.kill"] * draw.randint(3, MOST_KILLS + 2) + ["board.kill"] * draw.randint(0, 2)
-    kinds += ["board.pause"] * draw.randint(1, 3)
+    kinds += ["board.pause"] * draw.randint(2, 4)
     draw.shuffle(kinds)
     return [_fault(draw, kind) for kind in kinds]
 
