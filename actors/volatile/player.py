@@ -138,15 +138,15 @@ class Player:
         return DeadlineExceeded(f"{turn.slot.name} took longer than {turn.slot.part.spec.turn_timeout_s:g} s")
 
     async def _enter(self, slot: Slot) -> None:
-        """Make an agent that needs time to start; until it has, nobody else gets through to it."""
-        if slot.enters():
-            return
-        part, alone = slot.part, not slot.busy
+        """Make an agent. While it needs time to start, nobody else gets through to it."""
+        start, alone = slot.part.start, not slot.busy
         agent = slot.made()
+        if start is None:
+            slot.agent = agent
+            return
         slot.busy = True
         try:
-            if part.start is not None:
-                await part.start(agent)
+            await start(agent)
             slot.agent = agent
         finally:
             if alone:

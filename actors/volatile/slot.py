@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -137,12 +138,12 @@ class Slot:
         """A letter of its pool is on its way to it."""
 
     def enters(self) -> bool:
-        """Make the agent, if that needs no waiting."""
-        part = self.part
-        if part.start is not None:
+        """Make the agent, if that needs no waiting and nothing fails; otherwise its turn makes it, and fails."""
+        if self.part.start is not None:
             return False
-        self.agent = self.made()
-        return True
+        with contextlib.suppress(Exception, SystemExit):
+            self.agent = self.made()
+        return self.agent is not None
 
     def made(self) -> Any:
         """A new agent, with the state that it has brought along."""

@@ -109,6 +109,17 @@ class Clumsy(Agent):
         return Pong(n=self.state.coins, text=str(self.state.notes))
 
 
+class Stillborn(Agent):
+    """Cannot even be made."""
+
+    def __init__(self) -> None:
+        raise ValueError("no such luck")
+
+    @handles
+    def ping(self, ping: Ping) -> Pong:
+        return Pong(n=ping.n)
+
+
 class Gossip(Agent):
     """Passes on what it has not heard yet, to three others."""
 

@@ -35,6 +35,7 @@ from .company import (
     Reader,
     Spender,
     Starter,
+    Stillborn,
     Stop,
     Tally,
 )
@@ -102,6 +103,17 @@ async def test_a_message_that_always_fails_is_dead_lettered_and_its_asker_is_tol
             await swarm.ask("clumsy/1", Ping(n=9), reply=Pong)
         assert (await swarm.report()).dead_letters == {"handler failed": 1}
         assert len(await swarm.read_topic("dead-letters")) == 1
+
+
+async def test_a_message_for_an_agent_that_cannot_be_made_is_dead_lettered_and_its_host_goes_on(running):
+    async with running(Plain) as swarm:
+        swarm.add(Stillborn, attempts=1)
+        await swarm.tell("stillborn/1", Ping())
+        with pytest.raises(HandlerFailed, match="ValueError: no such luck"):
+            await swarm.ask("stillborn/1", Ping(), reply=Pong, timeout_s=5)
+        assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
+        await quiet(swarm)
+        assert (await swarm.report()).dead_letters == {"handler failed": 2}
 
 
 async def test_what_cannot_be_delivered_is_refused_or_buried(running):
