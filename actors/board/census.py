@@ -26,6 +26,8 @@ class Census:
         """The host of each agent that was put on one, by names: as it is to be."""
         self._now: list[Any] = [[], {}]
         self._before: list[Any] = [[], {}]
+        self._left: dict[str, str] = {}
+        """While agents move, the hosts on which they had been put before."""
         self._change = 0
         """The view because of which agents move,"""
         self._moving: set[str] = set()
@@ -47,14 +49,16 @@ class Census:
         self._go_on()
 
     def lost(self, host: str) -> None:
-        """A host has gone, and what was put there with it."""
+        """A host has gone, and what was put there with it; who is on the way there stays where he was put before."""
         name = host.rpartition(".")[0]
         self._lookers.pop(host, None)
         self._moving.discard(host)
-        self._pins = _without(name, self._pins)
         lives, pins = self._now
+        self._left = _without(name, self._left, {})
+        pins = _without(name, pins, self._left)
+        self._pins = _without(name, self._pins, pins)
         if host in lives:
-            self._show([life for life in lives if life != host], _without(name, pins))
+            self._show([life for life in lives if life != host], pins)
         self._go_on()
 
     def move(self, agent: str, host: str) -> None:
@@ -78,8 +82,9 @@ class Census:
     def _go_on(self) -> None:
         if self._moving:
             return
-        lives = sorted(self._m.incarnations.values())
+        self._left, lives = {}, sorted(self._m.incarnations.values())
         if self._now != [lives, self._pins]:
+            self._left = self._now[1]
             self._show(lives, dict(self._pins))
             self._change = self._version
             self._moving = {life for life in lives if life in self._lookers}
@@ -101,5 +106,7 @@ class Census:
         return [self._version, *self._now, *self._before]
 
 
-def _without(host: str, pins: dict[str, str]) -> dict[str, str]:
-    return {agent: pinned for agent, pinned in pins.items() if pinned != host}
+def _without(host: str, pins: dict[str, str], before: dict[str, str]) -> dict[str, str]:
+    """Pins without those on one host; whoever had one ``before`` has that again."""
+    kept = {agent: before.get(agent, "") if pinned == host else pinned for agent, pinned in pins.items()}
+    return {agent: pinned for agent, pinned in kept.items() if pinned}

@@ -76,6 +76,39 @@ def test_a_loss_is_told_at_once_and_nobody_waits_for_the_lost(machines, census):
     assert told(machines, "client/1") == [[5, ["a.1"], {}]]
 
 
+def settle(machines, census, version):
+    for life in machines.incarnations.values():
+        census.settled(life, version)
+
+
+def test_who_is_on_the_way_to_a_host_that_dies_stays_where_he_was_put_before(machines, census):
+    census.look("client/1")
+    join(machines, census, "a")
+    census.settled("a.1", 1)
+    join(machines, census, "b", "c")
+    settle(machines, census, 2)
+    settle(machines, census, 3)
+    for agent, version in (("x/1", 4), ("y/1", 5)):
+        census.move(agent, "a")
+        census.answer_when_settled("client/1", version)
+        settle(machines, census, version)
+    told(machines, "client/1")
+    for agent in ("x/1", "y/1", "z/1"):  # one is on the way, two wait for that, and one of them was put nowhere before
+        census.move(agent, "b")
+        census.answer_when_settled("client/1", 6)
+    lose(machines, census, "c")
+    lose(machines, census, "b")
+    assert [pins for _, _, pins in told(machines, "client/1")] == [
+        {"x/1": "b", "y/1": "a"},
+        {"x/1": "b", "y/1": "a"},
+        {"x/1": "a", "y/1": "a"},
+    ]
+    settle(machines, census, 6)
+    assert told(machines, "client/1") == ["answer"] * 3
+    join(machines, census, "b")
+    assert told(machines, "client/1") == [[9, ["a.1", "b.1"], {"x/1": "a", "y/1": "a"}]]
+
+
 def test_a_view_comes_with_the_one_before(machines, census):
     join(machines, census, "a")
     census.settled("a.1", 1)

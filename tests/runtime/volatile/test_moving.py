@@ -106,6 +106,18 @@ class Visitor(Agent):
         return Pong(n=(await ctx.ask("plain/1", Ping(), reply=Pong)).n)
 
 
+class Sitter(Agent):
+    """Counts its turns, and takes its time over each."""
+
+    state: Written
+
+    @handles
+    async def sit(self, _: Ping) -> Pong:
+        await asyncio.sleep(3)
+        self.state.n += 1
+        return Pong(n=self.state.n)
+
+
 def by_writer(heard):
     found: dict[str, list[int]] = {}
     for writer, n in heard:
@@ -194,6 +206,25 @@ def test_agents_whose_new_host_dies_live_on_and_hear_nothing_twice(seed):
                     assert numbers[-1] == NOTES - 1
 
     simulate(seed, program)
+
+
+def test_an_agent_that_is_still_where_it_was_put_when_its_new_host_dies_keeps_its_state():
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=3), durable=False) as swarm:
+            swarm.add(Sitter)
+            sitter = living("sitter", 3, hosts=3)[0]
+            await swarm.move(sitter, "host-1")
+            assert (await swarm.ask(sitter, Ping(), reply=Pong)).n == 1
+            asked = asyncio.ensure_future(swarm.ask(sitter, Ping(), reply=Pong))
+            await asyncio.sleep(0.5)
+            move = asyncio.ensure_future(swarm.move(sitter, "host-2"))
+            await asyncio.sleep(1)
+            world.kill("host-2.1")
+            await asyncio.wait([move])
+            assert (await asked).n == 2
+            assert (await swarm.ask(sitter, Ping(), reply=Pong)).n == 3
+
+    simulate(1, program)
 
 
 async def test_an_agent_that_moves_keeps_its_state_and_answers_from_where_it_is(processes):
