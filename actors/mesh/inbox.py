@@ -35,7 +35,6 @@ class Inbox(Intake):
         letters, sound, answers, chains = self._reader.read(payload)
         host, peer, now = self._host, self._peer, self._host.now()
         places, put, make = host.places, host.arrivals.append, _letter
-        host.mixed = True
         for incoming in letters if sound else self._sound(letters):
             (sender, talk, causer, cause, hops, taint, topic), to, message, number, ticket, patience, _ = incoming
             asked = Inquiry(peer, ticket, now + patience) if ticket else None

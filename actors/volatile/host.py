@@ -65,10 +65,6 @@ class Host:
         """Whether an ask may be answered where it stands."""
         self.later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None = None
         """Answers that are not to be had before the next round, if there are rounds."""
-        self.posted = False
-        """Whether some arrivals are for a list of slots."""
-        self.mixed = False
-        """Whether some arrivals are not in the order of their senders."""
         self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
         """Waits between two attempts of a turn."""
         self.stopped: tuple[str, str] | None = None

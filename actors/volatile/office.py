@@ -249,7 +249,6 @@ class Office:
             sender = host.places.get(letter.sender)
             if sender in topic.followers:
                 slots = [slot for slot in slots if slot is not sender]
-            host.posted = True
             host.arrivals.append((slots, letter))
 
     def _offer(self, skill: str, parts: list[Part], letter: Letter) -> None:

@@ -54,7 +54,6 @@ class Player:
 
     def occupy(self, slot: Slot, letter: Letter, begun: Begun | None = None) -> Awaitable[None]:
         """Play a turn, and then what has come for the agent meanwhile; from now on it is busy."""
-        self._host.mixed = True
         if slot.part.reentrant:
             return self._play(slot, letter, begun)
         slot.busy = True

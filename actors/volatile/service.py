@@ -157,7 +157,6 @@ class VolatileService:
 
     def _put(self, place: Place, letter: Letter) -> None:
         host = self.host
-        host.mixed = True
         if host.inline and type(place) is Slot and not host.ready:
             more = host.run(place, letter)
             if more is not None:

@@ -110,8 +110,6 @@ class Ground(Protocol):
     ready: deque[Any]
     arrivals: Any
     inline: bool
-    mixed: bool
-    posted: bool
     later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None
     pause: Callable[[float], Awaitable[None]]
     stopped: tuple[str, str] | None
