@@ -93,6 +93,20 @@ class Arrivals:
             self._release(coming, coming.held.keys() - coming.awaited)
             self._tidy()
 
+    async def prepare(self, followed: list[list[Any]]) -> None:
+        """Agents will come: follow their topics for them, and wait until everybody knows.
+
+        What was posted to this host before that they get from their old one.
+        """
+        host = self._host
+        await self._flush()
+        for name, topics in followed:
+            slot = host.office.find(name)
+            for topic in topics:
+                if type(slot) is Slot and host.mesh is not None:
+                    host.office.follow(topic, slot)
+                    await host.mesh.follow(topic)
+
     async def moved(self, source: str, records: list[list[Any]]) -> None:
         """Agents are here now: their state; their mail has come before it."""
         for name, kept, sent, draws, pooled, _ in records:
@@ -115,6 +129,11 @@ class Arrivals:
             coming.awaited = set()
             self._release(coming, set(coming.held))
             self._tidy()
+
+    @property
+    def waiting(self) -> int:
+        """Letters that have moved here, and wait for their agents."""
+        return sum(len(letters) for coming in self._open.values() for letters in coming.held.values())
 
     def _release(self, coming: Coming, names: set[str]) -> None:
         """Nothing older can come for some agents: what waits for them is ready."""

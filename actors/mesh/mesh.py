@@ -131,9 +131,10 @@ class Mesh:
             return
         keeper, self.view = self._keeper, change.now
         reroute = Reroute(host)
-        for place in [place for place in host.places.values() if type(place) is Far]:
-            del host.places[place.name]
-            place.road = reroute
+        for place in list(host.places.values()):
+            if type(place) is Far and not self._leads(place, change):
+                del host.places[place.name]
+                place.road = reroute
         for one in self._neighbours.values():
             one.peer.say_last("at", self.view.version)
         self._arrivals.expect(change, self.me)
@@ -145,6 +146,11 @@ class Mesh:
         for one in list(self._neighbours.values()):
             early, one.early = one.early, []
             self.frames(one.peer.link, early)
+
+    def _leads(self, place: Far, change: Change) -> bool:
+        """Whether a place on another host still leads where its agent lives."""
+        road = place.road
+        return type(road) is Peer and self.peer(road.name) is road and change.keeps(place.name, road.name)
 
     async def _move(self, change: Change) -> None:
         """Let agents go and come, and tell the board when that is over."""
@@ -254,7 +260,7 @@ class Mesh:
             elif name == "settle":
                 self._host.spawn(self._answer(link, ticket, self._settle()))
             elif name == "prepare":
-                self._host.spawn(self._answer(link, ticket, self._prepare(payload)))
+                self._host.spawn(self._answer(link, ticket, self._arrivals.prepare(payload)))
             else:
                 link.answer(ticket, self._words[name](one, payload))
 
@@ -266,23 +272,10 @@ class Mesh:
         await self._host.purse.give_back()
         return self._host.waiting
 
-    async def _prepare(self, followed: list[list[Any]]) -> None:
-        """Agents will come: follow their topics for them, and wait until everybody knows.
-
-        What was posted to this host before that they get from their old one.
-        """
-        await self.flush()
-        for name, topics in followed:
-            slot = self._host.office.find(name)
-            for topic in topics:
-                if type(slot) is Slot:
-                    self._host.office.follow(topic, slot)
-                    await self.follow(topic)
-
     @property
     def waiting(self) -> int:
-        """Letters that wait to go to another host."""
-        return sum(one.peer.waiting for one in self._neighbours.values())
+        """Letters that wait to go to another host, and those that have come for agents who are still to come."""
+        return self._arrivals.waiting + sum(one.peer.waiting for one in self._neighbours.values())
 
     async def serve(self, link: Link) -> None:
         """Let what a call brought run, so that answers ride back in it; and wait while there is too much to do."""
