@@ -84,8 +84,9 @@ class Departures:
             peer.say_last("over", None)
         for slot in leaving.values():
             slot.leaving = True
+        since = self._host.now()
         while leaving and self._mesh.peer(target) is not None:
-            idle = self._idle(leaving)
+            idle = self._idle(leaving, self._host.now() - since)
             if not idle:
                 await asyncio.sleep(LOOK_S)
             elif await self._go(idle, target):
@@ -108,10 +109,11 @@ class Departures:
             await asyncio.sleep(0)
         return leaving
 
-    def _idle(self, leaving: dict[str, Slot]) -> list[Slot]:
+    def _idle(self, leaving: dict[str, Slot], waited_s: float) -> list[Slot]:
         """Some of those that are in the middle of nothing: they begin nothing new from now on.
 
-        The others begin nothing when their turn is over; but a turn of a reentrant agent may wait for another one.
+        The others begin nothing when their turn is over. A turn of a reentrant agent may wait for another one of it, so
+        it goes on beginning turns; but one that was not idle for as long as a turn may take begins no more.
         """
         running = {turn.slot for turn in self._host.turns}
         idle: list[Slot] = []
@@ -119,7 +121,7 @@ class Departures:
             if not slot.busy and slot not in running and len(idle) < BATCH:
                 idle.append(slot)
                 slot.busy = True
-            elif slot.mail is None and not slot.part.reentrant:
+            elif slot.mail is None and (not slot.part.reentrant or waited_s > slot.part.spec.turn_timeout_s):
                 slot.mail = deque()
         return idle
 

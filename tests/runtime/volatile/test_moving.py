@@ -8,6 +8,7 @@ import math
 import pytest
 
 from stigmergy.actors.mesh import shares
+from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.actors.transport import channel
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.protocols import Message, SwarmStopped, UsageError
@@ -118,6 +119,40 @@ class Sitter(Agent):
         return Pong(n=self.state.n)
 
 
+class Crowd(Agent):
+    """Sits several times at once, and tells when it has."""
+
+    reentrant = True
+    turn_timeout_s = 5
+
+    @handles
+    async def sit(self, _: Pong, ctx: Context) -> None:
+        await asyncio.sleep(3)
+        ctx.tell("plain/1", Ping())
+
+
+class Usher(Agent):
+    """Sends so many to a crowd, one after the other."""
+
+    @handles
+    async def send(self, ping: Ping, ctx: Context) -> None:
+        await asyncio.sleep(0.5)
+        ctx.tell(ping.to, Pong())
+        if ping.n > 1:
+            ctx.tell(str(ctx.me), Ping(n=ping.n - 1, to=ping.to))
+
+
+class Clerk(Agent):
+    """One of two, who takes as long as he is told."""
+
+    pool = 2
+
+    @handles
+    async def work(self, ping: Ping, ctx: Context) -> Pong:
+        await asyncio.sleep(ping.n)
+        return Pong(text=str(ctx.me))
+
+
 def by_writer(heard):
     found: dict[str, list[int]] = {}
     for writer, n in heard:
@@ -223,6 +258,39 @@ def test_an_agent_that_is_still_where_it_was_put_when_its_new_host_dies_keeps_it
             await asyncio.wait([move])
             assert (await asked).n == 2
             assert (await swarm.ask(sitter, Ping(), reply=Pong)).n == 3
+
+    simulate(1, program)
+
+
+def test_a_reentrant_agent_that_is_never_idle_moves_all_the_same():
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:
+            for kind in (Crowd, Usher, Plain):
+                swarm.add(kind)
+            crowd, usher = living("crowd", 1)[0], living("usher", 1)[0]  # who is beside it finds it there until it goes
+            await swarm.tell(usher, Ping(n=100, to=crowd))
+            await asyncio.sleep(3)
+            await swarm.move(crowd, "host-2")
+            assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n < 50
+            await asyncio.sleep(100)
+            assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 102
+
+    simulate(1, program)
+
+
+def test_a_member_of_a_pool_that_is_busy_elsewhere_stays_so_when_somebody_else_moves():
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
+            swarm.add(Clerk)
+            swarm.add(Plain)
+            away = "host-2" if place("clerk", [Seat("host-1"), Seat("host-2")]) == "host-1" else "host-1"
+            for number in (1, 2):
+                await swarm.move(f"clerk/pool.{number}", away)
+            busy = asyncio.ensure_future(swarm.ask("clerk", Ping(n=100), reply=Pong, timeout_s=200))
+            await asyncio.sleep(1)
+            await swarm.move("plain/1", away)
+            assert (await swarm.ask("clerk", Ping(), reply=Pong, timeout_s=50)).text == "clerk/pool.2"
+            assert (await busy).text == "clerk/pool.1"
 
     simulate(1, program)
 
