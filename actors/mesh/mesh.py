@@ -132,8 +132,8 @@ class Mesh:
         keeper, self.view = self._keeper, change.now
         reroute = Reroute(host)
         for place in list(host.places.values()):
-            if type(place) is Far and not self._leads(place, change):
-                del host.places[place.name]
+            if type(place) is Far and not (place.reserved and self.peer(self.view.home(place.name)) is place.road):
+                del host.places[place.name]  # but for members of a pool that are busy where they were
                 place.road = reroute
         for one in self._neighbours.values():
             one.peer.say_last("at", self.view.version)
@@ -146,11 +146,6 @@ class Mesh:
         for one in list(self._neighbours.values()):
             early, one.early = one.early, []
             self.frames(one.peer.link, early)
-
-    def _leads(self, place: Far, change: Change) -> bool:
-        """Whether a place on another host still leads where its agent lives."""
-        road = place.road
-        return type(road) is Peer and self.peer(road.name) is road and change.keeps(place.name, road.name)
 
     async def _move(self, change: Change) -> None:
         """Let agents go and come, and tell the board when that is over."""

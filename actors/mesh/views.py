@@ -61,12 +61,6 @@ class Change:
         """Whether an agent goes from one host to another."""
         return self.now.home(agent) == new and self.before.home(agent) == old
 
-    def keeps(self, address: str, host: str) -> bool:
-        """Whether an address that had its home on a host has it there still."""
-        if self._new:
-            return self.now.home(address) == host
-        return host in self._stay and address not in self._put
-
     @classmethod
     def from_wire(cls, fields: Sequence[Any]) -> Change:
         """What the board tells: ``[version, lives, pins, lives before, pins before]``."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from stigmergy.actors.mesh.views import Change, View
 
 AGENTS = [f"walker/{number}" for number in range(3_000)]
@@ -50,24 +48,6 @@ def test_an_agent_that_is_put_on_a_host_moves_alone():
     assert moves(change) == {("a.1", "b.1"): {agent}}
     assert list(change.candidates(AGENTS, "b.1")) == [agent]
     assert change.sources("b.1") == {"a.1"}
-
-
-@pytest.mark.parametrize(
-    ("lives", "pins"),
-    [
-        (["a.1", "b.1", "c.1", "d.1"], {"walker/1": "a", "walker/2": "b"}),
-        (["a.1", "c.1"], {"walker/1": "a"}),
-        (["a.1", "b.2", "c.1"], {"walker/1": "a"}),
-        (["a.1", "b.1", "c.1"], {"walker/1": "c", "walker/2": "b", "walker/3": "a"}),
-    ],
-    ids=["one comes", "one goes", "one is replaced", "agents are put somewhere"],
-)
-def test_whose_home_stays_where_it_was_is_known(lives, pins):
-    change = Change(View(1, ["a.1", "b.1", "c.1"], {"walker/1": "a", "walker/2": "b"}), View(2, lives, pins))
-    before, after = homes(change.before), homes(change.now)
-    put = {"walker/3"}  # where its name might have put it anyway
-    for agent in AGENTS:
-        assert change.keeps(agent, before[agent]) == (before[agent] == after[agent]) or agent in put
 
 
 def test_an_agent_whose_host_is_gone_lives_where_its_name_puts_it():
