@@ -31,14 +31,11 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) ## run all tests: those on Ray, which mostly wait, beside all the others
-	@$(TESTS) -m ray >.venv/ray.log 2>&1 & ray=$$!; \
-	trap 'kill $$ray 2>/dev/null' INT TERM; \
-	$(MAKE) --no-print-directory unit && \
-	$(TESTS) -m "server and not ray" -n 2 --dist loadfile && \
-	$(TESTS) -n 2 tests/simulation && \
-	$(BIN)/python -m tests.simulation --seeds 2000; others=$$?; \
-	echo 'on Ray:'; wait $$ray; ray=$$?; cat .venv/ray.log; exit $$((others ? others : ray))
+test: $(TEST) $(LINKED) unit ## run all tests
+	@$(TESTS) -m "server and not ray" -n 2 --dist loadfile
+	@$(TESTS) -n 2 tests/simulation
+	@$(BIN)/python -m tests.simulation --seeds 2000
+	@$(TESTS) -m ray
 
 unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server, in about a minute
 	@$(TESTS) -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py
