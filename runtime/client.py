@@ -69,6 +69,8 @@ class Client:
         """(reason, text) once the swarm has stopped."""
         self.on_lost: Callable[[str, str], None] = lambda _peer, reason: self.give_up(reason)
         """Called with board and reason when a link has ended; whoever can bring the board back sets it."""
+        self.on_end: Callable[[str], None] = lambda _text: None
+        """Called when no other board will come."""
 
     # -- the driver's service ----------------------------------------------------------------
 
@@ -113,6 +115,7 @@ class Client:
         self._stop("failure", text)
         self._on_event("stopped", {"reason": "failure", "text": text})
         self.shards.end(text)
+        self.on_end(text)
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""

@@ -85,6 +85,7 @@ class Housing:
         self._apart: dict[tuple[int, int], float] = {}
         """Since when a shard has had no link to another, though both live."""
         client.on_lost = lambda peer, reason: self._keepers[shard_of(peer)].lost(reason)
+        client.on_end = self._give_up
 
     @property
     def started(self) -> bool:
@@ -146,9 +147,7 @@ class Housing:
         self._stop_moving()
         for meeting in list(self._meetings):
             meeting.cancel()
-        if self._housed is not None and not self._housed.done():
-            self._housed.set_exception(PeerGone("the swarm is closed"))
-            self._housed.exception()
+        self._give_up("the swarm is closed")
         if self._leaving is not None:
             await self._leaving
         if self._shepherd is not None:
@@ -156,6 +155,12 @@ class Housing:
         if self._gate is not None:
             await self._gate.close()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers))
+
+    def _give_up(self, text: str) -> None:
+        """There will be no hosts: whoever waits for them hears why."""
+        if self._housed is not None and not self._housed.done():
+            self._housed.set_exception(PeerGone(text))
+            self._housed.exception()
 
     def _hire(self, shard: int) -> Keeper:
         plan, shards = self._plan, self._client.shards.owners.shards
@@ -228,16 +233,8 @@ class Housing:
         if config.get("mesh"):
             self._gate = await self._open_gate(self._keepers[0], config)
         calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
-        yard = Yard(
-            plan.engine,
-            boards,
-            *calls,
-            config,
-            plan.on_event,
-            *luck,
-            Circle(self._gate),
-            lambda: client.stopped is not None,
-        )
+        rest = (Circle(self._gate), lambda: client.stopped is not None)
+        yard = Yard(plan.engine, boards, *calls, config, plan.on_event, *luck, *rest)
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(self._plan.hosts)
         if self._gate is not None:
