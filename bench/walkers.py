@@ -5,7 +5,6 @@ Tokens walk from agent to agent; each step is one message, and every so many-th 
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from bench.agents import ROOMY, Await, Counter, Report
+from bench.durable import COUNTER
 from bench.load import Load
 from bench.ours import KINDS, Fleet
 from stigmergy.actors.registry.placement import Seat, place
@@ -55,18 +56,10 @@ class Begin(Message):
     steps: int
 
 
-class Echo(Message):
-    n: int
-
-
-class Expect(Message):
-    tokens: int
-
-
 class Walker(Agent):
     """Passes tokens on."""
 
-    mailbox = 1_000_000
+    mailbox = ROOMY
     near: tuple[str, ...] = ()
     far: tuple[str, ...] = ()
     every = 0
@@ -85,34 +78,11 @@ class Walker(Agent):
     @handles
     def step(self, token: Token, ctx: Context) -> None:
         if not token.left:
-            ctx.tell("clock/all", Echo(n=1))
+            ctx.tell(COUNTER, Report(count=1))
             return
         self.count += 1
         goes = self.far if self.every and not self.count % self.every else self.near
         ctx.tell(goes[self.count % len(goes)], Token(text=token.text, left=token.left - 1))
-
-
-class Clock(Agent):
-    """Knows when all tokens have come to their end."""
-
-    reentrant = True
-    count = 0
-
-    async def on_start(self) -> None:
-        self.news = asyncio.Event()
-
-    @handles
-    def over(self, _: Echo) -> None:
-        self.count += 1
-        self.news.set()
-
-    @handles
-    async def wait(self, expected: Expect) -> Echo:
-        while self.count < expected.tokens:
-            self.news.clear()
-            await self.news.wait()
-        self.count = 0
-        return Echo(n=expected.tokens)
 
 
 class Walked(NamedTuple):
@@ -153,7 +123,7 @@ class Town:
             for name in names:
                 await self._swarm.tell(name, Begin(tokens=TOKENS // WALKERS, steps=steps))
         tokens = TOKENS // WALKERS * WALKERS * self._hosts
-        await self._swarm.ask("clock/all", Expect(tokens=tokens), reply=Echo, timeout_s=600)
+        await self._swarm.ask(COUNTER, Await(count=tokens), reply=Report, timeout_s=600)
         return Walked(tokens * (steps + 1), time.perf_counter() - began, _cpu_s(pids) - before)
 
 
@@ -162,7 +132,7 @@ async def town(hosts: int) -> AsyncIterator[Town]:
     """So many hosts on Ray, without a journal."""
     plant = Plant(engine="ray", hosts=hosts, limits=asdict(LoopLimits.simulation()))  # tokens walk for ever
     async with Swarm(durable=False, plant=plant) as swarm:
-        for kind in (Walker, Clock):
+        for kind in (Walker, Counter):
             swarm.add(kind)
         await swarm.start()
         yield Town(swarm, hosts)

@@ -25,21 +25,12 @@ class Reader:
     def read(self, payload: Any) -> Contents:
         """What is in a parcel. Raises: Malformed."""
         try:
-            return self._contents(*payload)
+            return self._contents(payload)
         except (TypeError, ValueError, IndexError, AttributeError, StopIteration) as why:
             raise Malformed(f"not a parcel of letters: {type(why).__name__}: {why}") from None
 
-    def _contents(
-        self,
-        fresh: bool,  # noqa: FBT001 - off a wire
-        words: list[Any],
-        heads: list[Any],
-        columns: list[list[Any]],
-        deep: list[Any],
-        replies: list[list[Any]],
-        faults: list[Any],
-        bodies: list[Any],
-    ) -> Contents:
+    def _contents(self, payload: list[Any]) -> Contents:
+        fresh, words, heads, columns, deep, replies, faults, bodies = payload
         if fresh:
             self._words.clear()
         known = self._words

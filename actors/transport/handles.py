@@ -19,8 +19,8 @@ from stigmergy.protocols.errors import StigmergyError
 
 from .garbage import look_less_often
 from .link import RETRY_S, PeerGone, PeerUnavailable
-from .processes import Process
-from .services import Driver, Service, build
+from .processes import Holder, Process
+from .services import Driver, build
 from .slot import Slot
 
 CALL_TIMEOUT_S: Final = 30.0
@@ -42,13 +42,12 @@ POLL_S: Final = 20.0
 RETRY_POLL_S: Final = 0.2
 
 
-class _Shell:
+class _Shell(Holder):
     """The Ray actor: one service, reached by bytes."""
 
     def __init__(self) -> None:
-        self._service: Service | None = None
+        super().__init__()
         self._slots: dict[str, Slot] = {}
-        self._closing = False
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
 
@@ -73,16 +72,6 @@ class _Shell:
     async def poll(self, peer: str) -> list[bytes]:
         slot = self._slots.get(peer)
         return [] if slot is None else await slot.collect(POLL_S)
-
-    async def close(self) -> None:
-        service = self._service
-        if service is None or self._closing:
-            return
-        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
-        try:
-            await service.close()
-        finally:
-            self._service = None
 
     def health(self) -> bytes:
         return pack(

@@ -46,13 +46,31 @@ class Process(Handle, Protocol):
         ...
 
 
-class LocalProcess:
+class Holder:
+    """Has a service until it has stopped."""
+
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._closing = False
+
+    async def close(self) -> None:
+        """Stop the service in good order. Until the end its peers can reach it: what it lets finish needs them."""
+        service = self._service
+        if service is None or self._closing:
+            return
+        self._closing = True
+        try:
+            await service.close()
+        finally:
+            self._service = None
+
+
+class LocalProcess(Holder):
     """A service in this process, behind the same bytes."""
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self.name = name
-        self._service: Service | None = None
-        self._closing = False
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
@@ -75,17 +93,6 @@ class LocalProcess:
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:  # noqa: ARG002 - nothing to wait for
         """See `Process.health`."""
         return {"pid": os.getpid(), **self.service.health()}
-
-    async def close(self) -> None:
-        """See `Process.close`."""
-        service = self._service
-        if service is None or self._closing:
-            return
-        self._closing = True  # until the end its peers can reach it: what it lets finish needs their answers
-        try:
-            await service.close()
-        finally:
-            self._service = None
 
     def kill(self) -> None:
         """Forget the service without a word to it, as a crash would."""

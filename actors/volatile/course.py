@@ -36,20 +36,22 @@ class Course:
             with self._mood():
                 while self.rounds.number < last and await self.advance(last):
                     pass
-            await self._arrive()
+            await self._arrive(before)
         return self.rounds.number - before
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Go on until something has happened, or nothing can happen any more."""
+        before = self.rounds.number
         async with self._running:
             with self._mood():
                 while not done() and await self.advance(math.inf):
                     pass
-            await self._arrive()
+            await self._arrive(before)
 
-    async def _arrive(self) -> None:
+    async def _arrive(self, before: int) -> None:
         """Let the board know which round it is: for drivers, trails evaporate and claims lapse until then."""
-        await self._line.ask("acts of a round", [self.rounds.number, []])
+        if self.rounds.number > before:
+            await self._line.ask("acts of a round", [self.rounds.number, []])
 
     async def advance(self, last: float) -> bool:
         """Play a round, or some; none begins after round ``last``. Returns whether anything was left to happen."""

@@ -75,8 +75,11 @@ def test_opening_an_account_again_with_the_same_budget_writes_nothing():
 def test_a_raised_ceiling_lets_the_work_go_on():
     ledger = ledger_with(messages=1)
     ledger.charge(LEAD, Spend(messages=1), 0.0)
+    with pytest.raises(BudgetExhausted):
+        ledger.charge(LEAD, Spend(messages=1), 0.5)
     ledger.open(ROOT, Budget(messages=2), 1.0)
     ledger.charge(LEAD, Spend(messages=1), 1.0)
+    assert ledger.position(ROOT).settled.messages == 2
 
 
 def test_a_ceiling_is_never_put_below_what_is_used():

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from stigmergy.actors.board import service as board_service
 from stigmergy.actors.board.board import Board
-from stigmergy.actors.board.exchange import Exchange
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.board.turns import Turns
 from stigmergy.actors.host.host import HostService
@@ -22,6 +21,7 @@ from stigmergy.actors.journal import Journal
 from stigmergy.actors.journal.places import store_of
 from stigmergy.actors.transport.link import Endpoint
 from stigmergy.actors.transport.services import Service
+from tests.spoiling import take_parcels_again
 
 MUTATION: Final = "STIGMERGY_CHAOS_MUTATION"
 
@@ -44,17 +44,7 @@ def no_dedup() -> None:
 
 def no_parcel_dedup() -> None:
     """What another shard tells again is done again."""
-
-    def again(self: Exchange, shard: int, number: int) -> bool:
-        self._heard[shard] = max(number, self._heard[shard])
-        self._news[shard] = None
-        return True
-
-    def from_the_last_confirmed(self: Exchange, shard: int, _number: int) -> None:
-        self.lanes[shard].told = self.lanes[shard].confirmed
-
-    _put(Exchange, "take", again)
-    _put(Exchange, "greeted", from_the_last_confirmed)
+    take_parcels_again(_put)
 
 
 def early_effects() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -32,8 +33,8 @@ def open_after_work(config: dict[str, Any]) -> Idle:
     return Idle()
 
 
-def open_after_sleep(config: dict[str, Any]) -> Idle:
-    time.sleep(config["s"])
+def open_never(_config: dict[str, Any]) -> Idle:
+    threading.Event().wait()
     return Idle()
 
 
@@ -53,4 +54,4 @@ async def test_a_process_that_works_is_waited_for(process):
 
 async def test_a_process_that_does_nothing_is_given_up(process):
     with pytest.raises(PeerUnavailable, match="slow has done nothing for 3 s"):
-        await process.open(named(open_after_sleep), {"s": 120.0})
+        await process.open(named(open_never), {})

@@ -20,6 +20,7 @@ from stigmergy.actors.board.outsiders import Outsiders
 from stigmergy.actors.board.turns import Turns
 from stigmergy.actors.transport.channel import Channel
 from stigmergy.actors.transport.link import Endpoint
+from tests.spoiling import take_parcels_again
 
 from .disk import DiskJournal
 
@@ -115,17 +116,7 @@ def agents_are_in_two_places(patch: pytest.MonkeyPatch) -> None:
 
 def parcels_are_taken_again(patch: pytest.MonkeyPatch) -> None:
     """What another shard tells again over a new link is done again."""
-
-    def again(self: Exchange, shard: int, number: int) -> bool:
-        self._heard[shard] = max(number, self._heard[shard])
-        self._news[shard] = None
-        return True
-
-    def from_the_last_confirmed(self: Exchange, shard: int, _number: int) -> None:
-        self.lanes[shard].told = self.lanes[shard].confirmed
-
-    patch.setattr(Exchange, "take", again)
-    patch.setattr(Exchange, "greeted", from_the_last_confirmed)
+    take_parcels_again(patch.setattr)
 
 
 def words_wait_for_no_write(patch: pytest.MonkeyPatch) -> None:

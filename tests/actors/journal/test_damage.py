@@ -282,7 +282,7 @@ def test_no_flipped_bit_in_the_first_hundred_bytes_goes_unnoticed(closed: Path, 
     for byte in range(100):
         path = image(closed, tmp_path / str(byte))
         flip(path, byte * 8 + byte % 8)
-        outcome(path, truth)
+        assert outcome(path, truth) in {"detected", "intact"}
 
 
 @pytest.mark.parametrize("end", ["", "-wal"])

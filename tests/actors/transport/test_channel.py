@@ -91,6 +91,7 @@ def test_bytes_that_are_no_batch_are_a_typed_error(data):
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_reader(data):
     try:
-        open_batch(data)
+        peer, number, _, frames = open_batch(data)
     except WireError:
         return
+    assert (type(peer), type(number), type(frames)) == (str, int, list)

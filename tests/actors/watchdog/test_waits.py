@@ -94,7 +94,11 @@ def test_while_the_turn_goes_on_however_late_its_agent_waits():
 
 
 def test_an_answer_to_nobody_is_ignored():
-    LoopWatchdog().answered("a/1", "b/1")
+    watchdog = LoopWatchdog()
+    ask(watchdog, "b/1", "a/1", "c")
+    watchdog.answered("a/1", "b/1")
+    assert watchdog.is_waiting("b/1")
+    assert not watchdog.is_waiting("a/1")
 
 
 AGENTS = st.integers(0, 5)

@@ -14,6 +14,7 @@ def test_a_reader_that_has_gone_costs_lines_and_nothing_else(tmp_path):
     os.close(reader)
     kept = os.dup(2)
     os.dup2(writer, 2)
+    shown = []
     try:
         with Noise().collected(reserve_stdout=True):
             for kind in (Plain, lambda: Terminal("desk")):
@@ -21,11 +22,13 @@ def test_a_reader_that_has_gone_costs_lines_and_nothing_else(tmp_path):
                     screen.progress(1, 2, "tickets")
                     screen.event("stopped", {"reason": "budget", "text": "x"})
                     screen.line("x" * 100_000)
+                    shown.append(screen)
             print("from an app", file=sys.stderr, flush=True)
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(writer)
+    assert len(shown) == 2
 
 
 def test_what_an_app_prints_does_not_get_between_a_script_and_its_json(capfd):

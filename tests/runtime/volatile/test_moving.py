@@ -176,6 +176,19 @@ async def talk(swarm, world):
             await swarm.move(f"{kind}/{world.chance.randrange(count)}", world.chance.choice(hosts))
 
 
+async def write_from_host_1(swarm):
+    """Put everybody there, and let them write."""
+    for number in range(READERS):
+        await swarm.move(f"reader/{number}", "host-1")
+        await swarm.move(f"writer/{number}", "host-1")
+    for number in range(WRITERS):
+        await swarm.tell(f"writer/{number}", Write(left=NOTES))
+
+
+def move_readers(swarm):
+    return [asyncio.ensure_future(swarm.move(f"reader/{number}", "host-2")) for number in range(READERS)]
+
+
 async def all_heard(swarm):
     return [await swarm.ask(f"reader/{n}", Ping(), reply=Heard_) for n in range(READERS)]
 
@@ -202,13 +215,9 @@ def test_a_host_that_dies_while_agents_move_takes_nobody_elses_mail_along(seed):
         async with Swarm(plant=Plant(engine="local", hosts=3, limits=LIMITS), durable=False) as swarm:
             swarm.add(Reader)
             swarm.add(Writer)
-            for number in range(READERS):
-                await swarm.move(f"reader/{number}", "host-1")
-                await swarm.move(f"writer/{number}", "host-1")
-            for number in range(WRITERS):
-                await swarm.tell(f"writer/{number}", Write(left=NOTES))
+            await write_from_host_1(swarm)
             await asyncio.sleep(world.chance.random() * 0.5)
-            moves = [asyncio.ensure_future(swarm.move(f"reader/{number}", "host-2")) for number in range(READERS)]
+            moves = move_readers(swarm)
             await asyncio.sleep(world.chance.random() * 0.05)
             world.kill("host-3.1")
             await asyncio.wait(moves)
@@ -225,12 +234,8 @@ def test_agents_whose_new_host_dies_live_on_and_hear_nothing_twice(seed):
         async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:
             swarm.add(Reader)
             swarm.add(Writer)
-            for number in range(READERS):
-                await swarm.move(f"reader/{number}", "host-1")
-                await swarm.move(f"writer/{number}", "host-1")
-            for number in range(WRITERS):
-                await swarm.tell(f"writer/{number}", Write(left=NOTES))
-            moves = [asyncio.ensure_future(swarm.move(f"reader/{number}", "host-2")) for number in range(READERS)]
+            await write_from_host_1(swarm)
+            moves = move_readers(swarm)
             await asyncio.sleep(world.chance.random() * 0.3)
             world.kill("host-2.1")
             await asyncio.wait(moves)
