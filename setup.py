@@ -15,7 +15,7 @@ setup(
         Extension(
             "stigmergy.actors.volatile._runner",
             ["actors/volatile/_runner.c"],
-            depends=["actors/volatile/_letters.h", "actors/volatile/_handing.h", "actors/volatile/_packing.h"],
+            depends=["actors/volatile/_letters.h", "actors/volatile/_handing.h", "actors/volatile/_notes.h"],
             optional=True,
         ),
     ],

@@ -24,6 +24,7 @@ typedef struct {
     Py_ssize_t count;
     Field fields[MOST_FIELDS];
     PyObject *slots[SLOTS]; /* descriptors: dict, fields set, extra, private */
+    PyObject *all;          /* the fields set of messages that were given all fields: they share it */
     PyObject *validator;    /* of the class when this was written */
 } Recipe;
 
@@ -108,6 +109,25 @@ fill(PyObject *slot, PyObject *object, PyObject *value)
     return failed;
 }
 
+/* The names of the fields that were given; a new reference. Messages are frozen, so those that were given all can share
+   one set; should anybody have changed it nevertheless, it is made anew. */
+static PyObject *
+names_of(Recipe *recipe, PyObject **values)
+{
+    Py_ssize_t given = 0;
+    for (Py_ssize_t i = 0; i < recipe->count; i++)
+        given += values[i] != NULL;
+    if (given == recipe->count && recipe->all != NULL && PySet_GET_SIZE(recipe->all) == given)
+        return Py_NewRef(recipe->all);
+    PyObject *set = PySet_New(NULL);
+    for (Py_ssize_t i = 0; set != NULL && i < recipe->count; i++)
+        if (values[i] != NULL && PySet_Add(set, recipe->fields[i].name) < 0)
+            Py_CLEAR(set);
+    if (set != NULL && given == recipe->count)
+        Py_XSETREF(recipe->all, Py_NewRef(set));
+    return set;
+}
+
 static PyObject *
 make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
 {
@@ -119,12 +139,11 @@ make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
         return PyErr_Occurred() ? NULL : ordinary(cls, args, given, names);
     }
     PyObject *object = ((PyTypeObject *)cls)->tp_alloc((PyTypeObject *)cls, 0);
-    PyObject *fields = PyDict_New(), *set = PySet_New(NULL);
+    PyObject *fields = PyDict_New(), *set = names_of(recipe, values);
     int failed = object == NULL || fields == NULL || set == NULL;
     for (Py_ssize_t i = 0; !failed && i < recipe->count; i++) {
         const Field *field = &recipe->fields[i];
-        failed = PyDict_SetItem(fields, field->name, values[i] ? values[i] : field->fallback) < 0 ||
-                 (values[i] != NULL && PySet_Add(set, field->name) < 0);
+        failed = PyDict_SetItem(fields, field->name, values[i] ? values[i] : field->fallback) < 0;
     }
     if (failed) {
         Py_XDECREF(fields);
@@ -139,6 +158,8 @@ make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
     Py_DECREF(recipe);
     if (failed)
         Py_CLEAR(object);
+    else
+        PyObject_GC_UnTrack(object); /* it holds scalars and is frozen: nobody need look through it for cycles */
     return object;
 }
 
@@ -212,6 +233,7 @@ recipe_dealloc(PyObject *self)
     for (Py_ssize_t i = 0; i < SLOTS; i++)
         Py_XDECREF(recipe->slots[i]);
     Py_XDECREF(recipe->validator);
+    Py_XDECREF(recipe->all);
     Py_TYPE(self)->tp_free(self);
 }
 

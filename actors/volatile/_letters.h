@@ -6,7 +6,8 @@ enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, 
 /* Where attributes are in their objects. */
 static struct {
     PyTypeObject *slot, *turn, *letter, *talk;
-    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent; /* of a slot */
+    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent, last_to,
+        last_place;                                                 /* of a slot */
     Py_ssize_t at_slot, at_letter, at_taint, writes;                /* of a turn */
     Py_ssize_t ended;                                               /* of a talk */
 } known;
@@ -66,6 +67,28 @@ write_letter(PyObject *turn, PyObject *message)
     return letter;
 }
 
+/* The place that an address means; a new reference. Most agents tell the same one again and again, so each remembers
+   where its last letter went, if that is an agent here: while rounds are played those stay where they are. */
+static PyObject *
+place_of(Runner *self, PyObject *to)
+{
+    PyObject *slot = AT(self->turn, known.at_slot);
+    if (slot == NULL || Py_TYPE(slot) != known.slot)
+        return PyErr_Format(PyExc_TypeError, "this turn has no agent");
+    PyObject *last = AT(slot, known.last_place);
+    if (AT(slot, known.last_to) == to && last != NULL && Py_TYPE(last) == known.slot)
+        return Py_NewRef(last);
+    PyObject *place = PyUnicode_CheckExact(to) ? PyDict_GetItemWithError(self->places, to) : NULL;
+    if (place == NULL)
+        return PyErr_Occurred() ? NULL : PyObject_CallOneArg(self->find, to);
+    Py_INCREF(place);
+    if (Py_TYPE(place) == known.slot) {
+        put(slot, known.last_to, to);
+        put(slot, known.last_place, place);
+    }
+    return place;
+}
+
 static PyObject *
 tell(Runner *self, PyObject *const *args, Py_ssize_t given, PyObject *names)
 {
@@ -82,10 +105,7 @@ tell(Runner *self, PyObject *const *args, Py_ssize_t given, PyObject *names)
         return PyErr_Format(PyExc_TypeError, "tell() takes an address and a message");
     if (self->later != NULL)
         return PyObject_CallFunctionObjArgs(self->later, to, message, NULL);
-    PyObject *place = PyUnicode_CheckExact(to) ? PyDict_GetItemWithError(self->places, to) : NULL;
-    if (place == NULL && PyErr_Occurred())
-        return NULL;
-    place = place == NULL ? PyObject_CallOneArg(self->find, to) : Py_NewRef(place);
+    PyObject *place = place_of(self, to);
     PyObject *letter = place == NULL ? NULL : write_letter(self->turn, message);
     int failed = letter == NULL || PyList_Append(self->to, place) < 0 || PyList_Append(self->letters, letter) < 0;
     Py_XDECREF(letter);
@@ -102,20 +122,39 @@ detach(Runner *self, PyObject *later)
     Py_RETURN_NONE;
 }
 
+/* How many letters an inbox holds, and which they are (borrowed). */
+static Py_ssize_t
+count_of(PyObject *mail)
+{
+    return PyList_CheckExact(mail) ? PyList_GET_SIZE(mail) : 1;
+}
+
+static PyObject *
+letter_of(PyObject *mail, Py_ssize_t i)
+{
+    return PyList_CheckExact(mail) ? PyList_GET_ITEM(mail, i) : mail;
+}
+
 /* -- sorting ---------------------------------------------------------------------------------- */
 
+/* Puts a letter into the inbox of an agent: one letter needs no list. */
 static int
 drop(PyObject *place, PyObject *letter, PyObject *due, PyObject *enter)
 {
     PyObject *inbox = AT(place, known.inbox);
     if (inbox != NULL && PyList_CheckExact(inbox))
         return PyList_Append(inbox, letter);
-    inbox = PyList_New(1);
-    if (inbox == NULL)
-        return -1;
-    PyList_SET_ITEM(inbox, 0, Py_NewRef(letter));
-    put(place, known.inbox, inbox);
-    Py_DECREF(inbox);
+    if (inbox != NULL && inbox != Py_None) {
+        PyObject *both = PyList_New(2);
+        if (both == NULL)
+            return -1;
+        PyList_SET_ITEM(both, 0, Py_NewRef(inbox));
+        PyList_SET_ITEM(both, 1, Py_NewRef(letter));
+        put(place, known.inbox, both);
+        Py_DECREF(both);
+        return 0;
+    }
+    put(place, known.inbox, letter);
     if (PyList_Append(due, place) < 0)
         return -1;
     if (AT(place, known.notes) != Py_None)

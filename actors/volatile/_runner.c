@@ -1,7 +1,8 @@
 /* The loop of a round, where there is a compiler: the same as in delivery.py, sorting.py and round_context.py.
 
    `Runner.run` hands out letters and calls plain handlers, `Runner.tell` is what those send with, `sort` puts letters
-   into inboxes, and `pack` is what the digest sees of them. Each does the common case alone and leaves everything else to the Python beside it.
+   into inboxes, and `Notes` are what the digest sees of them. Each does the common case alone and leaves everything
+   else to the Python beside it.
 
    The rules of this file: public C API only; attributes of classes with __slots__ are read where their descriptors
    say that they are; no borrowed reference across a call that can run Python code. */
@@ -11,8 +12,8 @@
 #include <structmember.h>
 
 #include "_letters.h"
+#include "_notes.h"
 #include "_handing.h"
-#include "_packing.h"
 
 /* -- the module ------------------------------------------------------------------------------- */
 
@@ -118,9 +119,9 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
     } wanted[] = {
         {slot, "name", &known.name},        {slot, "part", &known.part},        {slot, "agent", &known.agent},
         {slot, "busy", &known.busy},        {slot, "pooled", &known.pooled},    {slot, "inbox", &known.inbox},
-        {slot, "notes", &known.notes},      {slot, "sent", &known.sent},        {turn, "slot", &known.at_slot},
-        {turn, "letter", &known.at_letter}, {turn, "taint", &known.at_taint},   {turn, "writes", &known.writes},
-        {talk, "ended", &known.ended},
+        {slot, "notes", &known.notes},      {slot, "sent", &known.sent},        {slot, "last_to", &known.last_to},
+        {turn, "slot", &known.at_slot},     {turn, "letter", &known.at_letter}, {turn, "taint", &known.at_taint},
+        {turn, "writes", &known.writes},    {talk, "ended", &known.ended},      {slot, "last_place", &known.last_place},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         *wanted[i].at = offset(wanted[i].type, wanted[i].name);
@@ -136,7 +137,6 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef methods[] = {
     {"learn", learn, METH_VARARGS, "Learn where the attributes of slots, turns, letters and talks are."},
-    {"pack", pack, METH_VARARGS, "Pack values one behind the other, as msgpack does; what is rare by a function."},
     {"sort", sort, METH_VARARGS, "Put letters into the inboxes of agents; return those that go elsewhere."},
     {NULL, NULL, 0, NULL},
 };
@@ -158,10 +158,11 @@ PyInit__runner(void)
     sort_name = PyUnicode_InternFromString("sort");
     key_names = Py_BuildValue("(s)", "key");
     if (one == NULL || nothing == NULL || enters_name == NULL || sort_name == NULL || key_names == NULL ||
-        PyType_Ready(&RunnerType) < 0)
+        PyType_Ready(&RunnerType) < 0 || PyType_Ready(&NotesType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
-    if (made != NULL && PyModule_AddObjectRef(made, "Runner", (PyObject *)&RunnerType) < 0)
+    if (made != NULL && (PyModule_AddObjectRef(made, "Runner", (PyObject *)&RunnerType) < 0 ||
+                         PyModule_AddObjectRef(made, "Notes", (PyObject *)&NotesType) < 0))
         Py_CLEAR(made);
     return made;
 }

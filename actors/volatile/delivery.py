@@ -123,17 +123,17 @@ class Delivery:
             if slot.part is not part:
                 break
             at += 1
-            mail, slot.inbox = slot.inbox or [], None
+            mail = slot.received()
             if mixed and len(mail) > 1:
                 mail.sort(key=BY_SENDER)
-            notes, name = slot.notes, slot.name
+            note, name = slot.notes.add, slot.name
             plain = not (slot.busy or slot.pooled) and (slot.agent is not None or slot.enters())
             if self._late and self._late[-1][0] is slot:  # its last turn could not pay
                 plain = False
             agent = slot.agent
             for position, letter in enumerate(mail, 1):
                 message, sender, count, talk, _, _, _, taint, asked, _ = letter
-                notes += (number, name, sender, count, message.message_type, message.__dict__)
+                note(number, name, sender, count, message.message_type, message.__dict__)
                 noted += 1
                 act = acts.get(type(message)) if plain else None
                 if act is None or talk.ended:

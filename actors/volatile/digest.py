@@ -1,12 +1,13 @@
 """The digest of a run by rounds: all that each agent was given, and when, in the order in which it was given.
 
-Agents fall into 256 partitions by their names, and each partition has one running hash. So to take letters in costs one
-call of the packer and one of the hash for some thousands of them, and digests of hosts add up to that of the swarm, as
-long as a partition is never on two hosts at once.
+Agents fall into 256 partitions by their names, and each partition has one running hash. So letters are hashed some
+thousands at once, and digests of hosts add up to that of the swarm, as long as a partition is never on two hosts at
+once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 from zlib import crc32
@@ -27,7 +28,7 @@ BLOCK: Final = 2
 """and how many of them do not matter to where its agent is."""
 
 FULL: Final = 32_768
-"""Letters that are noted before they are hashed; until then they stay in memory."""
+"""Letters that are noted before they are hashed; until then they are in memory, packed."""
 
 
 def partition_of(address: str) -> int:
@@ -44,19 +45,38 @@ def partition_of(address: str) -> int:
     return crc32(address.encode()) % PARTITIONS
 
 
+class Notes:
+    """What some agents were given, packed as it is noted. The runner has the same in C."""
+
+    def __init__(self, pack: Callable[[Any], bytes]) -> None:
+        self._pack = pack
+        self._noted = bytearray()
+
+    def add(self, *values: Any) -> None:
+        """Note some values, at most 15, one behind the other."""
+        self._noted += self._pack(values)[1:]  # without the head, which says how many they are
+
+    def take(self) -> bytes:
+        """All that was noted since the last time."""
+        noted = bytes(self._noted)
+        self._noted.clear()
+        return noted
+
+
 class Digest:
     """What the agents of one host were given."""
 
     def __init__(self) -> None:
-        self._notes: list[list[Any]] = [[] for _ in range(PARTITIONS)]
+        pack = msgpack.Packer(autoreset=True, default=_plain).pack
+        notes: Any = Notes if runner is None else runner.Notes
+        self._notes = [notes(pack) for _ in range(PARTITIONS)]
         self._hashes = [sha256() for _ in range(PARTITIONS)]
         self._begun: set[int] = set()
         """Partitions that have agents here."""
         self._noted = 0
-        self._pack = msgpack.Packer(autoreset=True, default=_plain).pack
 
-    def notes(self, name: str) -> list[Any]:
-        """Where to note what an agent is given, six things a letter: round, recipient, sender, number, type, fields."""
+    def notes(self, name: str) -> Any:
+        """Where to add what an agent is given, six things a letter: round, recipient, sender, number, type, fields."""
         return self._notes[partition_of(name)]
 
     def noted(self, letters: int) -> None:
@@ -77,17 +97,9 @@ class Digest:
     def _hash(self) -> None:
         self._noted = 0
         for number, notes in enumerate(self._notes):
-            if notes:
+            if noted := notes.take():
                 self._begun.add(number)
-                bare = _bare(self._pack(notes), len(notes)) if runner is None else runner.pack(notes, self._pack)
-                self._hashes[number].update(bare)
-                notes.clear()
-
-
-def _bare(data: bytes, length: int) -> memoryview:
-    """A packed list without its head, which says how long it is: how much is hashed at once must not matter."""
-    head = 1 if length < 1 << 4 else 3 if length < 1 << 16 else 5
-    return memoryview(data)[head:]
+                self._hashes[number].update(noted)
 
 
 def _plain(value: Any) -> Any:

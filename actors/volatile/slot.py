@@ -105,8 +105,8 @@ class Slot:
     """One agent's place. The agent is made with its first message, a mailbox when a message must wait."""
 
     __slots__ = (
-        "agent", "busy", "draws", "inbox", "kept", "leaving", "mail", "moved", "name", "notes", "part", "pooled",
-        "reserved", "room", "sent",
+        "agent", "busy", "draws", "inbox", "kept", "last_place", "last_to", "leaving", "mail", "moved", "name", "notes",
+        "part", "pooled", "reserved", "room", "sent",
     )  # fmt: skip
 
     def __init__(self, name: str, part: Part) -> None:
@@ -120,8 +120,12 @@ class Slot:
         """Letters that it has sent: each is numbered."""
         self.draws = 0
         """State of its random stream; 0 before the first draw."""
-        self.inbox: list[Letter] | None = None
-        """What it gets in the next round, in lockstep."""
+        self.inbox: Letter | list[Letter] | None = None
+        """What it gets in the next round, in lockstep; one letter needs no list."""
+        self.last_to: str | None = None
+        """The address that it told last, in lockstep,"""
+        self.last_place: Slot | None = None
+        """and who lives there: then it need not be looked for."""
         self.notes: Any = None
         """Where it is noted what it was given, in lockstep; see `Digest`."""
         self.room: list[asyncio.Future[None]] | None = None
@@ -136,6 +140,23 @@ class Slot:
         """It also takes what is addressed to its kind."""
         self.reserved = False
         """A letter of its pool is on its way to it."""
+
+    def receives(self, letter: Letter) -> bool:
+        """Put a letter into its inbox. Returns whether it is the first."""
+        inbox = self.inbox
+        if inbox is None:
+            self.inbox = letter
+            return True
+        if isinstance(inbox, list):
+            inbox.append(letter)
+        else:
+            self.inbox = [inbox, letter]
+        return False
+
+    def received(self) -> list[Letter]:
+        """Take out what is in its inbox."""
+        inbox, self.inbox = self.inbox, None
+        return inbox if isinstance(inbox, list) else [] if inbox is None else [inbox]
 
     def enters(self) -> bool:
         """Make the agent, if that needs no waiting and nothing fails; otherwise its turn makes it, and fails."""

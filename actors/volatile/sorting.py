@@ -197,13 +197,10 @@ class Sorting(Office):
                 self._give(slot, letter)
 
     def _give(self, slot: Slot, letter: Letter) -> None:
-        if slot.inbox is not None:
-            slot.inbox.append(letter)
-            return
-        slot.inbox = [letter]
-        self._due.append(slot)
-        if slot.notes is None:
-            self._enter(slot)
+        if slot.receives(letter):
+            self._due.append(slot)
+            if slot.notes is None:
+                self._enter(slot)
 
     def _route(self, place: Any, letter: Letter) -> None:
         kind = type(place)

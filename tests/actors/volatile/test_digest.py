@@ -25,7 +25,7 @@ LETTERS = [
 def digest_of(letters, every=1_000_000):
     digest = Digest()
     for position, letter in enumerate(letters, 1):
-        digest.notes(letter[1]).extend(letter)
+        digest.notes(letter[1]).add(*letter)
         if not position % every:
             digest.total()
     return digest.total()
@@ -90,8 +90,25 @@ FIELDS = st.one_of(
 )
 
 
-@pytest.mark.skipif(runner is None, reason="there was no compiler where this was installed")
-@given(st.lists(FIELDS))
-def test_what_is_packed_in_c_is_what_msgpack_packs(values):
+@pytest.mark.parametrize("notes", [digests.Notes, *([] if runner is None else [runner.Notes])])
+@given(st.lists(st.lists(FIELDS, max_size=15)))
+def test_what_is_noted_is_what_msgpack_packs(notes, letters):
     pack = msgpack.Packer(autoreset=True, default=digests._plain).pack
-    assert runner.pack(values, pack) == b"".join(map(pack, values))
+    noted = notes(pack)
+    for values in letters:
+        noted.add(*values)
+    assert noted.take() == b"".join(pack(value) for values in letters for value in values)
+    assert noted.take() == b""
+
+
+class Unpackable:
+    pass
+
+
+@pytest.mark.parametrize("notes", [digests.Notes, *([] if runner is None else [runner.Notes])])
+def test_what_cannot_be_packed_is_not_noted_by_half(notes):
+    noted = notes(msgpack.Packer(autoreset=True).pack)
+    noted.add(1)
+    with pytest.raises(TypeError):
+        noted.add({"fine": 1, "not": Unpackable()})
+    assert noted.take() == b"\x01"

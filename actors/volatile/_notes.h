@@ -1,4 +1,6 @@
-/* Packing: what agents were given, one value behind the other, as msgpack has it: the bytes that a digest covers. */
+/* Notes: what agents were given, one value behind the other, as msgpack has it: the bytes that a digest covers.
+
+   It is packed when it is noted: it is at hand then, and nothing has to be kept for later. */
 
 typedef struct {
     unsigned char *bytes;
@@ -130,22 +132,96 @@ is_flat(PyObject *value)
     return 1;
 }
 
-static PyObject *
-pack(PyObject *Py_UNUSED(module), PyObject *args)
+/* -- notes ------------------------------------------------------------------------------------- */
+
+/* What some agents were given, packed as it is noted. */
+typedef struct {
+    PyObject_HEAD
+    Buffer buffer;
+    PyObject *other; /* packs what is rare */
+} Notes;
+
+/* Packs one value behind those before it; or nothing of it, with an exception. */
+static int
+add_value(Notes *notes, PyObject *value)
 {
-    PyObject *notes, *other, *made = NULL;
-    Buffer buffer = {NULL, 0, 0};
-    int failed = 0;
-    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &notes, &other))
-        return NULL;
-    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(notes); i++) {
-        PyObject *value = Py_NewRef(PyList_GET_ITEM(notes, i));
-        failed = (is_flat(value) ? pack_fields(&buffer, value, other) : pack_value(&buffer, value, other)) < 0;
-        Py_DECREF(value);
-    }
-    if (!failed)
-        made = PyBytes_FromStringAndSize((char *)buffer.bytes, buffer.size);
-    PyMem_Free(buffer.bytes);
-    return made;
+    Py_ssize_t before = notes->buffer.size;
+    Py_INCREF(value);
+    int failed = (is_flat(value) ? pack_fields(&notes->buffer, value, notes->other)
+                                 : pack_value(&notes->buffer, value, notes->other)) < 0;
+    Py_DECREF(value);
+    if (failed)
+        notes->buffer.size = before;
+    return failed ? -1 : 0;
 }
 
+static PyObject *
+add(Notes *self, PyObject *const *args, Py_ssize_t given)
+{
+    for (Py_ssize_t i = 0; i < given; i++)
+        if (add_value(self, args[i]) < 0)
+            return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+take(Notes *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *bytes = PyBytes_FromStringAndSize((char *)self->buffer.bytes, self->buffer.size);
+    if (bytes != NULL)
+        self->buffer.size = 0;
+    return bytes;
+}
+
+static PyObject *
+new_notes(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(names))
+{
+    PyObject *other;
+    if (!PyArg_ParseTuple(args, "O", &other))
+        return NULL;
+    Notes *made = (Notes *)type->tp_alloc(type, 0);
+    if (made != NULL)
+        made->other = Py_NewRef(other);
+    return (PyObject *)made;
+}
+
+static int
+notes_traverse(Notes *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->other);
+    return 0;
+}
+
+static int
+notes_clear(Notes *self)
+{
+    Py_CLEAR(self->other);
+    return 0;
+}
+
+static void
+notes_dealloc(Notes *self)
+{
+    PyObject_GC_UnTrack(self);
+    notes_clear(self);
+    PyMem_Free(self->buffer.bytes);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef notes_methods[] = {
+    {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL, "Note some values, one behind the other."},
+    {"take", (PyCFunction)take, METH_NOARGS, "All that was noted since the last time."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject NotesType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "stigmergy.actors.volatile._runner.Notes",
+    .tp_basicsize = sizeof(Notes),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_doc = "What some agents were given: values one behind the other, as msgpack has them.",
+    .tp_new = new_notes,
+    .tp_dealloc = (destructor)notes_dealloc,
+    .tp_traverse = (traverseproc)notes_traverse,
+    .tp_clear = (inquiry)notes_clear,
+    .tp_methods = notes_methods,
+};
