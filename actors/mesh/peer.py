@@ -14,7 +14,7 @@ from typing import Any, Final
 from stigmergy.protocols.errors import HostLost, Oversized
 from stigmergy.protocols.message import Message
 
-from ..transport.link import Link
+from ..transport.link import WINDOW, Link
 from ..volatile.asked import UNTIL_ACCEPTED
 from ..volatile.letter import Letter
 from ..volatile.places import Far
@@ -26,6 +26,10 @@ from .writer import Writer
 
 MANY: Final = 1_000
 """Letters in one parcel, at most."""
+
+PIECE: Final = 256
+"""Letters that are worth a call of their own: so many go while the next ones are made ready, and those while the first
+are answered."""
 
 LARGE: Final = 256 * 1024
 """Bytes of a parcel above which the next one has half as many letters."""
@@ -148,7 +152,7 @@ class Peer:
         outbox, answers = self._outbox, self._answers
         if not outbox and not answers:
             return
-        count = min(len(outbox), self._many)
+        count = min(len(outbox), self._many, max(PIECE, len(outbox) // WINDOW))
         letters = [outbox.popleft() for _ in range(count)]
         replies = answers[: self._many] if self._many > 1 or not count else []
         try:
