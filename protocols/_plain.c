@@ -109,15 +109,15 @@ fill(PyObject *slot, PyObject *object, PyObject *value)
     return failed;
 }
 
-/* The names of the fields that were given; a new reference. Messages are frozen, so those that were given all can share
-   one set; should anybody have changed it nevertheless, it is made anew. */
+/* The names of the fields that were given; a new reference. Messages that were given all share one set: they are frozen,
+   and `Message.model_fields_set` gives copies. */
 static PyObject *
 names_of(Recipe *recipe, PyObject **values)
 {
     Py_ssize_t given = 0;
     for (Py_ssize_t i = 0; i < recipe->count; i++)
         given += values[i] != NULL;
-    if (given == recipe->count && recipe->all != NULL && PySet_GET_SIZE(recipe->all) == given)
+    if (given == recipe->count && recipe->all != NULL)
         return Py_NewRef(recipe->all);
     PyObject *set = PySet_New(NULL);
     for (Py_ssize_t i = 0; set != NULL && i < recipe->count; i++)
@@ -158,8 +158,6 @@ make(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *names)
     Py_DECREF(recipe);
     if (failed)
         Py_CLEAR(object);
-    else
-        PyObject_GC_UnTrack(object); /* it holds scalars and is frozen: nobody need look through it for cycles */
     return object;
 }
 
@@ -210,6 +208,7 @@ recipe_traverse(PyObject *self, visitproc visit, void *arg)
     for (Py_ssize_t i = 0; i < SLOTS; i++)
         Py_VISIT(recipe->slots[i]);
     Py_VISIT(recipe->validator); /* it knows its class, and the class its recipe */
+    Py_VISIT(recipe->all);
     return 0;
 }
 
@@ -217,6 +216,7 @@ static int
 recipe_clear(PyObject *self)
 {
     Py_CLEAR(((Recipe *)self)->validator);
+    Py_CLEAR(((Recipe *)self)->all);
     return 0;
 }
 

@@ -47,6 +47,11 @@ class Message(BaseModel, metaclass=Quick):
             raise UsageError(f"message {cls.__name__}: version {version} is not valid; versions count from 1")
         cls.message_type = f"{check_name(name or cls.__name__, 'message name')}@{version}"
 
+    @property
+    def model_fields_set(self) -> set[str]:
+        """The names of the fields that were given, in a set of the caller's own."""
+        return set(self.__pydantic_fields_set__)
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Make whole numbers that stand for a float floats: as if each message had come over a wire."""

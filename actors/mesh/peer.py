@@ -159,7 +159,7 @@ class Peer:
             parcel = self._writer.parcel(letters, replies, self._host.now())
         except Oversized:
             outbox.extendleft(reversed(letters))
-            self._many = max(1, self._many // 2)
+            self._many = max(1, max(count, len(replies)) // 2)
             self._fill(word)
             return
         self._answers = answers[len(replies) :]

@@ -1,15 +1,21 @@
 /* Letters: where the parts of agents, turns and letters are, how a turn writes a letter, and how it is put into an inbox. */
 
+#if PY_VERSION_HEX >= 0x030E0000
+#error "written for CPython 3.11 to 3.13: later tuples have a hash to be set; without this module everything is in Python"
+#endif
+
 /* Fields of a Letter. */
 enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, FIELDS };
 
 /* Where attributes are in their objects. */
 static struct {
     PyTypeObject *slot, *turn, *letter, *talk;
-    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent, last_to,
-        last_place;                                                 /* of a slot */
-    Py_ssize_t at_slot, at_letter, at_taint, writes;                /* of a turn */
-    Py_ssize_t ended;                                               /* of a talk */
+    /* of a slot, */
+    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent, last_to, last_place;
+    /* of a turn, */
+    Py_ssize_t at_slot, at_letter, at_taint, writes;
+    /* and of a talk */
+    Py_ssize_t ended;
 } known;
 
 static PyObject *one, *nothing, *key_names, *enters_name, *sort_name;
@@ -34,6 +40,21 @@ put(PyObject *object, Py_ssize_t offset, PyObject *value)
     Py_XDECREF(old);
 }
 
+/* -- inboxes ---------------------------------------------------------------------------------- */
+
+/* How many letters an inbox holds, and which they are (borrowed). */
+static Py_ssize_t
+count_of(PyObject *mail)
+{
+    return PyList_CheckExact(mail) ? PyList_GET_SIZE(mail) : 1;
+}
+
+static PyObject *
+letter_of(PyObject *mail, Py_ssize_t i)
+{
+    return PyList_CheckExact(mail) ? PyList_GET_ITEM(mail, i) : mail;
+}
+
 /* -- sending ---------------------------------------------------------------------------------- */
 
 /* A letter of the turn's agent; it takes the next number. Nobody looks through it for cycles: it is part of none, since
@@ -47,6 +68,8 @@ write_letter(PyObject *turn, PyObject *message)
     PyObject *name = AT(slot, known.name), *sent = AT(slot, known.sent);
     PyObject *number = PyNumber_Add(sent, one);
     PyObject *hops = number == NULL ? NULL : PyNumber_Add(PyTuple_GET_ITEM(own, HOPS), one);
+    if (hops != NULL)
+        put(slot, known.sent, number); /* before memory is asked for: somebody's finaliser may send something then */
     PyObject *letter = hops == NULL ? NULL : (PyObject *)PyObject_GC_NewVar(PyTupleObject, known.letter, FIELDS);
     if (letter == NULL) {
         Py_XDECREF(hops);
@@ -63,12 +86,12 @@ write_letter(PyObject *turn, PyObject *message)
     PyTuple_SET_ITEM(letter, TAINT, Py_NewRef(taint));
     PyTuple_SET_ITEM(letter, ASKED, Py_NewRef(Py_None));
     PyTuple_SET_ITEM(letter, TOPIC, Py_NewRef(nothing));
-    put(slot, known.sent, number);
     return letter;
 }
 
 /* The place that an address means; a new reference. Most agents tell the same one again and again, so each remembers
-   where its last letter went, if that is an agent here: while rounds are played those stay where they are. */
+   where its last letter went, if that is an agent here: while rounds are played those stay where they are. An address
+   that was made for this call alone is not worth it. */
 static PyObject *
 place_of(Runner *self, PyObject *to)
 {
@@ -82,7 +105,7 @@ place_of(Runner *self, PyObject *to)
     if (place == NULL)
         return PyErr_Occurred() ? NULL : PyObject_CallOneArg(self->find, to);
     Py_INCREF(place);
-    if (Py_TYPE(place) == known.slot) {
+    if (Py_TYPE(place) == known.slot && Py_REFCNT(to) > 1) {
         put(slot, known.last_to, to);
         put(slot, known.last_place, place);
     }
@@ -120,19 +143,6 @@ detach(Runner *self, PyObject *later)
 {
     Py_XSETREF(self->later, Py_NewRef(later));
     Py_RETURN_NONE;
-}
-
-/* How many letters an inbox holds, and which they are (borrowed). */
-static Py_ssize_t
-count_of(PyObject *mail)
-{
-    return PyList_CheckExact(mail) ? PyList_GET_SIZE(mail) : 1;
-}
-
-static PyObject *
-letter_of(PyObject *mail, Py_ssize_t i)
-{
-    return PyList_CheckExact(mail) ? PyList_GET_ITEM(mail, i) : mail;
 }
 
 /* -- sorting ---------------------------------------------------------------------------------- */

@@ -2,6 +2,8 @@
 
    It is packed when it is noted: it is at hand then, and nothing has to be kept for later. */
 
+enum { BLOCK = 16 * 1024 }; /* bytes that are hashed at once */
+
 typedef struct {
     unsigned char *bytes;
     Py_ssize_t size, room;
@@ -10,8 +12,8 @@ typedef struct {
 static unsigned char *
 extend(Buffer *buffer, Py_ssize_t more)
 {
-    if (buffer->size + more > buffer->room) {
-        Py_ssize_t room = 2 * (buffer->size + more);
+    if (buffer->bytes == NULL || buffer->size + more > buffer->room) {
+        Py_ssize_t room = 2 * (buffer->size + more) + 64;
         unsigned char *bytes = PyMem_Realloc(buffer->bytes, room);
         if (bytes == NULL) {
             PyErr_NoMemory();
@@ -38,12 +40,8 @@ pack_head(Buffer *buffer, unsigned char head, uint64_t number, int width)
 }
 
 static int
-pack_text(Buffer *buffer, PyObject *text)
+pack_bytes(Buffer *buffer, const char *bytes, Py_ssize_t size)
 {
-    Py_ssize_t size;
-    const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
-    if (bytes == NULL)
-        return -1;
     int failed = size < 32          ? pack_head(buffer, (unsigned char)(0xa0 | size), 0, 0)
                  : size < (1 << 8)  ? pack_head(buffer, 0xd9, size, 1)
                  : size < (1 << 16) ? pack_head(buffer, 0xda, size, 2)
@@ -53,6 +51,21 @@ pack_text(Buffer *buffer, PyObject *text)
         return -1;
     memcpy(at, bytes, size);
     return 0;
+}
+
+/* Half a surrogate pair is packed as if it were a character: file names may have some. */
+static int
+pack_text(Buffer *buffer, PyObject *text)
+{
+    Py_ssize_t size;
+    const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
+    if (bytes != NULL)
+        return pack_bytes(buffer, bytes, size);
+    PyErr_Clear();
+    PyObject *encoded = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    int failed = encoded == NULL || pack_bytes(buffer, PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded)) < 0;
+    Py_XDECREF(encoded);
+    return failed ? -1 : 0;
 }
 
 /* 1 when the number is wider than 64 bits. */
@@ -117,7 +130,19 @@ pack_value(Buffer *buffer, PyObject *value, PyObject *other)
     return at == NULL ? -1 : 0;
 }
 
-/* Whether a value is a dict that holds only what is packed here, so that it cannot change meanwhile. */
+/* Whether a value is packed here, without a call that could run Python code. */
+static int
+is_scalar(PyObject *value)
+{
+    if (PyLong_CheckExact(value)) {
+        int wide;
+        PyLong_AsLongLongAndOverflow(value, &wide);
+        return !wide;
+    }
+    return PyUnicode_CheckExact(value) || PyFloat_CheckExact(value) || PyBool_Check(value) || value == Py_None;
+}
+
+/* Whether a value is a dict of scalars: it cannot change while it is packed. */
 static int
 is_flat(PyObject *value)
 {
@@ -126,68 +151,94 @@ is_flat(PyObject *value)
     if (!PyDict_CheckExact(value) || PyDict_GET_SIZE(value) >= 1 << 16)
         return 0;
     while (PyDict_Next(value, &at, &key, &each))
-        if (!PyUnicode_CheckExact(key) || !(PyUnicode_CheckExact(each) || PyLong_CheckExact(each) ||
-                                            PyFloat_CheckExact(each) || PyBool_Check(each) || each == Py_None))
+        if (!PyUnicode_CheckExact(key) || !is_scalar(each))
             return 0;
     return 1;
 }
 
 /* -- notes ------------------------------------------------------------------------------------- */
 
-/* What some agents were given, packed as it is noted. */
+/* What some agents were given, packed as it is noted, and hashed block by block. */
 typedef struct {
     PyObject_HEAD
     Buffer buffer;
-    PyObject *other; /* packs what is rare */
+    PyObject *update; /* of the hash */
+    PyObject *other;  /* packs what is rare */
 } Notes;
 
-/* Packs one value behind those before it; or nothing of it, with an exception. */
 static int
-add_value(Notes *notes, PyObject *value)
+flush_notes(Notes *notes)
+{
+    if (notes->buffer.size == 0)
+        return 0;
+    PyObject *bytes = PyBytes_FromStringAndSize((char *)notes->buffer.bytes, notes->buffer.size);
+    PyObject *done = bytes == NULL ? NULL : PyObject_CallOneArg(notes->update, bytes);
+    Py_XDECREF(bytes);
+    if (done == NULL)
+        return -1;
+    Py_DECREF(done);
+    notes->buffer.size = 0;
+    if (notes->buffer.room > 4 * BLOCK) { /* something long was noted: it may have been the only one */
+        PyMem_Free(notes->buffer.bytes);
+        notes->buffer.bytes = NULL;
+        notes->buffer.room = 0;
+    }
+    return 0;
+}
+
+/* Packs values behind those before them; or none of them, with an exception. */
+static int
+add_values(Notes *notes, PyObject *const *values, Py_ssize_t count)
 {
     Py_ssize_t before = notes->buffer.size;
-    Py_INCREF(value);
-    int failed = (is_flat(value) ? pack_fields(&notes->buffer, value, notes->other)
+    int failed = 0;
+    for (Py_ssize_t i = 0; !failed && i < count; i++) {
+        PyObject *value = Py_NewRef(values[i]);
+        failed = (is_flat(value) ? pack_fields(&notes->buffer, value, notes->other)
                                  : pack_value(&notes->buffer, value, notes->other)) < 0;
-    Py_DECREF(value);
-    if (failed)
+        Py_DECREF(value);
+    }
+    if (failed) {
         notes->buffer.size = before;
-    return failed ? -1 : 0;
+        return -1;
+    }
+    return notes->buffer.size < BLOCK ? 0 : flush_notes(notes);
 }
 
 static PyObject *
 add(Notes *self, PyObject *const *args, Py_ssize_t given)
 {
-    for (Py_ssize_t i = 0; i < given; i++)
-        if (add_value(self, args[i]) < 0)
-            return NULL;
+    if (add_values(self, args, given) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
 static PyObject *
-take(Notes *self, PyObject *Py_UNUSED(none))
+flush(Notes *self, PyObject *Py_UNUSED(none))
 {
-    PyObject *bytes = PyBytes_FromStringAndSize((char *)self->buffer.bytes, self->buffer.size);
-    if (bytes != NULL)
-        self->buffer.size = 0;
-    return bytes;
+    if (flush_notes(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *
 new_notes(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(names))
 {
-    PyObject *other;
-    if (!PyArg_ParseTuple(args, "O", &other))
+    PyObject *update, *other;
+    if (!PyArg_ParseTuple(args, "OO", &update, &other))
         return NULL;
     Notes *made = (Notes *)type->tp_alloc(type, 0);
-    if (made != NULL)
+    if (made != NULL) {
+        made->update = Py_NewRef(update);
         made->other = Py_NewRef(other);
+    }
     return (PyObject *)made;
 }
 
 static int
 notes_traverse(Notes *self, visitproc visit, void *arg)
 {
+    Py_VISIT(self->update);
     Py_VISIT(self->other);
     return 0;
 }
@@ -195,6 +246,7 @@ notes_traverse(Notes *self, visitproc visit, void *arg)
 static int
 notes_clear(Notes *self)
 {
+    Py_CLEAR(self->update);
     Py_CLEAR(self->other);
     return 0;
 }
@@ -210,7 +262,7 @@ notes_dealloc(Notes *self)
 
 static PyMethodDef notes_methods[] = {
     {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL, "Note some values, one behind the other."},
-    {"take", (PyCFunction)take, METH_NOARGS, "All that was noted since the last time."},
+    {"flush", (PyCFunction)flush, METH_NOARGS, "Let all that was noted be hashed."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -218,7 +270,7 @@ static PyTypeObject NotesType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "stigmergy.actors.volatile._runner.Notes",
     .tp_basicsize = sizeof(Notes),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "What some agents were given: values one behind the other, as msgpack has them.",
+    .tp_doc = "What some agents were given: values one behind the other, as msgpack has them, on their way to a hash.",
     .tp_new = new_notes,
     .tp_dealloc = (destructor)notes_dealloc,
     .tp_traverse = (traverseproc)notes_traverse,

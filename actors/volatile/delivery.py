@@ -99,8 +99,8 @@ class Delivery:
             return self._stretch(slots, at, number, mixed=mixed, most=1)
         limit, end, key = len(letters) + part.allowance.left, at + STRETCH, BY_SENDER if mixed else None
         first, run = at, turn.ctx.runner.run
-        at, noted, left = run(slots, at, end, number, part, part.quick, part.save, key, turn.ctx, self._end, limit)
-        if left is not None:
+        at, left = run(slots, at, end, number, part, part.quick, part.save, key, turn.ctx, self._end, limit)
+        if left:
             before, saved, answer, error = left
             if error is not None and not isinstance(error, FAULTS):
                 raise error
@@ -111,14 +111,20 @@ class Delivery:
                 self._hand_over(turn, before, saved, self._rest_of(turn, answer) if error is None else error)
                 self._turn = self._new_turn()
         part.allowance.left = limit - len(letters)
-        self._office.digest.noted(noted)
+        if left is False:
+            return self._stretch(slots, at, number, mixed=mixed, most=1, unmade=True)
         return at if at > first or left is not None else self._stretch(slots, at, number, mixed=mixed, most=1)
 
-    def _stretch(self, slots: list[Slot], at: int, number: int, *, mixed: bool, most: int = STRETCH) -> int:
-        """Hand out to some agents of one kind. Returns the position of the next, or of one that is not done yet."""
+    def _stretch(
+        self, slots: list[Slot], at: int, number: int, *, mixed: bool, most: int = STRETCH, unmade: bool = False
+    ) -> int:
+        """Hand out to some agents of one kind. Returns the position of the next, or of one that is not done yet.
+
+        ``unmade``: the agent could not be made here, and that is not tried again.
+        """
         letters, turn, part = self._office.letters, self._turn, slots[at].part
         acts = {} if self._looks else part.quick
-        noted, limit, save = 0, len(letters) + part.allowance.left, part.save
+        limit, save = len(letters) + part.allowance.left, part.save
         for slot in slots[at : at + most]:
             if slot.part is not part:
                 break
@@ -127,14 +133,13 @@ class Delivery:
             if mixed and len(mail) > 1:
                 mail.sort(key=BY_SENDER)
             note, name = slot.notes.add, slot.name
-            plain = not (slot.busy or slot.pooled) and (slot.agent is not None or slot.enters())
+            plain = not (unmade or slot.busy or slot.pooled) and (slot.agent is not None or slot.enters())
             if self._late and self._late[-1][0] is slot:  # its last turn could not pay
                 plain = False
             agent = slot.agent
             for position, letter in enumerate(mail, 1):
                 message, sender, count, talk, _, _, _, taint, asked, _ = letter
                 note(number, name, sender, count, message.message_type, message.__dict__)
-                noted += 1
                 act = acts.get(type(message)) if plain else None
                 if act is None or talk.ended:
                     self._rest.append((slot, letter))
@@ -161,7 +166,6 @@ class Delivery:
                 limit, at = limit + len(letters) - before, at - 1
                 break
         part.allowance.left = limit - len(letters)
-        self._office.digest.noted(noted)
         self._turn = turn
         return at
 

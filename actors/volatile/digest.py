@@ -27,8 +27,8 @@ LONG: Final = 4
 BLOCK: Final = 2
 """and how many of them do not matter to where its agent is."""
 
-FULL: Final = 32_768
-"""Letters that are noted before they are hashed; until then they are in memory, packed."""
+FULL: Final = 16 * 1024
+"""Bytes that are hashed at once; until then they are in memory."""
 
 
 def partition_of(address: str) -> int:
@@ -46,60 +46,59 @@ def partition_of(address: str) -> int:
 
 
 class Notes:
-    """What some agents were given, packed as it is noted. The runner has the same in C."""
+    """What some agents were given, packed as it is noted, and hashed block by block. The runner has the same in C."""
 
-    def __init__(self, pack: Callable[[Any], bytes]) -> None:
+    def __init__(self, update: Callable[[bytearray], Any], pack: Callable[[Any], bytes]) -> None:
+        self._update = update
         self._pack = pack
         self._noted = bytearray()
 
     def add(self, *values: Any) -> None:
-        """Note some values, at most 15, one behind the other."""
-        self._noted += self._pack(values)[1:]  # without the head, which says how many they are
+        """Note some values, one behind the other."""
+        self._noted += b"".join(map(self._pack, values))
+        if len(self._noted) >= FULL:
+            self.flush()
 
-    def take(self) -> bytes:
-        """All that was noted since the last time."""
-        noted = bytes(self._noted)
-        self._noted.clear()
-        return noted
+    def flush(self) -> None:
+        """Let all that was noted be hashed."""
+        self._update(self._noted)
+        self._noted = bytearray()
 
 
 class Digest:
     """What the agents of one host were given."""
 
     def __init__(self) -> None:
-        pack = msgpack.Packer(autoreset=True, default=_plain).pack
+        self._hashes, pack = [sha256() for _ in range(PARTITIONS)], packer()
         notes: Any = Notes if runner is None else runner.Notes
-        self._notes = [notes(pack) for _ in range(PARTITIONS)]
-        self._hashes = [sha256() for _ in range(PARTITIONS)]
-        self._begun: set[int] = set()
-        """Partitions that have agents here."""
-        self._noted = 0
+        self._notes = [notes(hash_.update, pack) for hash_ in self._hashes]
 
     def notes(self, name: str) -> Any:
         """Where to add what an agent is given, six things a letter: round, recipient, sender, number, type, fields."""
         return self._notes[partition_of(name)]
 
-    def noted(self, letters: int) -> None:
-        """So many more were noted."""
-        self._noted += letters
-        if self._noted >= FULL:
-            self._hash()
-
     def total(self) -> int:
         """128 bits. Those of hosts add up, modulo 2^128."""
-        self._hash()
         whole = 0
-        for number in self._begun:
-            mark = number.to_bytes(2, "big") + self._hashes[number].digest()
-            whole += int.from_bytes(sha256(mark).digest()[:16], "big")
+        for number, (notes, hash_) in enumerate(zip(self._notes, self._hashes, strict=True)):
+            notes.flush()
+            if hash_.digest() != _NOTHING:  # this partition has agents here
+                mark = number.to_bytes(2, "big") + hash_.digest()
+                whole += int.from_bytes(sha256(mark).digest()[:16], "big")
         return whole & (1 << 128) - 1
 
-    def _hash(self) -> None:
-        self._noted = 0
-        for number, notes in enumerate(self._notes):
-            if noted := notes.take():
-                self._begun.add(number)
-                self._hashes[number].update(noted)
+
+def packer() -> Callable[[Any], bytes]:
+    """What gives the bytes that stand for a value. There are some for any: it is on its way to a handler."""
+    pack: Callable[[Any], bytes] = msgpack.Packer(autoreset=True, default=_plain, unicode_errors="surrogatepass").pack
+
+    def packed(value: Any) -> bytes:
+        try:
+            return pack(value)
+        except (ValueError, TypeError, OverflowError, RecursionError):  # nested too deep, or longer than can be said
+            return pack(f"<{type(value).__qualname__}>")
+
+    return packed
 
 
 def _plain(value: Any) -> Any:
@@ -107,7 +106,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.__dict__
     if isinstance(value, set | frozenset):
-        return sorted(msgpack.packb(each, default=_plain) for each in value)
+        return sorted(msgpack.packb(each, default=_plain, unicode_errors="surrogatepass") for each in value)
     if isinstance(value, int):  # wider than 64 bits
         return hex(value)
     return to_jsonable_python(value, fallback=lambda strange: type(strange).__qualname__)
+
+
+_NOTHING: Final = sha256().digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -160,10 +159,13 @@ class Slot:
 
     def enters(self) -> bool:
         """Make the agent, if that needs no waiting and nothing fails; otherwise its turn makes it, and fails."""
-        if self.part.start is not None:
+        part = self.part
+        if part.start is not None:
             return False
-        with contextlib.suppress(Exception, SystemExit):
-            self.agent = self.made()
+        try:
+            self.agent = part.make(self.name) if self.kept is None else self.made()
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, the turn meets it again
+            return False
         return self.agent is not None
 
     def made(self) -> Any:

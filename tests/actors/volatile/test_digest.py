@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgpack
 import pytest
@@ -90,25 +91,52 @@ FIELDS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("notes", [digests.Notes, *([] if runner is None else [runner.Notes])])
+NESTED: list[Any] = []
+for _ in range(2_000):
+    NESTED = [NESTED]
+
+NOTES = [digests.Notes, *([] if runner is None else [runner.Notes])]
+
+
+@pytest.mark.parametrize("notes", NOTES)
 @given(st.lists(st.lists(FIELDS, max_size=15)))
-def test_what_is_noted_is_what_msgpack_packs(notes, letters):
-    pack = msgpack.Packer(autoreset=True, default=digests._plain).pack
-    noted = notes(pack)
+def test_what_is_hashed_is_what_msgpack_packs(notes, letters):
+    hashed = bytearray()
+    noted = notes(hashed.extend, digests.packer())
     for values in letters:
         noted.add(*values)
-    assert noted.take() == b"".join(pack(value) for values in letters for value in values)
-    assert noted.take() == b""
+    noted.flush()
+    assert hashed == b"".join(digests.packer()(value) for values in letters for value in values)
 
 
-class Unpackable:
-    pass
+@pytest.mark.parametrize("notes", NOTES)
+def test_what_is_noted_is_hashed_before_it_is_much(notes):
+    sizes = []
+    noted = notes(lambda some: sizes.append(len(some)), digests.packer())
+    for _ in range(100):
+        noted.add("a" * 1_000)
+    noted.add("a" * 1_000_000)
+    assert sum(sizes[:-1]) < 101_000
+    assert max(sizes[:-1]) < digests.FULL + 1_003
+    assert sizes[-1] > 1_000_000
 
 
-@pytest.mark.parametrize("notes", [digests.Notes, *([] if runner is None else [runner.Notes])])
-def test_what_cannot_be_packed_is_not_noted_by_half(notes):
-    noted = notes(msgpack.Packer(autoreset=True).pack)
+@pytest.mark.parametrize("notes", NOTES)
+@pytest.mark.parametrize("odd", ["\ud800", {"name": "\udcff.txt"}, NESTED], ids=("surrogate", "file name", "deep"))
+def test_there_is_nothing_that_cannot_be_noted(notes, odd):
+    hashed = bytearray()
+    noted = notes(hashed.extend, digests.packer())
+    noted.add(1, odd)
+    noted.flush()
+    assert hashed == b"\x01" + digests.packer()(odd)
+
+
+@pytest.mark.parametrize("notes", NOTES)
+def test_what_cannot_be_packed_at_all_is_not_noted_by_half(notes):
+    hashed = bytearray()
+    noted = notes(hashed.extend, msgpack.Packer(autoreset=True).pack)
     noted.add(1)
     with pytest.raises(TypeError):
-        noted.add({"fine": 1, "not": Unpackable()})
-    assert noted.take() == b"\x01"
+        noted.add(2, {"fine": 1, "not": object()})
+    noted.flush()
+    assert hashed == b"\x01"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 import pytest
 
@@ -89,6 +90,70 @@ async def test_odd_handlers_are_the_same_by_either_loop(budget, in_python):
     assert by_runner[1] > 0
     in_python()
     assert await odd_life(budget=budget) == by_runner
+
+
+class Shy(Agent):
+    """Does not come into being each time that somebody wants it to."""
+
+    tries: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        self.tries.append(len(self.tries))
+        if len(self.tries) % 7:
+            raise ValueError("not yet")
+
+    @handles
+    def push(self, push: Push, ctx: Context) -> None:
+        if push.left:
+            ctx.tell(f"shy/{push.left}", Push(left=push.left - 1))
+
+
+async def shy_life():
+    Shy.tries.clear()
+    async with Swarm(durable=False, clock="lockstep", seed=2) as swarm:
+        swarm.add(Shy)
+        for number in range(20):
+            await swarm.tell(f"shy/first.{number}", Push(left=3))
+        await swarm.run(rounds=6)
+        return (await swarm.report()).digest, len(Shy.tries)
+
+
+async def test_an_agent_that_cannot_be_made_is_tried_as_often_by_either_loop(in_python):
+    by_runner = await shy_life()
+    in_python()
+    assert await shy_life() == by_runner
+
+
+ODD_TEXTS = ["\ud800", "caf\udce9.txt", "a" * 100_000]
+
+
+async def test_any_text_that_a_message_can_hold_gets_to_its_agent(in_python):
+    async def life() -> tuple[str, int]:
+        async with Swarm(durable=False, clock="lockstep", seed=2) as swarm:
+            swarm.add(Reader)
+            await swarm.tell("reader/1", Push(left=len(ODD_TEXTS)))
+            await swarm.run(rounds=3)
+            answer = await swarm.ask("reader/2", Push(left=0), reply=Push)
+            return (await swarm.report()).digest, answer.left
+
+    by_runner = await life()
+    assert by_runner[1] == len(ODD_TEXTS)
+    in_python()
+    assert await life() == by_runner
+
+
+class Reader(Agent):
+    read = 0
+
+    @handles
+    def push(self, push: Push, ctx: Context) -> Push:
+        for text in ODD_TEXTS[: push.left]:
+            ctx.tell("reader/2", Text(text=text))
+        return Push(left=self.read)
+
+    @handles
+    def text(self, text: Text) -> None:
+        self.read += text.text in ODD_TEXTS
 
 
 WRONG: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (

@@ -139,6 +139,23 @@ async def test_many_messages_cross_in_few_calls(processes):
         assert processes["host-2.1"].calls - before < 60
 
 
+async def test_a_thousand_letters_that_wait_go_in_four_calls_so_that_both_hosts_work_at_once(processes):
+    async with running(Courier, Book) as swarm:
+        courier, book = living("courier", 1)[0], living("book", 2)[0]
+        await swarm.ask(book, Ping(n=1), reply=Pong)
+        inbox = processes["host-2.1"].service.host.mesh._neighbours["host-1.1"].inbox
+        take, sizes = inbox.take, []
+
+        def counting(payload):
+            sizes.append(len(payload[3][0]))
+            take(payload)
+
+        inbox.take = counting
+        await swarm.ask(courier, Order(to=[book], count=1_000))
+        await told(swarm, book, 1_000)
+        assert sizes == [256, 256, 256, 232]
+
+
 async def test_a_question_that_can_be_answered_at_once_is_answered_in_the_call_that_brought_it(processes):
     async with running(Courier, Plain) as swarm:
         asker, asked = living("courier", 1)[0], living("plain", 2)[0]
