@@ -88,7 +88,10 @@ async def _run(comparisons: list[Comparison], pace: Pace) -> tuple[list[Row], di
     async with _workplace() as (folder, everybody, status):
         about["before"] = moment(folder)
         for number, comparison in enumerate(comparisons, 1):
-            said = partial(_say, status, f"{number} of {len(comparisons)}, {comparison.name}")
+            place = f"{number} of {len(comparisons)}, {comparison.name}"
+            if not sys.stderr.isatty():  # there a spinner is not seen
+                sys.stderr.write(f"{place}\n")
+            said = partial(_say, status, place)
             rows += await compare(everybody, comparison, pace, said)
         about["after"] = moment(folder)
         about["versions"] = versions() | everybody.versions
