@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from stigmergy.runtime import Swarm
 
 from .engine import ChaosEngine
 from .history import History
-from .plan import Fault, Round
+from .plan import MOST_KILLS, Fault, Round
 
 LOST_S: Final = 20.0
 """A host that hangs must be given up by then; 10 s by design."""
@@ -32,6 +33,8 @@ class Nemesis:
         self._lost: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._frozen: set[int] = set()
+        self._ended: Counter[str] = Counter()
+        """How often each host, or the board, had to be started anew because of us."""
 
     def hear(self, event: str, data: dict[str, Any]) -> None:
         """An event of the swarm."""
@@ -67,6 +70,8 @@ class Nemesis:
             return
         pid = self._pids[name]
         self._history.write("fault", fault=fault.kind, target=name, pid=pid)
+        if act != "pause":
+            self._ended[_place(name)] += 1
         if act == "kill":
             self._pids.pop(name)
             _signal(pid, signal.SIGKILL)
@@ -82,9 +87,10 @@ class Nemesis:
             self._spawn(self._wake(name, pid))
 
     async def _choose(self, wanted: str, pick: int) -> str | None:
-        """A process that is up, waited for up to 10 s."""
+        """A process that is up, waited for up to 10 s; none that a supervisor would give up if it ended once more."""
         for _ in range(100):
-            names = sorted(name for name in self._pids if name.startswith(wanted))
+            up = sorted(name for name in self._pids if name.startswith(wanted))
+            names = [name for name in up if self._ended[_place(name)] < MOST_KILLS]
             if names:
                 return names[pick % len(names)]
             await asyncio.sleep(0.1)
@@ -112,6 +118,11 @@ class Nemesis:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _place(name: str) -> str:
+    """What a process is, whichever life of it this is."""
+    return name.partition(".")[0]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
