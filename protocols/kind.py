@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .ids import check_name
@@ -75,8 +75,9 @@ class KindSpec:
         return not self.reentrant and self.attempts > 1
 
     def to_plain(self) -> dict[str, Any]:
-        """As msgpack-able data."""
-        return asdict(self)
+        """As msgpack-able data, to be packed: it shares its parts with this."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**plain, "resources": asdict(self.resources)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> KindSpec:

@@ -40,7 +40,8 @@ class Mail(Mailbag):
         data: dict[str, Any] = {"e": envelope.to_wire(), "pool": pool, "at": at, **kept}
         if step is not None:
             data["step"] = list(step)
-        self._write("mail.accept", data)
+        self._record("mail.accept", data)
+        self._take_in(envelope, data)
         return True
 
     def ask(self, envelope: Envelope, step: tuple[int, str]) -> None:

@@ -1,7 +1,7 @@
 """The mailbag: the state of a shard's mail, as the journal's entries make it.
 
-The rule of this file: `Mailbag.apply` is the only place where mail changes, it never refuses an entry that was
-written, and the same entries make the same mail. What may be written is decided in mail.py.
+The rule of this file: mail changes nowhere else, and only as an entry says; an entry that was written is never
+refused, and the same entries make the same mail. What may be written is decided in mail.py.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Mailbag:
         getattr(self, "_" + kind.removeprefix("mail."))(data)
 
     def _accept(self, data: dict[str, Any]) -> None:
-        envelope = Envelope.from_wire(data["e"])
+        self._take_in(Envelope.from_wire(data["e"]), data)
+
+    def _take_in(self, envelope: Envelope, data: dict[str, Any]) -> None:
         pool = data["pool"]
         letter = self.letters[envelope.id] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
         if envelope.deadline:
