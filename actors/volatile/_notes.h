@@ -2,7 +2,7 @@
 
    It is packed when it is noted: it is at hand then, and nothing has to be kept for later. */
 
-enum { BLOCK = 16 * 1024 }; /* bytes that are hashed at once */
+enum { FULL = 16 * 1024 }; /* bytes that are hashed at once */
 
 typedef struct {
     unsigned char *bytes;
@@ -178,7 +178,7 @@ flush_notes(Notes *notes)
         return -1;
     Py_DECREF(done);
     notes->buffer.size = 0;
-    if (notes->buffer.room > 4 * BLOCK) { /* something long was noted: it may have been the only one */
+    if (notes->buffer.room > 4 * FULL) { /* something long was noted: it may have been the only one */
         PyMem_Free(notes->buffer.bytes);
         notes->buffer.bytes = NULL;
         notes->buffer.room = 0;
@@ -202,7 +202,7 @@ add_values(Notes *notes, PyObject *const *values, Py_ssize_t count)
         notes->buffer.size = before;
         return -1;
     }
-    return notes->buffer.size < BLOCK ? 0 : flush_notes(notes);
+    return notes->buffer.size < FULL ? 0 : flush_notes(notes);
 }
 
 static PyObject *

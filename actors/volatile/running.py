@@ -1,4 +1,4 @@
-"""Running: the loop of a round in C, where there was a compiler when this was installed.
+"""Running: the loop of a round in C, where there was a compiler when this was installed (and Python is older than 3.14).
 
 `_runner.c` does for a letter what `Delivery`, `Sorting` and the context of plain handlers do, as long as it is the
 common case: a plain handler, a letter that wants no answer, no exception. Whatever else comes is handed back to them.
@@ -15,7 +15,7 @@ __all__ = ["runner"]
 
 try:
     from . import _runner as runner
-except ImportError:  # there was no compiler
+except ImportError:  # there was no compiler, or Python is newer than what it was written for
     runner = None  # type: ignore[assignment]
 else:
     runner.learn(Slot, Turn, Letter, Talk)
