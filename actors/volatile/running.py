@@ -1,4 +1,4 @@
-"""Running: the loop of a round in C, where there was a compiler when this was installed (and Python is older than 3.14).
+"""Running: the loop of a round in C, where there was a compiler at installation, and Python is older than 3.14.
 
 `_runner.c` does for a letter what `Delivery`, `Sorting` and the context of plain handlers do, as long as it is the
 common case: a plain handler, a letter that wants no answer, no exception. Whatever else comes is handed back to them.
