@@ -108,6 +108,11 @@ class Slot:
         "part", "pooled", "reserved", "room", "sent",
     )  # fmt: skip
 
+    last_to: str
+    """The address that it told last, in lockstep,"""
+    last_place: Slot
+    """and who lives there. Only the loop in C knows of these two."""
+
     def __init__(self, name: str, part: Part) -> None:
         self.name = name
         self.part = part
@@ -121,10 +126,6 @@ class Slot:
         """State of its random stream; 0 before the first draw."""
         self.inbox: Letter | list[Letter] | None = None
         """What it gets in the next round, in lockstep; one letter needs no list."""
-        self.last_to: str | None = None
-        """The address that it told last, in lockstep,"""
-        self.last_place: Slot | None = None
-        """and who lives there: then it need not be looked for."""
         self.notes: Any = None
         """Where it is noted what it was given, in lockstep; see `Digest`."""
         self.room: list[asyncio.Future[None]] | None = None
