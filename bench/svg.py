@@ -9,12 +9,16 @@ from xml.sax.saxutils import escape
 
 WIDTH: Final = 760
 HEIGHT: Final = 420
-LEFT: Final = 70
+LEFT: Final = 88
 RIGHT: Final = 44
-TOP: Final = 88
+TOP: Final = 104
 BOTTOM: Final = 58
 INK: Final = "#30343b"
 FAINT: Final = "#d9dce1"
+LEGEND: Final = 66
+"""Where the first row of the legend is; two lines to a row,"""
+ROW: Final = 18
+"""and so far apart."""
 COLOURS: Final = ("#1f6feb", "#d1701c", "#2b8a4b", "#8a3ffc")
 
 Point = tuple[float, float]
@@ -76,12 +80,12 @@ def chart(title: str, remark: str, x: Axis, y: Axis, lines: Sequence[Line]) -> s
     parts.append(f'<path d="M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}" stroke="{INK}"/>')
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x.name, anchor="middle"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(f'<g transform="rotate(-90 18 {middle})">{_text(18, middle, y.name, anchor="middle")}</g>')
+    parts.append(f'<g transform="rotate(-90 16 {middle})">{_text(16, middle, y.name, anchor="middle")}</g>')
     for place, (colour, line) in enumerate(zip(COLOURS, lines, strict=False)):
         parts += _line(x, y, line, colour)
-        dash, at = _dash(line), LEFT + place * (WIDTH - LEFT - RIGHT) / max(2, len(lines))
-        parts.append(f'<path d="M{at} {TOP - 24}h26" stroke="{colour}" stroke-width="2"{dash}/>')
-        parts.append(_text(at + 32, TOP - 20, line.name))
+        at, row = LEFT + place % 2 * (WIDTH - LEFT - RIGHT) / 2, LEGEND + place // 2 * ROW
+        parts.append(f'<path d="M{at} {row}h26" stroke="{colour}" stroke-width="2"{_dash(line)}/>')
+        parts.append(_text(at + 32, row + 4, line.name))
     return "\n".join([*parts, "</svg>", ""])
 
 
