@@ -37,7 +37,7 @@ test: $(TEST) $(LINKED) unit ## run all tests
 	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(TESTS) -m ray
 
-unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server, in about a minute
+unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server
 	@$(TESTS) -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services

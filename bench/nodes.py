@@ -11,12 +11,9 @@ one shard to another, which costs both of them more.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from stigmergy.actors.mesh.peer import MANY
 from stigmergy.actors.volatile.host import STRETCH
-
-PARCEL: Final = 1_000
-"""Letters in one call at most, as `actors.mesh.peer.MANY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def forecast(costs: Costs, site: Site) -> Forecast:
     leaving = STRETCH * site.abroad if peers else 0.0
     written_to = peers * (1 - (1 - 1 / peers) ** leaving) if peers else 0.0
     """How many peers the messages of a stretch are for, when each may be for any of them."""
-    calls = max(min(written_to, site.calls or written_to), leaving / PARCEL)
+    calls = max(min(written_to, site.calls or written_to), leaving / MANY)
     on_calls = calls * costs.call
     seconds = STRETCH * costs.local + leaving * costs.crossing + on_calls
     stretches = peers / calls if calls < written_to else 1.0

@@ -62,7 +62,7 @@ def plain_fields(cls: type[BaseModel]) -> tuple[Field, ...] | None:
     schema: Any = cls.__pydantic_core_schema__
     if type(cls.__pydantic_validator__) is not SchemaValidator:  # a plugin wants to see what is validated
         return None
-    if not cls.model_config.get("frozen"):
+    if not cls.model_config.get("frozen"):  # its messages share the set of their names
         return None
     if cls.__new__ is not object.__new__ or getattr(cls, "__abstractmethods__", None):
         return None

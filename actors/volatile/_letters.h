@@ -98,16 +98,15 @@ place_of(Runner *self, PyObject *to)
     PyObject *slot = AT(self->turn, known.at_slot);
     if (slot == NULL || Py_TYPE(slot) != known.slot)
         return PyErr_Format(PyExc_TypeError, "this turn has no agent");
-    PyObject *last = AT(slot, known.last_place);
-    if (AT(slot, known.last_to) == to && last != NULL && Py_TYPE(last) == known.slot)
-        return Py_NewRef(last);
+    if (AT(slot, known.last_to) == to)
+        return Py_NewRef(AT(slot, known.last_place));
     PyObject *place = PyUnicode_CheckExact(to) ? PyDict_GetItemWithError(self->places, to) : NULL;
     if (place == NULL)
         return PyErr_Occurred() ? NULL : PyObject_CallOneArg(self->find, to);
     Py_INCREF(place);
     if (Py_TYPE(place) == known.slot && Py_REFCNT(to) > 1) {
-        put(slot, known.last_to, to);
         put(slot, known.last_place, place);
+        put(slot, known.last_to, to);
     }
     return place;
 }

@@ -82,9 +82,9 @@ class Digest:
         whole = 0
         for number, (notes, hash_) in enumerate(zip(self._notes, self._hashes, strict=True)):
             notes.flush()
-            if hash_.digest() != _NOTHING:  # this partition has agents here
-                mark = number.to_bytes(2, "big") + hash_.digest()
-                whole += int.from_bytes(sha256(mark).digest()[:16], "big")
+            found = hash_.digest()
+            if found != _NOTHING:  # this partition has agents here
+                whole += int.from_bytes(sha256(number.to_bytes(2, "big") + found).digest()[:16], "big")
         return whole & (1 << 128) - 1
 
 

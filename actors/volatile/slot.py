@@ -160,11 +160,10 @@ class Slot:
 
     def enters(self) -> bool:
         """Make the agent, if that needs no waiting and nothing fails; otherwise its turn makes it, and fails."""
-        part = self.part
-        if part.start is not None:
+        if self.part.start is not None:
             return False
         try:
-            self.agent = part.make(self.name) if self.kept is None else self.made()
+            self.agent = self.made()
         except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, the turn meets it again
             return False
         return self.agent is not None

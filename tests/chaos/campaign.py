@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -124,7 +125,8 @@ def _session(
         judged: set[Path] = set()
         try:
             while child.poll() is None:
-                time.sleep(0.5)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(timeout=0.5)
                 _judge(campaign, orders, judged, server, colony, on_verdict)
             _judge(campaign, orders, judged, server, colony, on_verdict)
         finally:

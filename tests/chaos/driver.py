@@ -80,7 +80,8 @@ def _hit(words: list[str], env: dict[str, str], folder: Path, fault: str, draw: 
     try:
         before, until = _size(folder), time.monotonic() + END_S
         while driver.poll() is None and _size(folder) < before + GROWTH and time.monotonic() < until:
-            time.sleep(0.05)
+            with suppress(subprocess.TimeoutExpired):
+                driver.wait(timeout=0.05)
         with suppress(subprocess.TimeoutExpired):
             driver.wait(timeout=draw.uniform(0.0, 1.5))
         if driver.poll() is not None:
