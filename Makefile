@@ -31,11 +31,10 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) unit ## run all tests
-	@$(TESTS) -m "server and not ray" -n 2 --dist loadfile
-	@$(TESTS) -n 2 tests/simulation
+test: $(TEST) $(LINKED) ## run all tests
+	@$(TESTS) -m "not ray" -n 3 --dist loadfile --ignore tests/test_architecture.py
 	@$(BIN)/python -m tests.simulation --seeds 2000
-	@$(TESTS) -m ray
+	@$(TESTS) -m ray -n 2 --dist loadfile
 
 unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server
 	@$(TESTS) -m "not ray and not server" -n 3 --dist loadfile --ignore tests/simulation --ignore tests/test_architecture.py

@@ -35,7 +35,8 @@ async def our_processes() -> AsyncIterator[Measure]:
     yield _measure(
         {
             "help": (sys.executable, "-m", "stigmergy.runtime.cli", "--help"),
-            "import": (sys.executable, "-c", IMPORT.format("from stigmergy.protocols import Message")),
+            "import": (sys.executable, "-c", IMPORT.format("import stigmergy.protocols")),
+            "class": (sys.executable, "-c", IMPORT.format("from stigmergy.protocols import Message")),
             "reply": (sys.executable, "-m", "bench.first_reply"),
         }
     )
@@ -47,7 +48,8 @@ async def autogen_processes() -> AsyncIterator[Measure]:
     python = str(await asyncio.to_thread(peer_python))
     yield _measure(
         {
-            "import": (python, "-c", IMPORT.format("from autogen_core import RoutedAgent")),
+            "import": (python, "-c", IMPORT.format("import autogen_core")),
+            "class": (python, "-c", IMPORT.format("from autogen_core import RoutedAgent")),
             "reply": (python, "-m", "bench.peers.autogen_first_reply"),
         }
     )

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 Shape = Literal[
     "tell", "ask", "fan_out", "spawn", "post", "step", "press", "turns", "commit", "walk", "toil", "roam", "help",
-    "import", "reply",
+    "import", "class", "reply",
 ]  # fmt: skip
 
 BODY_BYTES: Final = 200

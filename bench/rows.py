@@ -128,6 +128,7 @@ COMPARISONS: Final = (
     ),
     Comparison("first reply of a new swarm", "ms", Load("reply", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=50),
     Comparison("import", "ms", Load("import", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,), limit=150),
+    Comparison("import of a first class", "ms", Load("class", 1), (NEW_PROCESS,), (AUTOGEN_PROCESS,)),
     Comparison("command line, --help", "ms", Load("help", 1), (NEW_PROCESS,), (RAY_HELP,), limit=300),
     Comparison(
         "a message in a crowd",
