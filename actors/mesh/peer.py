@@ -32,7 +32,7 @@ PIECE: Final = 256
 are answered."""
 
 LARGE: Final = 80 * 1024
-"""Bytes that a parcel shall have. Over 100 kB Ray goes through its object store: 15 % fewer tells a second (measured)."""
+"""Bytes that a parcel shall have. Over 100 kB Ray uses its object store: 15 % fewer tells a second (measured)."""
 
 LONG: Final = 10_000
 """Letters that may wait for a peer; then the turns that send there wait, too."""
