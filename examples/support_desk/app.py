@@ -21,7 +21,6 @@ from .agents.router import Router
 from .agents.specialist import Specialist
 from .articles import load_articles
 from .brains.router import Classifier
-from .brains.training import train
 from .desk import work_off
 from .report import outcome
 from .tickets import RejectedRow, Ticket, read_tickets
@@ -55,7 +54,9 @@ async def main(options: DeskOptions, stage: Stage) -> Outcome:
         load_articles(options.articles)
     brain = _brain(options)
     stage.progress(0, 1, "learning from past tickets")
-    router: Classifier | tuple[str, ...] = train(options.history) if brain == "rules" else _categories(options.history)
+    router: Classifier | tuple[str, ...] = (
+        _trained(options.history) if brain == "rules" else _categories(options.history)
+    )
     async with stage.swarm(models=_models(options) if brain == "claude" else {}) as swarm:
         with tempfile.TemporaryDirectory(prefix="desk-") as scratch:
             folder = swarm.folder.path if swarm.folder is not None else Path(scratch)
@@ -76,6 +77,13 @@ def _brain(options: DeskOptions) -> Literal["rules", "claude"]:
     if options.brain == "auto":
         return "claude" if has_claude else "rules"
     return options.brain
+
+
+def _trained(history: Path) -> Classifier:
+    """What the rules go by. Raises: UsageError."""
+    from .brains.training import train  # noqa: PLC0415 - imports scikit-learn, which takes a second and only this needs
+
+    return train(history)
 
 
 def _categories(history: Path) -> tuple[str, ...]:

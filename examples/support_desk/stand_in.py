@@ -17,7 +17,6 @@ from typing import Final
 from stigmergy.runtime.models import ModelRequest
 
 from .brains.router import Classifier
-from .brains.training import train
 from .brains.writer import write
 from .schemas import Classification, Draft, Passage, Review
 
@@ -54,4 +53,6 @@ def _passages(prompt: str) -> list[Passage]:
 
 @lru_cache(maxsize=1)
 def _classifier() -> Classifier:
+    from .brains.training import train  # noqa: PLC0415 - imports scikit-learn, which takes a second
+
     return train(Path(__file__).parent / "data" / "history.csv")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from anthropic import transform_schema
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from stigmergy.protocols.errors import UsageError
@@ -60,6 +59,8 @@ def headers(request: ModelRequest) -> dict[str, str]:
 
 def _schema(output: type[BaseModel] | dict[str, JsonValue]) -> dict[str, Any]:
     """What the API allows of a schema; the rest moves into descriptions, and is checked when the answer comes."""
+    from anthropic import transform_schema  # noqa: PLC0415 - imports the SDK, and few requests have a schema
+
     try:
         return transform_schema(output)
     except (ValueError, TypeError) as why:

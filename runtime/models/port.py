@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -123,7 +124,7 @@ class ModelRequest(Record):
 
     @field_serializer("output")
     def _plain_output(self, output: type[BaseModel] | dict[str, JsonValue] | None) -> dict[str, Any] | None:
-        return output.model_json_schema() if isinstance(output, type) else output
+        return _schema_of(output) if isinstance(output, type) else output
 
     def key(self) -> str:
         """32 hex digits that are the same whenever the same is asked.
@@ -133,6 +134,12 @@ class ModelRequest(Record):
         asked = self.model_dump(mode="json", exclude={"cache", "timeout_s", "call_id"}, exclude_defaults=True)
         canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
         return blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _schema_of(output: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a class, never to be changed. Working it out takes a millisecond, and each request asks for it."""
+    return output.model_json_schema()
 
 
 class Usage(Record):

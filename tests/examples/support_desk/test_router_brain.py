@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import zipfile
 
@@ -12,15 +13,20 @@ from hypothesis import strategies as st
 
 from examples.support_desk.brains.features import MAX_WORDS, learn_vocabulary, split, words
 from examples.support_desk.brains.router import Classifier
-from examples.support_desk.brains.training import SHARE, fit, train
 from stigmergy.protocols.errors import UsageError
 from tests.examples.support_desk.shop import DATA, tickets
 
 
 @pytest.fixture(scope="module")
-def desk():
+def training():
+    """The module, imported only by whoever runs these tests: it takes scikit-learn along."""
+    return importlib.import_module("examples.support_desk.brains.training")
+
+
+@pytest.fixture(scope="module")
+def desk(training):
     """The classifier of the example's own shop."""
-    return train(DATA / "history.csv")
+    return training.train(DATA / "history.csv")
 
 
 def noisy_world(rows, seed):
@@ -91,26 +97,26 @@ def test_the_shops_own_tickets_agree_with_their_labels(desk):
     assert sum(f.category == label for f, label in answered) >= 0.9 * len(answered)
 
 
-def test_learning_twice_gives_the_same_classifier(desk):
-    again = train(DATA / "history.csv")
+def test_learning_twice_gives_the_same_classifier(training, desk):
+    again = training.train(DATA / "history.csv")
     assert again.calibration == desk.calibration
     assert again.classify("Where is my refund?") == desk.classify("Where is my refund?")
 
 
-def test_the_threshold_holds_for_tickets_that_were_not_there_when_it_was_chosen():
+def test_the_threshold_holds_for_tickets_that_were_not_there_when_it_was_chosen(training):
     texts, labels = noisy_world(1_200, seed=1)
-    classifier = fit(texts, labels)
+    classifier = training.fit(texts, labels)
     unseen, truth = noisy_world(1_500, seed=2)
     found = [classifier.classify(text) for text in unseen]
     escalated = sum(not classifier.is_certain(f) for f in found) / len(found)
-    assert abs(escalated - SHARE) < 0.05
+    assert abs(escalated - training.SHARE) < 0.05
     answered = [f.category == label for f, label in zip(found, truth, strict=True) if classifier.is_certain(f)]
     assert classifier.calibration.agreement is not None
     assert abs(sum(answered) / len(answered) - classifier.calibration.agreement) < 0.05
 
 
-def test_confidence_is_the_share_of_right_answers():
-    classifier = fit(*noisy_world(1_200, seed=3))
+def test_confidence_is_the_share_of_right_answers(training):
+    classifier = training.fit(*noisy_world(1_200, seed=3))
     unseen, truth = noisy_world(3_000, seed=4)
     found = [classifier.classify(text) for text in unseen]
     for low, high in ((0.0, 0.6), (0.6, 0.9), (0.9, 1.01)):
@@ -119,15 +125,18 @@ def test_confidence_is_the_share_of_right_answers():
         assert abs(right - sum(f.confidence for f, _ in bin_) / len(bin_)) < 0.12
 
 
-def test_a_larger_share_hands_more_to_a_person_and_agrees_more_on_the_rest():
+def test_a_larger_share_hands_more_to_a_person_and_agrees_more_on_the_rest(training):
     texts, labels = noisy_world(800, seed=5)
-    cautious, bold = fit(texts, labels, share=0.3).calibration, fit(texts, labels, share=0.05).calibration
+    cautious, bold = (
+        training.fit(texts, labels, share=0.3).calibration,
+        training.fit(texts, labels, share=0.05).calibration,
+    )
     assert cautious.threshold > bold.threshold
     assert (cautious.agreement or 0) > (bold.agreement or 0)
 
 
-def test_a_single_category_is_certain_of_what_it_knows_and_of_nothing_else():
-    classifier = fit(["where is my parcel", "my parcel is late", "parcel lost"], ["delivery"] * 3)
+def test_a_single_category_is_certain_of_what_it_knows_and_of_nothing_else(training):
+    classifier = training.fit(["where is my parcel", "my parcel is late", "parcel lost"], ["delivery"] * 3)
     assert classifier.is_certain(classifier.classify("the parcel?"))
     assert classifier.classify("the parcel?").runner_up is None
     assert not classifier.is_certain(classifier.classify("xyz"))
@@ -138,24 +147,24 @@ def test_a_single_category_is_certain_of_what_it_knows_and_of_nothing_else():
     [["a", "b"], ["a", "a", "b"], ["a", "b", "c", "d"], ["a"] * 39 + ["b"], [str(i) for i in range(40)]],
     ids=["two", "three", "four", "one against many", "all different"],
 )
-def test_few_or_lonely_examples_still_give_a_classifier(labels):
+def test_few_or_lonely_examples_still_give_a_classifier(training, labels):
     texts = [f"{label} thing number{i}" for i, label in enumerate(labels)]
-    classifier = fit(texts, labels)
+    classifier = training.fit(texts, labels)
     assert classifier.classify(texts[0]).category == labels[0]
     assert (classifier.calibration.judged > 0) == (len(labels) >= 30)
 
 
-def test_blank_and_unlabelled_rows_are_passed_over_and_repetitions_count_once(tmp_path):
+def test_blank_and_unlabelled_rows_are_passed_over_and_repetitions_count_once(training, tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("text,category\nwhere is my parcel,a\nno label,\n,b\nwhere is my parcel,a\nmy invoice please,b\n")
-    assert train(path).calibration.rows == 2
+    assert training.train(path).calibration.rows == 2
 
 
-def test_a_text_is_not_judged_by_a_router_that_knew_its_twin():
+def test_a_text_is_not_judged_by_a_router_that_knew_its_twin(training):
     rng = random.Random(6)
     pairs = [(f"thing{i} other{i}", rng.choice("ab")) for i in range(60)]
     rows = [(form, label) for text, label in pairs for form in (text, text.upper() + "!")]
-    calibration = fit([text for text, _ in rows], [label for _, label in rows]).calibration
+    calibration = training.fit([text for text, _ in rows], [label for _, label in rows]).calibration
     assert calibration.rows == 120
     assert (calibration.accuracy or 0) < 0.75
 
@@ -168,16 +177,16 @@ def test_a_text_is_not_judged_by_a_router_that_knew_its_twin():
         (["...", "?!"], ["a", "b"], 0.1, "hold no words"),
     ],
 )
-def test_a_history_that_cannot_be_learned_from_is_a_usage_error(texts, labels, share, message):
+def test_a_history_that_cannot_be_learned_from_is_a_usage_error(training, texts, labels, share, message):
     with pytest.raises(UsageError, match=message):
-        fit(texts, labels, share)
+        training.fit(texts, labels, share)
 
 
-def test_a_history_without_labels_is_a_usage_error(tmp_path):
+def test_a_history_without_labels_is_a_usage_error(training, tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("text\nhello\n")
     with pytest.raises(UsageError, match="no labelled ticket"):
-        train(path)
+        training.train(path)
 
 
 def test_a_stored_classifier_says_the_same(desk, tmp_path):
@@ -248,9 +257,9 @@ def test_the_columns_are_the_grams_of_the_most_texts():
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.text(max_size=12), st.sampled_from("abc")), min_size=1, max_size=40))
-def test_any_history_gives_probabilities_or_a_usage_error(rows):
+def test_any_history_gives_probabilities_or_a_usage_error(training, rows):
     try:
-        classifier = fit([text for text, _ in rows], [label for _, label in rows])
+        classifier = training.fit([text for text, _ in rows], [label for _, label in rows])
     except UsageError:
         return
     for text, _ in rows:

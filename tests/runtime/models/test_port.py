@@ -93,6 +93,14 @@ def test_a_request_for_a_class_is_recorded_as_its_schema_and_keeps_its_key():
     assert recorded.key() == request.key()
 
 
+def test_requests_for_two_classes_are_two_requests():
+    class Grade(BaseModel):
+        label: int
+
+    request = ModelRequest(model="m", messages=(user("judge"),), output=Verdict)
+    assert request.key() != request.model_copy(update={"output": Grade}).key()
+
+
 ASKED = ModelRequest(model="m", messages=(user("hello"),))
 
 
