@@ -1,6 +1,5 @@
 """The supervisor under all short histories, and under any events at all."""
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -53,21 +52,31 @@ def test_no_short_history_breaks_the_rules(strategy: Strategy, limit: int) -> No
         ),
         strategy=strategy,
     )
-    supervisor = make(spec)
-    rules = Rules(strategy)
-    rules.check(supervisor, {}, supervisor.begin(0))
-    histories, longest = 0, 6 if strategy in ORDERED else 4  # of one_for_one there are many more
-    frontier = [(supervisor, rules, 1)]
-    while frontier:
-        before, rules, depth = frontier.pop()
-        for move in moves(before, rules.epochs, float(depth)):
-            after, judged = copy.deepcopy(before), copy.deepcopy(rules)
-            phases = after.phases()
-            judged.check(after, phases, move(after))
-            histories += 1
-            if depth < longest:
-                frontier.append((after, judged, depth + 1))
+    longest = 6 if strategy in ORDERED else 4  # of one_for_one there are many more
+    choices = [0] * longest
+    histories = 0
+    while choices:
+        offered = go_through(spec, choices)
+        histories += 1
+        while choices and choices[-1] + 1 == offered[len(choices) - 1]:
+            choices.pop()
+        if choices:
+            choices[-1] += 1
+            choices += [0] * (longest - len(choices))
     assert histories > 1_000
+
+
+def go_through(spec: Supervision, choices: list[int]) -> list[int]:
+    """One history from its beginning, judged at every step; how many moves there were to choose from at each."""
+    supervisor, rules = make(spec), Rules(spec.strategy)
+    rules.check(supervisor, {}, supervisor.begin(0))
+    offered = []
+    for step, choice in enumerate(choices, 1):
+        possible = list(moves(supervisor, rules.epochs, float(step)))
+        offered.append(len(possible))
+        before = supervisor.phases()
+        rules.check(supervisor, before, possible[choice](supervisor))
+    return offered
 
 
 @dataclass
