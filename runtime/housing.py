@@ -7,28 +7,21 @@ that live on have ended these hosts before others join, so nothing that an ended
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from stigmergy.actors.board.neighbours import shard_of
-from stigmergy.actors.clock import Clock
 from stigmergy.actors.host.host import open_host as open_durable_host
-from stigmergy.actors.journal.places import of_shard
-from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.actors.transport.processes import LocalProcess, Process
-from stigmergy.actors.transport.services import build, named
+from stigmergy.actors.transport.services import named
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
-from .circle import GATE, Circle
+from .blueprint import Blueprint, announce, open_gate
+from .circle import Circle
 from .client import Client
-from .engines import Engine
 from .keeper import Household, Keeper
-from .luggage import packed
-from .performer import open_performer
-from .roster import Roster
 from .shepherd import Shepherd, Yard
 from .volatile.opening import open_host as open_volatile_host
 
@@ -44,23 +37,6 @@ RETIRE_S: Final = 3.0
 
 APART_S: Final = 5.0
 """How long two boards that live may have no link to each other."""
-
-
-class Blueprint(NamedTuple):
-    """How a swarm's processes are made."""
-
-    engine: Engine
-    board: dict[str, Any]
-    """What the board of each shard is opened with, besides its number."""
-    host: dict[str, Any]
-    """What every host is opened with, besides its kinds and its name."""
-    hosts: int
-    """Shared hosts."""
-    roster: Roster
-    on_event: Callable[[str, dict[str, Any]], None]
-    clock: Clock
-    draw: Callable[[], float]
-    """Random numbers in [0, 1), for the waits between restarts."""
 
 
 class Housing:
@@ -163,9 +139,8 @@ class Housing:
             self._housed.exception()
 
     def _hire(self, shard: int) -> Keeper:
-        plan, shards = self._plan, self._client.shards.owners.shards
-        place = {"shard": shard, "shards": shards} if shards > 1 else {}
-        config = {**plan.board, "journal": of_shard(plan.board["journal"], shard), **place}
+        plan = self._plan
+        config = plan.board_of(shard, self._client.shards.owners.shards)
         calls = (self._abandon, self._rehouse, plan.on_event, self._look_at)
         return Keeper(Household(plan.engine, config, shard, self._client, *calls), plan.clock, plan.draw)
 
@@ -213,44 +188,30 @@ class Housing:
                 housed.set_result(None)
 
     async def _start_hosts(self) -> None:
-        client, roster = self._client, self._plan.roster
-        missing = [kind for kind in await client.call("kinds") if kind not in roster.kinds]
-        if missing:
-            raise UsageError(f"this run has the kinds {', '.join(missing)} already: add them before it is resumed")
-        for spec in roster.kinds.values():
-            await client.call("kind", spec.to_plain())
-        for kind, budget in roster.budgets.items():
-            await client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
-        config = {
-            "performer": named(open_performer),
-            "kinds": [spec.to_plain() for spec in roster.kinds.values()],
-            "paths": roster.paths,
-            "shards": len(self._keepers),
-            "luggage": [] if self._plan.engine.shares_disk else packed(roster.paths),
-            **self._plan.host,
-        }
-        plan, boards = self._plan, {keeper.peer: keeper.process for keeper in self._keepers}
+        client, plan = self._client, self._plan
+        await announce(plan.roster, client)
+        config = plan.every_host(len(self._keepers))
         if config.get("mesh"):
-            self._gate = await self._open_gate(self._keepers[0], config)
-        calls, luck = (client.call, client.call_once), (plan.clock, plan.draw)
-        rest = (Circle(self._gate), lambda: client.stopped is not None)
-        yard = Yard(plan.engine, boards, *calls, config, plan.on_event, *luck, *rest)
+            self._gate = await open_gate(self._keepers[0], config)
+        yard = Yard(
+            engine=plan.engine,
+            boards={keeper.peer: keeper.process for keeper in self._keepers},
+            call=client.call,
+            call_once=client.call_once,
+            config=config,
+            on_event=plan.on_event,
+            clock=plan.clock,
+            draw=plan.draw,
+            circle=Circle(self._gate),
+            stopped=lambda: client.stopped is not None,
+        )
         shepherd = self._shepherd = Shepherd(yard)
-        await shepherd.begin(self._plan.hosts)
+        await shepherd.begin(plan.hosts)
         if self._gate is not None:
             await self._gate.meet()
         unhoused, self._unhoused = self._unhoused, {}
         for agent, resources in unhoused.items():
             shepherd.host_for(agent, resources)
-
-    async def _open_gate(self, board: Keeper, config: dict[str, Any]) -> VolatileService:
-        """The driver's own host: without agents, it is how messages from outside reach those of others."""
-        gate = build(config["host"], {**config, "name": GATE})
-        if not isinstance(gate, VolatileService):
-            raise UsageError("only hosts without a journal know each other")
-        await board.process.attach_driver(GATE, gate)
-        gate.attach(board.peer, board.process)
-        return gate
 
     def _abandon(self) -> None:
         self._stop_moving()

@@ -28,10 +28,11 @@ from stigmergy.protocols.message import Done, Message
 
 from .aftermath import report_of
 from .agent import Agent
+from .blueprint import Blueprint
 from .client import Client
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
-from .housing import DURABLE, VOLATILE, Blueprint, Housing
+from .housing import DURABLE, VOLATILE, Housing
 from .mailing import Mailing
 from .plant import Premises, plant_of
 from .roster import Roster
