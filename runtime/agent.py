@@ -19,7 +19,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, get_type_hints, overload
 
 from pydantic import BaseModel
@@ -235,7 +235,9 @@ def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handl
     return Handler(name, accepts, returns if answers else None, with_context, suspends)
 
 
+@lru_cache(maxsize=4_000)
 def _hints(target: Any, where: str) -> dict[str, Any]:
+    """What a function or a class is annotated with, worked out once: each host of each swarm asks again."""
     try:
         return get_type_hints(target)
     except NameError as why:
