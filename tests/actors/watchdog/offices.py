@@ -39,7 +39,7 @@ def coder_and_tester(t: Traffic, rounds: int = 100) -> None:
     """The messages hardly change, but each round one more test passes, which is a new version of a fact."""
     message = t.send("user/0", "coder/1", "Brief", quoted("make the tests pass"))
     for turn in range(rounds):
-        t.watchdog.progress("c", t.now, cause=message.id)
+        t.progress(message)
         message = t.send("coder/1", "tester/1", "Patch", {"revision": turn}, after=message)
         message = t.send("tester/1", "coder/1", "Failures", {"left": rounds - turn}, after=message)
 
@@ -92,7 +92,7 @@ def ten_thousand_tickets(t: Traffic, tickets: int = 10_000, *, close: bool = Tru
             body = {"text": "my card does not work", "ticket": ticket % 50}
             message = t.send(sender, to, "Ticket", body, after=message, conversation=f"ticket-{ticket}")
         if close:
-            t.watchdog.close(f"ticket-{ticket}")
+            t.close(f"ticket-{ticket}")
 
 
 def tickets_that_nobody_closes(t: Traffic) -> None:

@@ -129,15 +129,16 @@ def ants(t: Traffic, *, ants: int = 10, cycles: int = 250, cities: int = 30, see
         for row in trail:
             row[:] = [0.9 * strength for strength in row]
         for tour in tours:
+            mark = 1 / length(tour, near)
             for a, b in pairwise([*tour, tour[0]]):
-                trail[a][b] = trail[b][a] = trail[a][b] + 1 / length(tour, near)
+                trail[a][b] = trail[b][a] = trail[a][b] + mark
 
 
 def walk(rng: random.Random, trail: list[list[float]], near: list[list[float]]) -> list[int]:
     tour, left = [0], list(range(1, len(trail)))
     while left:
-        here = tour[-1]
-        city = rng.choices(left, [trail[here][city] * near[here][city] ** 2 for city in left])[0]
+        scent, ways = trail[tour[-1]], near[tour[-1]]
+        city = rng.choices(left, [scent[city] * ways[city] ** 2 for city in left])[0]
         tour.append(city)
         left.remove(city)
     return tour

@@ -10,20 +10,42 @@ from tests.actors.watchdog.traffic import Traffic
 HEALTHY = [*swarms.SCENARIOS, *offices.SCENARIOS]
 
 
-@pytest.mark.parametrize("scenario", HEALTHY, ids=lambda scenario: scenario.__name__)
-def test_nothing_trips_on(scenario):
-    traffic = Traffic()
-    scenario(traffic)
+class Watched(Traffic):
+    """Traffic with a second watchdog, which forgets nearly everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.forgetful = Traffic(LoopLimits(memory=64, conversations=4))
+
+    def see(self, envelope):
+        self.forgetful.now = self.now
+        self.forgetful.see(envelope)
+        return super().see(envelope)
+
+    def progress(self, cause):
+        self.forgetful.progress(cause)
+        super().progress(cause)
+
+    def close(self, conversation):
+        self.forgetful.close(conversation)
+        super().close(conversation)
+
+
+@pytest.fixture(scope="module", params=HEALTHY, ids=lambda scenario: scenario.__name__)
+def traffic(request):
+    watched = Watched()
+    request.param(watched)
+    return watched
+
+
+def test_nothing_trips_on(traffic):
     assert traffic.verdicts == []
     assert traffic.watchdog.sweep(traffic.now) == []
     assert traffic.watchdog.sweep(traffic.now + 3_600) == []
 
 
-@pytest.mark.parametrize("scenario", HEALTHY, ids=lambda scenario: scenario.__name__)
-def test_a_watchdog_that_forgets_nearly_everything_still_trips_on_nothing(scenario):
-    traffic = Traffic(LoopLimits(memory=64, conversations=4))
-    scenario(traffic)
-    assert traffic.verdicts == []
+def test_a_watchdog_that_forgets_nearly_everything_still_trips_on_nothing(traffic):
+    assert traffic.forgetful.verdicts == []
 
 
 @pytest.mark.parametrize(("limits", "passes"), [(LoopLimits.simulation(), True), (LoopLimits(), False)])

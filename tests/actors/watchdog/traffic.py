@@ -51,6 +51,13 @@ class Traffic:
             self.verdicts.append((self.messages, verdict))
         return verdict
 
+    def progress(self, cause: Envelope) -> None:
+        """The turn that handled ``cause`` wrote a fact that nobody knew."""
+        self.watchdog.progress(cause.conversation, self.now, cause=cause.id)
+
+    def close(self, conversation: str) -> None:
+        self.watchdog.close(conversation)
+
     @property
     def halted(self) -> bool:
         return any(verdict.action in {Action.QUARANTINE, Action.STOP} for _, verdict in self.verdicts)

@@ -86,7 +86,7 @@ async def test_the_trail_is_what_the_rules_of_ant_colony_system_make_of_the_tour
 
 
 async def test_the_same_seed_leaves_the_same_digest_and_another_seed_another():
-    first, again, other = [await live(LOCAL, seed, ants(), ignore) for seed in (3, 3, 4)]
+    first, again, other = [await live(LOCAL, seed, ants(5, 15), ignore) for seed in (3, 3, 4)]
     assert first == again
     assert first.figures.digest != other.figures.digest
     assert first.tour != other.tour
@@ -98,8 +98,8 @@ async def test_a_colony_finds_the_optimum():
 
 
 async def test_without_pheromone_the_same_ants_find_longer_tours():
-    marked = [await live(LOCAL, seed, ants(cycles=50), ignore) for seed in (1, 2)]
-    plain = [await live(LOCAL, seed, ants(cycles=50, pheromone=False), ignore) for seed in (1, 2)]
+    marked = [await live(LOCAL, seed, ants(cycles=25), ignore) for seed in (1, 2)]
+    plain = [await live(LOCAL, seed, ants(cycles=25, pheromone=False), ignore) for seed in (1, 2)]
     assert mean(result.length for result in marked) < mean(result.length for result in plain) - 10
     assert min(result.length for result in plain) > 435
     assert [result.trail for result in plain] == [{}, {}]
@@ -115,10 +115,10 @@ async def test_a_long_healthy_run_is_not_taken_for_a_loop():
 
 @pytest.fixture(scope="module")
 def pair():
-    """What two colonies of 60 cycles came to, and the progress that was told meanwhile."""
+    """What two colonies of four ants came to in 60 cycles, and the progress that was told meanwhile."""
     seen: list[tuple[int, int]] = []
     stage = Stage(plant=Plant(engine="local"), seed=5, progress=lambda done, total, text: seen.append((done, total)))
-    return asyncio.run(outcome(stage, seeds=2, cycles=60)), seen
+    return asyncio.run(outcome(stage, seeds=2, ants=4, cycles=60)), seen
 
 
 def test_the_report_compares_the_seeds_with_the_optimum(pair):
@@ -159,7 +159,7 @@ async def test_a_colony_whose_budget_ends_gives_the_best_tour_so_far(messages):
 
 async def test_the_picture_shows_every_city_and_the_best_tour(tmp_path):
     picture = tmp_path / "tour & trail.svg"
-    ended = await outcome(cycles=20, picture=picture)
+    ended = await outcome(cycles=8, picture=picture)
     svg = ET.fromstring(picture.read_text(encoding="utf-8"))
     space = "{http://www.w3.org/2000/svg}"
     assert len(svg.findall(f"{space}circle")) == 30

@@ -35,15 +35,25 @@ def deaths(monkeypatch):
     return doomed
 
 
+LIVED: dict[int, list[object]] = {}
+
+
+async def on_one_host(seed):
+    """A life there, which is lived once for all who compare theirs with it."""
+    if seed not in LIVED:
+        LIVED[seed] = await life(seed, 1)
+    return LIVED[seed]
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_village_lives_the_same_life_on_one_host_on_two_and_on_three(seed):
-    alone = await life(seed, 1)
+    alone = await on_one_host(seed)
     assert await life(seed, 2) == alone
     assert await life(seed, 3) == alone
 
 
 async def test_what_goes_to_the_board_in_many_frames_is_the_same_life(monkeypatch):
-    alone = await life(1, 1)
+    alone = await on_one_host(1)
     for module in (member, conductor, course):
         monkeypatch.setattr(module, "SOME", 2)
     assert await life(1, 2) == alone
@@ -61,14 +71,14 @@ async def test_letters_in_another_order_are_another_life(monkeypatch):
 
 @pytest.mark.parametrize(("seed", "call"), [(0, 3), (1, 20), (2, 35), (3, 50), (4, 65)])
 async def test_a_host_that_dies_is_replaced_and_the_life_is_the_same(seed, call, deaths):
-    alone = await life(seed, 1)
+    alone = await on_one_host(seed)
     deaths["host-2.1"] = call
     assert await life(seed, 2) == alone
     assert not deaths
 
 
 async def test_hosts_that_die_while_everything_is_played_once_more_change_nothing_either(deaths):
-    alone = await life(2, 1)
+    alone = await on_one_host(2)
     deaths.update({"host-1.1": 70, "host-2.2": 20, "host-1.3": 90})
     assert await life(2, 2) == alone
     assert not deaths
@@ -91,7 +101,7 @@ def keep_the_blackboard(monkeypatch):
 
 @pytest.mark.parametrize("spoil", [forget_what_came_from_outside, keep_the_blackboard])
 async def test_who_begins_again_otherwise_lives_another_life(spoil, deaths, monkeypatch):
-    alone = await life(2, 1)
+    alone = await on_one_host(2)
     spoil(monkeypatch)
     deaths["host-2.1"] = 70
     assert await life(2, 2) != alone

@@ -38,8 +38,10 @@ class Write(Message):
 
 
 class Heard(State):
-    notes: list[tuple[str, int]] = []
-    posts: list[tuple[str, int]] = []
+    """The numbers that each writer told and posted, in the order in which they came: `` 0 1 2``."""
+
+    notes: dict[str, str] = {}
+    posts: dict[str, str] = {}
 
 
 class Written(State):
@@ -60,11 +62,11 @@ class Reader(Agent):
 
     @handles
     def note(self, note: Note) -> None:
-        self.state.notes = [*self.state.notes, (note.writer, note.n)]
+        self.state.notes = with_one_more(self.state.notes, note.writer, note.n)
 
     @handles
     def post(self, post: Post) -> None:
-        self.state.posts = [*self.state.posts, (post.writer, post.n)]
+        self.state.posts = with_one_more(self.state.posts, post.writer, post.n)
 
     @handles
     async def follow(self, _: Pong, ctx: Context) -> None:
@@ -76,8 +78,8 @@ class Reader(Agent):
 
 
 class Heard_(Message):  # noqa: N801 - beside the state of that name
-    notes: list[tuple[str, int]]
-    posts: list[tuple[str, int]]
+    notes: dict[str, str]
+    posts: dict[str, str]
 
 
 class Writer(Agent):
@@ -153,11 +155,12 @@ class Clerk(Agent):
         return Pong(text=str(ctx.me))
 
 
-def by_writer(heard):
-    found: dict[str, list[int]] = {}
-    for writer, n in heard:
-        found.setdefault(writer, []).append(n)
-    return found
+def with_one_more(heard: dict[str, str], writer: str, n: int) -> dict[str, str]:
+    return {**heard, writer: f"{heard.get(writer, '')} {n}"}
+
+
+def by_writer(heard: dict[str, str]) -> dict[str, list[int]]:
+    return {writer: [int(n) for n in numbers.split()] for writer, numbers in heard.items()}
 
 
 async def talk(swarm, world):

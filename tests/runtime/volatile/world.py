@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def living(kind: str, host: int, count: int = 1, hosts: int = 2) -> list[str]:
     """Agents of a kind that live on a host."""
     seats = [Seat(f"host-{number}") for number in range(1, hosts + 1)]
     names = (f"{kind}/{number}" for number in range(10_000))
-    return [name for name in names if place(name, seats) == f"host-{host}"][:count]
+    return list(islice((name for name in names if place(name, seats) == f"host-{host}"), count))
 
 
 class World:
