@@ -141,12 +141,12 @@ class Player:
         start, alone = slot.part.start, not slot.busy
         agent = slot.made()
         if start is None:
-            slot.agent = agent
+            slot.settle(agent)
             return
         slot.busy = True
         try:
             await start(agent)
-            slot.agent = agent
+            slot.settle(agent)
         finally:
             if alone:
                 slot.busy = False

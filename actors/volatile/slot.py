@@ -163,18 +163,21 @@ class Slot:
         if self.part.start is not None:
             return False
         try:
-            self.agent = self.made()
+            self.settle(self.made())
         except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, the turn meets it again
             return False
         return self.agent is not None
 
     def made(self) -> Any:
-        """A new agent, with the state that it has brought along."""
+        """A new agent, with the state that it has brought along. Another one gets the same until one settles."""
         agent = self.part.make(self.name)
         if self.kept is not None and self.part.unpack is not None:
             self.part.unpack(agent, self.kept)
-        self.kept = None
         return agent
+
+    def settle(self, agent: Any) -> None:
+        """This agent lives here from now on, and nobody else needs the state that was brought along."""
+        self.agent, self.kept = agent, None
 
     def wait(self, letter: Letter) -> None:
         """Keep a letter for later, or send it on."""
