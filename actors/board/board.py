@@ -249,9 +249,11 @@ class Board:
         return m.treasury.request(peer, ticket, payload, m.now)
 
     def _step(self, _peer: str, _ticket: int, payload: list[Any]) -> None:
-        turn, steps = payload
+        (turn, wired), mail = payload, self.machines.mail
+        steps = [Step(*one) for one in wired]
+        mail.check_room(turn, steps)
         for step in steps:
-            self.machines.mail.step(turn, Step(*step))
+            mail.step(turn, step)
 
     def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:
         if peer.startswith(CLIENT + "/"):

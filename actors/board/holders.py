@@ -25,6 +25,10 @@ class Holders:
         self._holders[agent] = host
         return self._states.get(agent)
 
+    def missed(self, agent: str) -> None:
+        """What was due has not gone."""
+        self._holders.pop(agent, None)
+
     def lost(self, host: str) -> None:
         """A host is gone."""
         for agent in [agent for agent, holder in self._holders.items() if holder == host]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import Step
 
@@ -32,12 +33,29 @@ class Letter:
     returned: bool = False
     """A host had it and was lost: its turn may have acted, and nobody knows on which shards."""
     steps: dict[int, Step] = field(default_factory=dict)
+    weight: int = 0
+    """Bytes that its steps have recorded."""
     timeout_s: float = 0.0
     """The time it was given when it was accepted; 0 for as long as it takes."""
     asks: list[str] = field(default_factory=list)
     """Ids of the asks of this turn, to be forgotten with it."""
     held_at: float = 0.0
     """Unix seconds since when it waits for a person; 0 when it does not."""
+
+    def keep(self, step: Step) -> None:
+        """Put a step in its place."""
+        self.weight += self.growth(step)
+        self.steps[step.number] = step
+
+    def growth(self, step: Step) -> int:
+        """How many bytes more it would have with a step."""
+        before = self.steps.get(step.number)
+        return weight_of(step) - (0 if before is None else weight_of(before))
+
+    def forget_failures(self) -> None:
+        """Drop the steps that a turn which starts over tries again."""
+        self.steps = {number: step for number, step in self.steps.items() if not step.failed}
+        self.weight = sum(map(weight_of, self.steps.values()))
 
     @property
     def waits(self) -> bool:
@@ -48,6 +66,11 @@ class Letter:
     def doubt(self) -> Step | None:
         """The first step that only a person can decide, if there is one."""
         return min((step for step in self.steps.values() if step.in_doubt), default=None, key=lambda s: s.number)
+
+
+def weight_of(step: Step) -> int:
+    """How many bytes a step has recorded."""
+    return len(pack(step.result))
 
 
 def take_out(boxes: dict[str, deque[str]], name: str, message: str) -> None:

@@ -10,15 +10,20 @@ that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import Oversized
 from stigmergy.protocols.turn import Step
 
+from ..transport.channel import MAX_BYTES
 from .letter import Letter
 from .mailbag import Mailbag
 
 Record = Callable[[str, dict[str, Any]], None]
+
+ROOM_BYTES: Final = 1024 * 1024
+"""What a delivery may need besides the steps of its turn and the state of its agent: the message, and names."""
 
 
 class Mail(Mailbag):
@@ -68,6 +73,19 @@ class Mail(Mailbag):
     def attempts(self, handed: list[tuple[str, str, str]]) -> None:
         """Count the attempts of all letters that go out together, each as (message, agent, host)."""
         self._write("mail.attempts", {"of": [list(one) for one in handed]})
+
+    def check_room(self, turn: str, steps: list[Step]) -> None:
+        """Raise Oversized when a turn would have recorded more with these steps than can be handed over together."""
+        letter = self.letters.get(turn)
+        if letter is None:
+            return
+        state = len(self.states.get(letter.agent, b""))
+        total = letter.weight + sum(map(letter.growth, steps))
+        if total + state + ROOM_BYTES > MAX_BYTES:
+            raise Oversized(
+                f"a turn has recorded {total:,} bytes, and its agent's state has {state:,}; together they may have "
+                f"{MAX_BYTES - ROOM_BYTES:,}: let steps return references, or spread them over several turns"
+            )
 
     def step(self, turn: str, step: Step) -> None:
         """Keep the result of a step before it is used."""

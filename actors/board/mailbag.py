@@ -103,21 +103,21 @@ class Mailbag:
     def _step(self, data: dict[str, Any]) -> None:
         letter = self.letters.get(data["turn"])
         if letter is not None:
-            step = Step(*data["step"])
-            letter.steps[step.number] = step
+            letter.keep(Step(*data["step"]))
 
     def _reply(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])
         turn, index, key = self.asks.pop(envelope.reply_to, ("", 0, ""))
-        if turn in self.letters:
-            # An answer that came after its turn had given up waiting changes nothing: the turn went another road.
-            self.letters[turn].steps.setdefault(index, Step(index, key, data["e"]))
+        letter = self.letters.get(turn)
+        # An answer that came after its turn had given up waiting changes nothing: the turn went another road.
+        if letter is not None and index not in letter.steps:
+            letter.keep(Step(index, key, data["e"]))
 
     def _again(self, data: dict[str, Any]) -> None:
         letter = self.letters[data["id"]]
         letter.attempts += 1
         letter.round += 1
-        letter.steps = {i: s for i, s in letter.steps.items() if not s.failed}
+        letter.forget_failures()
         for ask in letter.asks:
             self.asks.pop(ask, None)  # the turn asks anew; an answer to its earlier round would be another road
 
@@ -164,8 +164,7 @@ class Mailbag:
 
     def _decide(self, data: dict[str, Any]) -> None:
         letter = self.letters[data["id"]]
-        step = Step(*data["step"])
-        letter.steps[step.number] = step
+        letter.keep(Step(*data["step"]))
         self.decided[data["id"]] = None
         if letter.doubt is None:
             self._release(data["id"], letter)

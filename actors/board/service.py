@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import ExitStack, suppress
 from typing import Any, Final
 
-from stigmergy.protocols.errors import JournalError, JournalLost
+from stigmergy.protocols.errors import JournalError, JournalLost, WireError
 
 from ..clock import Clock
 from ..journal.places import store_of
@@ -164,12 +164,16 @@ class BoardService:
             link = links.get(out.peer)
             if link is None:
                 continue
-            if out.name:
-                link.tell(out.name, out.payload)
-            elif out.failed:
-                link.refuse(out.ticket, out.payload)
-            else:
-                link.answer(out.ticket, out.payload)
+            try:
+                _put(link, out)
+            except WireError as error:  # those behind it are not its fault
+                link.fail(out.ticket, error)
+                events.append(("not_sent", {"peer": out.peer, "what": out.name or "answer", "reason": str(error)}))
+        self._tell_all(events)
+
+    def _tell_all(self, events: list[Event]) -> None:
+        """Tell drivers what has happened, and close the links that this ends."""
+        links = self._endpoint.links
         for name, data in events:
             if name in {"host_lost", "host_gone"}:
                 self._endpoint.disconnect(data["host"], data["reason"])
@@ -178,7 +182,8 @@ class BoardService:
             for peer, link in list(links.items()):
                 if peer.startswith(CLIENT + "/"):
                     if name != "stopped" or self._board.machines.place.is_lead:
-                        link.tell("event", [name, data])
+                        with suppress(WireError):  # too large for a link, and in the journal
+                            link.tell("event", [name, data])
                 elif name == "stopped" and not is_board(peer):
                     link.tell("stopped", [data["reason"], data["text"]])
 
@@ -211,3 +216,13 @@ class BoardService:
             self._pump_soon()
             for link in list(self._endpoint.links.values()):
                 link.resend_if_silent(self._steady())
+
+
+def _put(link: Link, out: Out) -> None:
+    """Queue a frame on its link. Raises: Malformed, Oversized."""
+    if out.name:
+        link.tell(out.name, out.payload)
+    elif out.failed:
+        link.refuse(out.ticket, out.payload)
+    else:
+        link.answer(out.ticket, out.payload)

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from stigmergy.protocols.codec import pack
+from stigmergy.protocols.errors import Oversized
 from stigmergy.protocols.turn import Delivery
 
+from ..transport.channel import MAX_BYTES
 from .cases import Cases
 from .census import Census
 from .clerk import Clerk
@@ -23,6 +26,12 @@ from .watchers import Watchers
 
 LOST: Final = "lost"
 """The parcel that tells another shard of the end of a host's life."""
+
+TOO_LARGE: Final = "too large"
+"""Why a letter died whose delivery fits into no frame."""
+
+NAMES_BYTES: Final = 4_096
+"""More than a frame has besides message, steps and state."""
 
 
 class Tenants:
@@ -65,6 +74,11 @@ class Tenants:
             delivery = Delivery(
                 agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
             )
+            error = _too_large(delivery)
+            if error is not None:
+                self._holders.missed(agent)
+                self._clerk.bury(message, TOO_LARGE, error)
+                continue
             m.outbox.tell(host, "deliver", list(delivery))
             if letter.pool and envelope.mode == "ask":
                 self._clerk.watch_wait(envelope, agent)
@@ -131,3 +145,17 @@ class Tenants:
             self.lost(host, reason, by_itself=False, known=True)
         self._m.outbox.asides.append(Out(peer, "", ticket, None))
         return PARKED
+
+
+def _too_large(delivery: Delivery) -> Oversized | None:
+    """The error of a delivery that fits into no frame. A message alone always does, and is not looked at."""
+    state = len(delivery.state or b"")
+    if not (delivery.steps or state > MAX_BYTES // 2):
+        return None
+    steps, message = len(pack(delivery.steps)), len(pack(delivery.envelope))
+    if steps + state + message + NAMES_BYTES <= MAX_BYTES:
+        return None
+    return Oversized(
+        f"message {message:,} bytes, recorded steps {steps:,}, state {state:,}: together over {MAX_BYTES:,}, so it "
+        "fits into no frame to a host; let steps return references, and keep less in the state"
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.board.outbox import Out
 from stigmergy.actors.board.service import SLICE, BoardService, open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
-from stigmergy.protocols.errors import JournalError, StigmergyError
+from stigmergy.actors.transport.channel import MAX_BYTES
+from stigmergy.protocols.errors import HandlerFailed, JournalError, StigmergyError, pack
 from stigmergy.runtime.client import Client
 
 
@@ -101,3 +104,22 @@ async def test_a_board_that_refuses_its_journal_leaves_it_free(tmp_path, monkeyp
         patched.setattr("stigmergy.actors.board.service.Board", refuse)
         open_board(config)
     await open_board(config).close()
+
+
+async def test_what_is_behind_a_frame_that_is_too_large_is_sent():
+    journal, clock, told = MemoryJournal(), Clock(), list[tuple[str, dict[str, Any]]]()
+    service = BoardService(Board(journal, BoardConfig("run", {}), 1_000.0), journal, clock)
+    client = Client("client/a", "run", lambda name, data: told.append((name, data)), clock)
+    service.attach(client.name, client)
+    client.attach("board", service)
+    await put(client, "first")
+    large = {"text": "x" * MAX_BYTES}
+    outbox = service._board.machines.outbox
+    outbox.tell(client.name, "reply", [client.name, "nobody", large])
+    outbox.frames.append(Out(client.name, "", 99, list(pack(HandlerFailed(large["text"]))), failed=True))
+    outbox.event("dead_letter", large)
+    await put(client, "behind it")
+    await put(client, "and after")
+    assert [(name, data["what"]) for name, data in told] == [("not_sent", "reply"), ("not_sent", "answer")]
+    assert "pass a reference" in told[0][1]["reason"]
+    await service.close()
