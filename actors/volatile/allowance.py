@@ -62,6 +62,7 @@ class Purse:
         self.recall: Callable[[], Awaitable[Any]] | None = None
         """Has all other hosts give back what they hold, if there are any."""
         self._refilling = asyncio.Lock()
+        self._unheard: set[asyncio.Future[Any]] = set()
 
     def of(self, account: str) -> Allowance:
         """The allowance of an account."""
@@ -102,14 +103,26 @@ class Purse:
             await self._settle(allowance)
 
     async def _reserve(self, op: str, account: str, count: int) -> None:
-        """Wait for the ledger. While it has others settle first, they are reminded."""
+        """Wait for the ledger. While it has others settle first, they are reminded. Who gives up waiting needs none."""
         reserved = asyncio.ensure_future(self._call("reserve", op, account, {"messages": count}, LEASE_S))
-        while self.recall is not None:
-            done, _ = await asyncio.wait([reserved], timeout=REMINDED_S)
-            if done:
-                break
-            await self.recall()
-        await reserved
+        try:
+            while self.recall is not None:
+                done, _ = await asyncio.wait([reserved], timeout=REMINDED_S)
+                if done:
+                    break
+                await self.recall()
+            await reserved
+        except asyncio.CancelledError:
+            reserved.cancel()
+            self._see_to(reserved)
+            self._see_to(asyncio.ensure_future(self._call("withdraw", op)))
+            raise
+
+    def _see_to(self, word: asyncio.Future[Any]) -> None:
+        """Nobody waits for this word of the ledger."""
+        self._unheard.add(word)
+        word.add_done_callback(self._unheard.discard)
+        word.add_done_callback(lambda word: word.cancelled() or word.exception())
 
     async def _settle(self, allowance: Allowance) -> None:
         if allowance.op:
