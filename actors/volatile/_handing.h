@@ -130,12 +130,14 @@ handle(Runner *self, Stretch *stretch, PyObject *slot, PyObject *letter, PyObjec
     put(turn, known.at_slot, slot);
     put(turn, known.at_letter, letter);
     put(turn, known.at_taint, PyTuple_GET_ITEM(letter, TAINT));
+    Py_ssize_t before = PyList_GET_SIZE(self->letters);
     if (stretch->save != Py_None) {
         Py_SETREF(saved, PyObject_CallOneArg(stretch->save, agent));
-        if (saved == NULL)
+        if (saved == NULL) { /* it cannot be copied, which fails the turn */
+            left = Py_BuildValue("nOON", before, Py_None, Py_None, caught());
             goto done;
+        }
     }
-    Py_ssize_t before = PyList_GET_SIZE(self->letters);
     PyObject *stack[] = {NULL, agent, message, stretch->ctx};
     PyObject *answer =
         PyObject_Vectorcall(PyTuple_GET_ITEM(act, 0), stack + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);

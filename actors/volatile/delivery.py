@@ -146,9 +146,9 @@ class Delivery:
                     plain = False  # what comes after it waits, too
                     continue
                 turn.slot, turn.letter, turn.taint = slot, letter, taint
-                saved, before = None if save is None else save(agent), len(letters)
-                error, answer = None, None
+                before, saved, error, answer = len(letters), None, None, None
                 try:
+                    saved = None if save is None else save(agent)
                     answer = act[0](agent, message, turn.ctx)
                 except FAULTS as fault:
                     error = fault

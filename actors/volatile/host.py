@@ -155,9 +155,10 @@ class Host:
             return self.player.occupy(slot, letter)
         turn, agent, asked = self.plain, slot.agent, letter.asked
         turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
-        saved = None if part.save is None else part.save(agent)
+        saved: Any = None
         rest: Any = None
         try:
+            saved = None if part.save is None else part.save(agent)
             answer = act.function(agent, message, turn.ctx) if act.takes_context else act.function(agent, message)
             if answer is not None and type(answer) is not act.returns:
                 rest = self.player.judged(slot, letter, answer)

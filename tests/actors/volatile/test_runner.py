@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+import threading
+from typing import Any, ClassVar
 
 import pytest
 
@@ -122,6 +123,39 @@ async def test_an_agent_that_cannot_be_made_is_tried_as_often_by_either_loop(in_
     by_runner = await shy_life()
     in_python()
     assert await shy_life() == by_runner
+
+
+class Shelf(State):
+    things: list[Any] = []
+
+
+class Collector(Agent):
+    """Puts something into its state that cannot be copied, and tells the next one of it."""
+
+    state: Shelf
+    attempts = 1
+
+    @handles
+    def push(self, push: Push, ctx: Context) -> None:
+        self.state.things.append(threading.Lock() if push.left % 2 else push.left)
+        for number in range(push.left):
+            ctx.tell(f"collector/{number}", Push(left=push.left - 1))
+
+
+async def collected():
+    async with Swarm(durable=False, clock="lockstep", seed=2) as swarm:
+        swarm.add(Collector)
+        await swarm.tell("collector/0", Push(left=4))
+        await swarm.run(rounds=6)
+        report = await swarm.report()
+        return report.digest, report.dead_letters, report.messages
+
+
+async def test_a_state_that_cannot_be_copied_fails_its_turn_and_no_other_by_either_loop(in_python):
+    by_runner = await collected()
+    assert by_runner[1]["handler failed"] > 0
+    in_python()
+    assert await collected() == by_runner
 
 
 ODD_TEXTS = ["\ud800", "caf\udce9.txt", "a" * 100_000]
