@@ -52,31 +52,30 @@ def test_no_short_history_breaks_the_rules(strategy: Strategy, limit: int) -> No
         ),
         strategy=strategy,
     )
-    longest = 6 if strategy in ORDERED else 4  # of one_for_one there are many more
-    choices = [0] * longest
-    histories = 0
-    while choices:
-        offered = go_through(spec, choices)
-        histories += 1
-        while choices and choices[-1] + 1 == offered[len(choices) - 1]:
-            choices.pop()
-        if choices:
-            choices[-1] += 1
-            choices += [0] * (longest - len(choices))
+    supervisor = make(spec)
+    rules = Rules(strategy)
+    rules.check(supervisor, {}, supervisor.begin(0))
+    histories, longest = 0, 6 if strategy in ORDERED else 4  # of one_for_one there are many more
+    frontier: list[tuple[list[Move], Rules]] = [([], rules)]
+    while frontier:
+        history, rules = frontier.pop()
+        for move in moves(after(spec, history), rules.epochs, len(history) + 1.0):
+            supervisor, judged = after(spec, history), Rules(strategy, dict(rules.epochs), rules.over)
+            phases = supervisor.phases()
+            judged.check(supervisor, phases, move(supervisor))
+            histories += 1
+            if len(history) + 1 < longest:
+                frontier.append(([*history, move], judged))
     assert histories > 1_000
 
 
-def go_through(spec: Supervision, choices: list[int]) -> list[int]:
-    """One history from its beginning, judged at every step; how many moves there were to choose from at each."""
-    supervisor, rules = make(spec), Rules(spec.strategy)
-    rules.check(supervisor, {}, supervisor.begin(0))
-    offered = []
-    for step, choice in enumerate(choices, 1):
-        possible = list(moves(supervisor, rules.epochs, float(step)))
-        offered.append(len(possible))
-        before = supervisor.phases()
-        rules.check(supervisor, before, possible[choice](supervisor))
-    return offered
+def after(spec: Supervision, history: list[Move]) -> Supervisor:
+    """A supervisor to which all that has happened: quicker than a copy of one."""
+    supervisor = make(spec)
+    supervisor.begin(0)
+    for move in history:
+        move(supervisor)
+    return supervisor
 
 
 @dataclass

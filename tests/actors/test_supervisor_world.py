@@ -72,6 +72,7 @@ class World:
         self.queue: list[tuple[float, int, Callable[[], None]]] = []
         self.order = count()
         self.processes: list[Process] = []
+        self.living: list[Process] = []
         self.cut: dict[str, float] = {}
         self.asleep_until = 0.0
         self.faults = True
@@ -90,10 +91,14 @@ class World:
         self.now = until
 
     def look(self) -> None:
-        for name in self.names:
-            working = [p.epoch for p in self.processes if p.name == name and p.works(self.now)]
-            if len(working) > 1:
-                self.broken.append(f"{self.now:.2f} s: {name} has owners with epochs {working}")
+        self.living = [process for process in self.living if process.alive]
+        owners: dict[str, int] = {}
+        for process in self.living:
+            if process.works(self.now):
+                if process.name in owners:
+                    both = [owners[process.name], process.epoch]
+                    self.broken.append(f"{self.now:.2f} s: {process.name} has owners with epochs {both}")
+                owners[process.name] = process.epoch
 
     # the supervisor's side
 
@@ -133,6 +138,7 @@ class World:
         assert not any(p.name == name and p.epoch == epoch for p in self.processes), "two processes with one epoch"
         process = Process(name, epoch, self.now, self.rng.uniform(0.95, 1.05))
         self.processes.append(process)
+        self.living.append(process)
         self.after(self.rng.uniform(0.1, 2.0), lambda: self.report(process, hello=True))
         self.after(1.0, lambda: self.beat(process))
 

@@ -82,7 +82,7 @@ def fan_out_and_gather(t: Traffic, workers: int = 500) -> None:
         t.send("boss/1", part.to, "Thanks", {}, after=done)
 
 
-def ten_thousand_tickets(t: Traffic, tickets: int = 10_000, *, close: bool = True) -> None:
+def thousands_of_tickets(t: Traffic, tickets: int = 3_000, *, close: bool = True) -> None:
     """Each ticket is a conversation of its own through the same three agents, two thousand messages a second."""
     t.interval_s = 0.0005
     path = ("user/0", "supervisor/1", "classifier/1", "supervisor/1", "writer/1", "supervisor/1", "user/0")
@@ -96,7 +96,8 @@ def ten_thousand_tickets(t: Traffic, tickets: int = 10_000, *, close: bool = Tru
 
 
 def tickets_that_nobody_closes(t: Traffic) -> None:
-    ten_thousand_tickets(t, close=False)
+    """More of them than are remembered."""
+    thousands_of_tickets(t, 10_000, close=False)
 
 
 def auction(t: Traffic, bidders: int = 100, lots: int = 10) -> None:
@@ -146,7 +147,7 @@ SCENARIOS = [
     polling,
     polling_from_outside,
     fan_out_and_gather,
-    ten_thousand_tickets,
+    thousands_of_tickets,
     tickets_that_nobody_closes,
     auction,
     batch_from_one_turn,

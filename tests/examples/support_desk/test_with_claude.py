@@ -63,8 +63,8 @@ async def test_every_call_is_paid_and_the_books_agree_to_the_nano_dollar(desk):
 async def test_each_fault_of_the_provider_costs_no_ticket(desk, tmp_path, kind, monkeypatch):
     faults = FaultPlan()
     faults.schedule(None, kind, None, kind)
-    report, server = await desk(faults, input=tickets(tmp_path, 8), model_timeout_s=2)
-    assert report["answered"] + sum(report["escalated"].values()) == report["tickets"] == 8
+    report, server = await desk(faults, input=tickets(tmp_path, 4), model_timeout_s=2)
+    assert report["answered"] + sum(report["escalated"].values()) == report["tickets"] == 4
     assert server.books.paid_twice() == []
     samples = list(ledger_samples(Path(report["journal"]) / "journal.db"))
     _, last = samples[-1]
