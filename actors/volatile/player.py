@@ -22,7 +22,7 @@ from stigmergy.protocols.errors import (
 )
 from stigmergy.protocols.message import Done, Message
 
-from ..failing import is_worth_another, worded
+from ..failing import is_worth_another, sayable, text_of, worded
 from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
@@ -66,9 +66,17 @@ class Player:
                 await self._play(slot, following, None)
         finally:
             slot.busy = False
+            if slot.mail and not slot.leaving:  # this turn broke, and those that wait need not
+                self._make_ready(slot)
             if slot.pooled:
                 self._host.office.pools.freed(slot)
                 self._host.wake()
+
+    def _make_ready(self, slot: Slot) -> None:
+        """What waits for an agent comes first in the queue."""
+        mail, slot.mail = slot.mail, None
+        self._host.ready.extendleft((slot, letter) for letter in reversed(mail or ()))
+        self._host.wake()
 
     async def _play(self, slot: Slot, letter: Letter, begun: Begun | None) -> None:
         host, part = self._host, slot.part
@@ -117,9 +125,9 @@ class Player:
                     await more
             self.reply(slot, letter, turn.taint, answer)
         except FAULTS as fault:
-            if saved is not None and part.restore is not None:
-                part.restore(slot.agent, saved)
-            return self._overdue(turn, fault)
+            lasting = None if saved is None else _restored(slot, saved)
+            error = self._overdue(turn, fault)
+            return lasting or error
         return None
 
     @staticmethod
@@ -150,9 +158,7 @@ class Player:
         finally:
             if alone:
                 slot.busy = False
-                mail, slot.mail = slot.mail, None
-                self._host.ready.extendleft((slot, letter) for letter in reversed(mail or ()))
-                self._host.wake()
+                self._make_ready(slot)
 
     async def commit_late(self, turn: Turn) -> None:
         """Pay for what a turn sends once the ledger has set enough aside, write to the blackboard, and send.
@@ -198,9 +204,9 @@ class Player:
         letter, host = turn.letter, self._host
         known, trace = worded(turn.slot.name, error)
         if isinstance(error, SwarmStopped):
-            host.stop(error.reason, str(error))
             if letter.asked is not None:
-                letter.asked.fail(error)
+                letter.asked.fail(known)
+            host.stop(sayable(str(getattr(error, "reason", "failure"))), text_of(error))
             return
         reason = "quarantined" if letter.talk.ended else "handler failed"
         host.bury(letter, turn.slot.name, reason, known, turn.attempt, trace)
@@ -212,6 +218,16 @@ class Player:
             self._host.bury(letter, slot.name, "quarantined", error)
         else:
             self._host.bury(letter, slot.name, "undeliverable", unaccepted(slot.part, letter.message.message_type))
+
+
+def _restored(slot: Slot, saved: Any) -> BaseException | None:
+    """Give an agent the state back that it had before a turn. Returns why that failed, if it did."""
+    try:
+        if slot.part.restore is not None:
+            slot.part.restore(slot.agent, saved)
+    except FAULTS as fault:
+        return fault
+    return None
 
 
 def unaccepted(part: Part, message_type: str) -> StigmergyError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from stigmergy.protocols import HandlerFailed
+from stigmergy.protocols.errors import ToolFailed
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
 
 from .company import Ping, Plain, Pong, Purse
@@ -76,3 +78,69 @@ async def test_a_letter_whose_agents_state_cannot_be_copied_is_buried_and_others
         assert (await swarm.ask("collector/2", Ping(), reply=Pong)).n == 0
         assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
         assert (await swarm.counts())["dead_letters"] == {"handler failed": 4}
+
+
+class Unspeakable(Exception):
+    """Cannot even be said."""
+
+    def __str__(self) -> str:
+        raise KeyError("no words")
+
+
+FAULTS: dict[str, Callable[[], Exception]] = {
+    "half a surrogate": lambda: ValueError("file \udcff.txt"),
+    "a long story": lambda: ValueError("long " * (4 << 20)),
+    "no words": Unspeakable,
+    "one of ours": lambda: ToolFailed("file \udcff.txt"),
+    "one of ours with something strange": lambda: ToolFailed(Unspeakable()),
+}
+
+
+class Faulty(Agent):
+    """Fails as it is told, between two messages that it answers."""
+
+    attempts = 1
+    answered = 0
+
+    @handles
+    async def ping(self, ping: Ping) -> Pong:
+        await asyncio.sleep(0)
+        if ping.to:
+            error = FAULTS[ping.to]()
+            raise error
+        self.answered += 1
+        return Pong(n=self.answered)
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_whatever_a_handler_raises_its_asker_hears_of_it_and_its_agent_goes_on(fault, hosts):
+    async with running(Faulty, hosts=hosts) as swarm:
+        asks = [swarm.ask("faulty/1", Ping(to=to), reply=Pong, timeout_s=10) for to in ("", fault, "")]
+        first, failed, last = await asyncio.gather(*asks, return_exceptions=True)
+        assert (first, last) == (Pong(n=1), Pong(n=2))
+        assert isinstance(failed, HandlerFailed | ToolFailed)
+        assert (await swarm.ask("faulty/1", Ping(), reply=Pong, timeout_s=10)).n == 3
+        assert (await swarm.counts())["dead_letters"] == {"handler failed": 1}
+
+
+class Wrecker(Agent):
+    """Throws its state away, which then cannot be restored."""
+
+    state: Purse
+    attempts = 1
+
+    @handles
+    async def ping(self, _: Ping) -> None:
+        await asyncio.sleep(0)
+        self.state = None  # type: ignore[assignment]
+        raise ValueError("wrecked")
+
+
+async def test_a_state_that_cannot_be_restored_is_said_to_all_who_ask_its_agent():
+    async with running(Wrecker) as swarm:
+        asks = [swarm.ask("wrecker/1", Ping(), timeout_s=10) for _ in range(3)]
+        for failed in await asyncio.gather(*asks, return_exceptions=True):
+            assert isinstance(failed, HandlerFailed)
+            assert "'NoneType' object has no attribute" in str(failed)
+        assert (await swarm.counts())["dead_letters"] == {"handler failed": 3}
