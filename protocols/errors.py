@@ -18,9 +18,7 @@
     │   ├── HostLost
     │   └── Quarantined
     ├── BudgetError
-    │   ├── BudgetExhausted
-    │   ├── UnknownPrice
-    │   └── LedgerUnreachable
+    │   └── BudgetExhausted, UnknownPrice, LedgerUnreachable
     ├── JournalError
     │   └── JournalCorrupt, JournalLocked, JournalLost, StorageFull
     ├── ModelError
@@ -45,6 +43,8 @@ keyword-only fields cannot cross a Ray call. `pack` and `unpack` turn any of the
 from __future__ import annotations
 
 from typing import Any, ClassVar, Final
+
+from .legible import legible, scalar
 
 
 class StigmergyError(Exception):
@@ -288,11 +288,11 @@ KINDS: Final = _leaves(StigmergyError)
 
 
 def pack(error: BaseException) -> tuple[str, list[Any]]:
-    """Any exception as plain data: the name of its nearest known class, and its arguments."""
+    """Any exception as plain data that can be encoded: the name of its nearest known class, and its arguments."""
     for cls in type(error).__mro__:
         if KINDS.get(cls.__name__) is cls:
-            return cls.__name__, [a if isinstance(a, (str, int, float, bool)) else str(a) for a in error.args]
-    return "HandlerFailed", [f"{type(error).__name__}: {error}"]
+            return cls.__name__, [scalar(argument) for argument in error.args]
+    return "HandlerFailed", [legible(f"{type(error).__name__}: {legible(error)}")]
 
 
 def unpack(name: str, args: list[Any]) -> StigmergyError:

@@ -8,6 +8,7 @@ has told the same here. So a letter never arrives where less is known than where
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ FEW: Final = 8
 
 BUSY: Final = 4_096
 """Letters in a run queue above which calls return later, so that senders slow down."""
+
+LATER_S: Final = 10.0
+"""How much later at most: after 30 s a caller would take this host for lost."""
 
 
 class Neighbour:
@@ -282,6 +286,7 @@ class Mesh:
                 await asyncio.sleep(0)
         finally:
             link.serving -= 1
-        while len(host.ready) > BUSY and host.stopped is None:
+        until = time.monotonic() + LATER_S
+        while len(host.ready) > BUSY and host.stopped is None and time.monotonic() < until:
             link.stir()
             await asyncio.sleep(0)

@@ -72,7 +72,7 @@ class Peer:
     def put(self, to: str, letter: Letter) -> None:
         """Send a letter there."""
         self._outbox.append((to, letter))
-        if not self.link.stirred:
+        if self.link.lost or not self.link.stirred:
             self._stir()
 
     def answer(self, ticket: int, value: Message | BaseException, taint: tuple[str, ...] = ()) -> None:
@@ -149,30 +149,44 @@ class Peer:
 
     def _fill(self, word: str = "mail") -> None:
         """Put what is ready on the link, as one parcel."""
-        outbox, answers = self._outbox, self._answers
-        if not outbox and not answers:
+        outbox = self._outbox
+        if not outbox and not self._answers:
             return
-        count = min(len(outbox), self._many, max(PIECE, len(outbox) // WINDOW))
-        letters = [outbox.popleft() for _ in range(count)]
-        replies = answers[: self._many] if self._many > 1 or not count else []
-        try:
-            parcel = self._writer.parcel(letters, replies, self._host.now())
-        except Oversized:
-            outbox.extendleft(reversed(letters))
-            self._many = max(1, max(count, len(replies)) // 2)
-            self._fill(word)
-            return
-        self._answers = answers[len(replies) :]
-        if parcel.size:
-            self._many = max(2, min(MANY, (count + len(replies)) * LARGE // parcel.size))
-        self.link.tell(word, parcel.payload)
-        for (to, letter), error in parcel.unsendable:
-            self._host.bury(letter, to, "malformed", error)
+        most = min(self._many, len(outbox) + len(self._answers))
+        while not self._send(word, most):
+            most //= 2
         if len(outbox) >= LONG:
             self.tight = True
         elif self.tight:
             self.tight = bool(self.crowded)
             self.let_in()
+
+    def _send(self, word: str, most: int) -> bool:
+        """Put so many letters and answers on the link, half of them answers if need be. False when they are too large.
+
+        Raises: Oversized for one alone, which no letter and no answer is.
+        """
+        outbox, answers, tickets = self._outbox, self._answers, self._tickets
+        replies = answers[: max(1, most // 2) if outbox else most]
+        room = max(most - len(replies), 0 if replies else 1)
+        letters = [outbox.popleft() for _ in range(min(len(outbox), room, max(PIECE, len(outbox) // WINDOW)))]
+        try:
+            parcel = self._writer.parcel(letters, replies, self._host.now())
+            self.link.tell(word, parcel.payload)
+        except Oversized:
+            self._writer.begin_anew()
+            for ticket in range(tickets + 1, self._tickets + 1):
+                del self._open[ticket]
+            outbox.extendleft(reversed(letters))
+            if most <= 1:
+                raise
+            return False
+        self._answers = answers[len(replies) :]
+        fits = (len(letters) + len(replies)) * LARGE // max(1, parcel.size)
+        self._many = max(1, min(MANY, self._many * 2, fits))  # the next ones may be larger
+        for (to, letter), error in parcel.unsendable:
+            self._host.bury(letter, to, "malformed", error)
+        return True
 
     def _enlist(self, outgoing: Outgoing) -> int:
         """A ticket for a question."""

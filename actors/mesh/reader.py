@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+from stigmergy.protocols.codec import unpack as decoded
 from stigmergy.protocols.errors import Malformed, unpack
 
 from ..volatile.letter import Talk
@@ -56,7 +57,7 @@ class Reader:
         found = list(letters)
         asked, kinds, taints = replies
         answers: list[Answer] = list(zip(asked, _taken(messages, kinds), map(tuple, taints), strict=True))
-        answers += [(ticket, unpack(*fault), ()) for ticket, fault in faults]
+        answers += [(ticket, unpack(*fault), ()) for ticket, fault in decoded(faults)]
         chains = [(found[number], chain) for number, chain in deep]
         return Contents(found, all(sound for _, sound in opened), answers, chains)
 

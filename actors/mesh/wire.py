@@ -4,7 +4,7 @@ One parcel carries whatever was ready: ``[fresh, words, heads, letters, chains, 
 agents, topics and types, and conversations, are words: each is sent once per link and is a number from then on, until
 there are 65,536 and both ends begin anew (``fresh``). What letters of one turn have in common is a head. Letters and
 answers are columns. What is deep in a chain takes along what the watchdog knows of it. Bodies are packed by type, see
-`Bodies`.
+`Bodies`; so are the errors that are answers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Parcel(NamedTuple):
 
     payload: list[Any]
     size: int
-    """Bytes of all bodies."""
+    """Bytes of all bodies and errors, and about those of what is named."""
     unsendable: list[tuple[Outgoing, WireError]]
     """Letters that cannot be encoded, and why."""
 

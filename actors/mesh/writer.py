@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
-from stigmergy.protocols.errors import Oversized, WireError, pack
+from stigmergy.protocols.codec import pack as encoded
+from stigmergy.protocols.errors import Oversized, WireError
+from stigmergy.protocols.errors import pack as fault
 from stigmergy.protocols.message import Message
 
 from ..volatile.letter import Letter, Talk
 from .bodies import MAX_BYTES, Bodies
 from .wire import HOPS, WORDS, Answer, Head, Outgoing, Parcel
+
+NAMED: Final = 40
+"""Bytes of a head, or of a new word, about."""
 
 
 class Writer:
@@ -52,20 +57,26 @@ class Writer:
             letters, answers, unsendable = self._sorted_out(letters, answers)
             groups = _grouped(letters, answers)
             blobs = [self._bodies.packed(messages) for messages in groups.values()]
-        size = sum(map(len, blobs))
+        faults = encoded([[ticket, fault(value)] for ticket, value, _ in answers if isinstance(value, BaseException)])
+        size = sum(map(len, blobs)) + len(faults)
         if size > MAX_BYTES:
             raise Oversized(f"{size:,} bytes in one parcel are over the limit of {MAX_BYTES:,}")
         if len(self._words) > WORDS:
-            self._words.clear()
-            self._new.clear()
-            self._fresh = True
+            self.begin_anew()
         order = {cls: number for number, cls in enumerate(groups)}
         heads, columns = self._columns(letters, order, now)
         deep = [] if self._shallow >= max((head[HOPS] for head in heads), default=0) else self._chains(letters)
-        replies, faults = _columns_of(answers, order)
+        replies = _columns_of(answers, order)
         bodies = [[self._word(cls, cls.message_type), blob] for cls, blob in zip(groups, blobs, strict=True)]
         fresh, self._fresh, words, self._new = self._fresh, False, self._new, []
+        size += NAMED * (len(heads) + len(words))
         return Parcel([fresh, words, heads, columns, deep, replies, faults, bodies], size, unsendable)
+
+    def begin_anew(self) -> None:
+        """The next parcel builds on none before it."""
+        self._words.clear()
+        self._new.clear()
+        self._fresh = True
 
     def _columns(
         self, letters: list[Outgoing], order: dict[type[Message], int], now: float
@@ -96,7 +107,7 @@ class Writer:
                 patiences.append(0)
             else:
                 tickets.append(self._ticket(outgoing))
-                patiences.append(asked.deadline - now if asked.deadline > 0 else asked.deadline)
+                patiences.append(max(0.0, asked.deadline - now) if asked.deadline > 0 else asked.deadline)
         return heads, columns
 
     def _chains(self, letters: list[Outgoing]) -> list[list[Any]]:
@@ -165,18 +176,14 @@ def _grouped(letters: Iterable[Outgoing], answers: Iterable[Answer]) -> dict[typ
     return groups
 
 
-def _columns_of(answers: list[Answer], order: dict[type[Message], int]) -> tuple[list[list[Any]], list[Any]]:
-    """Answers as columns, ticket, type, origins; and errors with their tickets."""
+def _columns_of(answers: list[Answer], order: dict[type[Message], int]) -> list[list[Any]]:
+    """Answers that are messages, as columns: ticket, type, origins."""
     tickets: list[Any] = []
     kinds: list[Any] = []
     taints: list[Any] = []
-    faults: list[Any] = []
     for ticket, value, taint in answers:
-        kind = order.get(type(value))  # type: ignore[arg-type] # an error has none
-        if kind is None:
-            faults.append([ticket, pack(value)])  # type: ignore[arg-type] # no message
-        else:
+        if isinstance(value, Message):
             tickets.append(ticket)
-            kinds.append(kind)
+            kinds.append(order[type(value)])
             taints.append(taint)
-    return [tickets, kinds, taints], faults
+    return [tickets, kinds, taints]
