@@ -50,7 +50,7 @@ class Housing:
         self._gate: VolatileService | None = None
         """The driver's own host, when hosts have links to each other."""
         self._housed: asyncio.Future[None] | None = None
-        self._moving: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[Exception | None] | None = None
         """Starts the hosts of the newest board."""
         self._unhoused: dict[str, dict[str, Any]] = {}
         """Agents that wanted hosts of their own while nobody could start them."""
@@ -165,7 +165,7 @@ class Housing:
                 self._keepers[max(shard, other)].lost(f"it has lost its link to the board of shard {min(shard, other)}")
                 return
 
-    def _move_in(self, housed: asyncio.Future[None]) -> asyncio.Task[None]:
+    def _move_in(self, housed: asyncio.Future[None]) -> asyncio.Task[Exception | None]:
         self._moving = asyncio.get_running_loop().create_task(self._house(housed))
         return self._moving
 
@@ -174,18 +174,24 @@ class Housing:
         if self._moving is not None:
             self._moving.cancel()
 
-    async def _house(self, housed: asyncio.Future[None]) -> None:
-        """Start the hosts of this moment's board; when it goes meanwhile, `_rehouse` does so for the next."""
+    async def _house(self, housed: asyncio.Future[None]) -> Exception | None:
+        """Start the hosts of this moment's board; when it goes meanwhile, `_rehouse` does so for the next.
+
+        Returns why there are none, if nobody waits for them who could be told.
+        """
         try:
             await self._start_hosts()
         except Exception as error:  # noqa: BLE001 - whoever waits for the hosts must hear of it
-            replaced = isinstance(error, PeerGone) and not self._client.ended
-            if not housed.done() and not replaced:
+            gone = isinstance(error, PeerGone)
+            if housed.done():
+                return None if gone else error
+            if not gone or self._client.ended:
                 housed.set_exception(error)
                 housed.exception()
         else:
             if not housed.done():
                 housed.set_result(None)
+        return None
 
     async def _start_hosts(self) -> None:
         client, plan = self._client, self._plan
@@ -233,6 +239,7 @@ class Housing:
             await before
 
     async def _rehouse(self, shard: int) -> None:
+        """Start hosts for the new board of a shard. Raises: whatever kept them from starting."""
         self._introduce(self._keepers[shard])
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
@@ -240,7 +247,11 @@ class Housing:
             self._abandon()  # this may have waited for a board that died meanwhile, and come second for its successor
             if self._leaving is not None:
                 await self._leaving
-            await asyncio.wait([self._move_in(self._housed)])
+            moving = self._move_in(self._housed)
+            await asyncio.wait([moving])
+            error = None if moving.cancelled() else moving.result()
+            if error is not None:
+                raise error
 
 
 async def _meet(first: tuple[str, Process], last: tuple[str, Process]) -> None:

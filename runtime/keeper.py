@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.board.neighbours import peer_of
@@ -180,10 +181,17 @@ class Keeper:
             self._carry_out(self._supervisor.exited(BOARD, start.epoch, Exit.CRASHED, self._now()))
             return
         self._with.on_event("board_started", {"epoch": start.epoch, **self._which})
+        process = self._process
         try:
             await self._with.up(self._with.shard)
-        except StigmergyError as error:
-            self._with.on_event("board_failed", {"reason": f"no hosts for the new board: {error}"})
+        except Exception as error:  # noqa: BLE001 - as above: a board without hosts is opened again
+            reason = f"no hosts for the new board: {error}"
+            self._with.on_event("board_failed", {"reason": reason, **self._which})
+            if process is not None and process is self._process:
+                with suppress(Exception):  # it is killed next
+                    await process.close()
+            if process is self._process:
+                self._gone(reason, Exit.CRASHED)
 
     @property
     def _which(self) -> dict[str, int]:

@@ -1,0 +1,83 @@
+"""A new board gets hosts, or its swarm says that it has none."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
+from stigmergy.runtime import Swarm
+from stigmergy.runtime.blueprint import announce
+from tests.runtime.cast import Echo, Heard, Say
+
+TROUBLE = DeadlineExceeded("the board did not answer 'kinds' within 30 s")
+
+
+class Told:
+    """What a swarm tells its driver."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, event: str, data: dict[str, Any]) -> None:
+        self.events.append((event, data))
+        self._more.set()
+
+    def times(self, event: str) -> int:
+        return sum(name == event for name, _ in self.events)
+
+    async def wait_for(self, event: str, times: int = 1) -> None:
+        async with asyncio.timeout(10):
+            while self.times(event) < times:
+                self._more.clear()
+                await self._more.wait()
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+    """Let hosts move in when they have failed to so many times, without waiting in between."""
+    monkeypatch.setattr("stigmergy.runtime.swarm.random", SimpleNamespace(random=lambda: 0.0))
+    failed = [0]
+
+    async def announced(*of: Any) -> None:
+        failed[0] += 1
+        if failed[0] <= times:
+            raise TROUBLE
+        await announce(*of)
+
+    monkeypatch.setattr("stigmergy.runtime.housing.announce", announced)
+
+
+async def lose_board(swarm: Swarm) -> None:
+    """Its process ends, which frees its journal."""
+    assert swarm._housing is not None
+    (keeper,) = swarm._housing._keepers
+    await keeper.process.close()
+    keeper.lost("killed by a test")
+
+
+async def test_a_board_whose_hosts_do_not_move_in_is_told_of_and_opened_again(tmp_path, monkeypatch):
+    told = Told()
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        fails(monkeypatch, 1)
+        await lose_board(swarm)
+        await told.wait_for("board_started", 2)
+        assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
+    assert str(TROUBLE) in dict(told.events)["board_failed"]["reason"]
+
+
+async def test_a_swarm_whose_hosts_never_move_in_again_ends_and_whoever_asks_is_told_why(tmp_path, monkeypatch):
+    told = Told()
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        fails(monkeypatch, float("inf"))
+        await lose_board(swarm)
+        await told.wait_for("stopped")
+        with pytest.raises(StigmergyError, match="the board is gone"):
+            await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)
