@@ -21,6 +21,7 @@ from stigmergy.protocols.errors import StigmergyError, UsageError
 from .blueprint import Blueprint, announce, open_gate
 from .circle import Circle
 from .client import Client
+from .closing import in_turn, together
 from .keeper import Household, Keeper
 from .shepherd import Shepherd, Yard
 from .volatile.opening import open_host as open_volatile_host
@@ -125,12 +126,9 @@ class Housing:
             meeting.cancel()
         self._give_up("the swarm is closed")
         if self._leaving is not None:
-            await self._leaving
-        if self._shepherd is not None:
-            await self._shepherd.close()
-        if self._gate is not None:
-            await self._gate.close()
-        await asyncio.gather(*(keeper.close() for keeper in self._keepers))
+            await asyncio.wait([self._leaving])
+        ends = [one.close for one in (self._shepherd, self._gate) if one is not None]
+        await in_turn(*ends, lambda: together(*(keeper.close() for keeper in self._keepers)))
 
     def _give_up(self, text: str) -> None:
         """There will be no hosts: whoever waits for them hears why."""

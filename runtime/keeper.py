@@ -118,8 +118,10 @@ class Keeper:
         if process is not None:
             try:
                 await process.close()
-            except StigmergyError:
+            except BaseException as error:
                 process.kill()
+                if not isinstance(error, StigmergyError):
+                    raise
 
     async def _open(self, epoch: int) -> None:
         self._epoch = epoch

@@ -18,6 +18,7 @@ from stigmergy.protocols.ids import derive_id
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Start, Stop, Strategy, Supervision
 
 from .circle import Circle
+from .closing import together
 from .engines import Engine
 
 STALLED_S: Final = 2.0
@@ -113,8 +114,8 @@ class Shepherd:
     async def close(self) -> None:
         """Stop all hosts in good order."""
         self.end_watch("the swarm is closed")
-        await asyncio.gather(*(_quietly(process.close()) for process in self._up.values()))
-        self._up.clear()
+        ends, self._up = [_quietly(process.close()) for process in self._up.values()], {}
+        await together(*ends)
 
     def abandon(self) -> None:
         """End all hosts at once: their board is gone, and so is their work."""

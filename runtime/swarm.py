@@ -30,6 +30,7 @@ from .aftermath import report_of
 from .agent import Agent
 from .blueprint import Blueprint
 from .client import Client
+from .closing import in_turn
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Housing
@@ -184,18 +185,16 @@ class Swarm(Mailing):
             except StigmergyError as error:
                 failure = error
         self._closing = True
-        if self._housing is not None:
-            await self._housing.close()
-        if self._client is not None:
-            await self._client.close()
-        if self._engine is not None:
-            await self._engine.stop()
-        self._housing = self._client = self._engine = self._way = None
-        if failure is not None:
-            self._last = report_of(self.folder, failure)
-        if self._tenure is not None:
-            tenure, self._tenure = self._tenure, None
-            tenure.end((self._last and self._last.stop_reason) or reason, self._last or SwarmReport(), time.time())
+        ends = [one.close for one in (self._housing, self._client) if one is not None]
+        try:
+            await in_turn(*ends, *([] if self._engine is None else [self._engine.stop]))
+        finally:
+            self._housing = self._client = self._engine = self._way = None
+            if failure is not None:
+                self._last = report_of(self.folder, failure)
+            if self._tenure is not None:
+                tenure, self._tenure = self._tenure, None
+                tenure.end((self._last and self._last.stop_reason) or reason, self._last or SwarmReport(), time.time())
 
     # -- messages ----------------------------------------------------------------------------
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError, SwarmStopped
 
 from ..aftermath import journaled
 from ..app import Outcome, Stage, Table
+from ..closing import in_turn
 from ..figures import SwarmReport
+from ..swarm import Swarm
 from .choices import Choices
 from .exits import reason_of, telling
 from .interrupts import Interrupts
@@ -75,10 +78,13 @@ async def perform(choices: Choices, records: Records, screen: Screen, last_words
     except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001 - told by the caller in one line
         error = raised
     finally:
-        for swarm in records.swarms:
-            with suppress(StigmergyError):
-                await swarm.close()
+        await in_turn(*(partial(_close, swarm) for swarm in records.swarms))
     return Ending(outcome, error, await _reports(records))
+
+
+async def _close(swarm: Swarm) -> None:
+    with suppress(StigmergyError):
+        await swarm.close()
 
 
 async def _main(choices: Choices, stage: Stage) -> Outcome:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partialmethod
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from stigmergy.actors.board.service import BoardService
+from stigmergy.actors.host.host import HostService
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
-from stigmergy.runtime import Swarm
+from stigmergy.runtime import Plant, Swarm
+from stigmergy.runtime.app import Outcome
 from stigmergy.runtime.cli.approve import approve
 from stigmergy.runtime.cli.finding import opened
+from stigmergy.runtime.cli.performance import perform
+from stigmergy.runtime.engines import LocalEngine
+from stigmergy.runtime.tenure import driver_of
 from tests.runtime.cast import Echo
 from tests.runtime.tools_cast import Order, Paid, Strict, Teller, effects
 from tests.runtime.town import Town
@@ -91,3 +99,60 @@ async def test_runs_with_one_seed_have_one_digest_and_no_key_in_common(tmp_path)
     keys, digests = zip(*[await key_and_digest(tmp_path, kept=kept) for kept in (True, True, False)], strict=True)
     assert len(set(keys)) == 3
     assert len(set(digests)) == 1
+
+
+class Full(OSError):
+    """What a disk says."""
+
+
+async def test_whatever_fails_to_close_everything_else_is_closed_and_the_error_told(tmp_path, monkeypatch):
+    ended: list[str] = []
+
+    async def full(service, close):
+        ended.append(type(service).__name__)
+        await close(service)
+        raise Full("no room")
+
+    async def stop(_):
+        ended.append("engine")
+
+    for service in (HostService, BoardService):
+        monkeypatch.setattr(service, "close", partialmethod(full, service.close))
+    monkeypatch.setattr(LocalEngine, "stop", stop)
+    swarm = Swarm(plant=Plant(engine="local", hosts=2), journal=tmp_path)
+    with pytest.raises(Full, match="no room"):
+        async with swarm:
+            swarm.add(Echo)
+            await swarm.start()
+    assert ended == ["HostService", "HostService", "BoardService", "engine"]
+    assert swarm.folder is not None
+    assert driver_of(swarm.folder) == ""
+    assert swarm.folder.read("run.json")["stop_reason"] == "done"
+
+
+async def test_a_command_closes_all_its_swarms_though_one_cannot_be(monkeypatch):
+    closed: list[str] = []
+
+    class One:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def close(self) -> None:
+            closed.append(self.name)
+            if self.name == "first":
+                raise Full("no room")
+
+    async def main(*_: Any) -> Outcome:
+        return Outcome({}, ())
+
+    class Quiet:
+        def __getattr__(self, _: str) -> Any:
+            return lambda *_: None
+
+    nothing = Quiet()
+    plain = SimpleNamespace(budget=None, journal=None, plant=Plant(), seed=0, options=None)
+    choices = SimpleNamespace(**vars(plain), app=SimpleNamespace(name="app", main=main))
+    records = SimpleNamespace(swarms=[One("first"), One("second")], add=print)
+    with pytest.raises(Full, match="no room"):
+        await perform(cast("Any", choices), cast("Any", records), cast("Any", nothing), print)
+    assert closed == ["first", "second"]
