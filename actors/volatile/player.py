@@ -62,11 +62,11 @@ class Player:
     async def _occupy(self, slot: Slot, letter: Letter, begun: Begun | None) -> None:
         try:
             await self._play(slot, letter, begun)
-            while (following := slot.take()) is not None:
+            while self._host.stopped is None and (following := slot.take()) is not None:
                 await self._play(slot, following, None)
         finally:
             slot.busy = False
-            if slot.mail and not slot.leaving:  # this turn broke, and those that wait need not
+            if slot.mail and not slot.leaving:  # the swarm has stopped, or this turn broke
                 self._make_ready(slot)
             if slot.pooled:
                 self._host.office.pools.freed(slot)
@@ -90,12 +90,14 @@ class Player:
             while (error := await self._attempt(turn, begun)) is not None:
                 turn.sends.clear()
                 turn.writes.clear()
-                if not is_worth_another(error) or letter.talk.ended or turn.attempt >= part.spec.attempts:
+                last = not is_worth_another(error) or letter.talk.ended or turn.attempt >= part.spec.attempts
+                if not last and host.stopped is None:
+                    await host.pause(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 1)))
+                if last or host.stopped is not None:
                     self._give_up(turn, error)
                     return
                 turn.attempt += 1
                 begun = None
-                await host.pause(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 2)))
         finally:
             host.turns.discard(turn)
 

@@ -26,6 +26,15 @@ async def running(*kinds, hosts=1, **options):
         yield swarm
 
 
+async def until(condition):
+    """Go on once something is so."""
+    for _ in range(3_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never was")
+
+
 class Commuter(Agent):
     """Counts its turns, and does not always get up at once."""
 
@@ -144,3 +153,45 @@ async def test_a_state_that_cannot_be_restored_is_said_to_all_who_ask_its_agent(
             assert isinstance(failed, HandlerFailed)
             assert "'NoneType' object has no attribute" in str(failed)
         assert (await swarm.counts())["dead_letters"] == {"handler failed": 3}
+
+
+class Plodder(Agent):
+    """Takes its time over each message, and fails when it is told to."""
+
+    mailbox = 100
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    @handles
+    async def ping(self, ping: Ping) -> None:
+        self.seen.append(ping.n)
+        await GATES[0].wait()
+        if ping.to:
+            raise ConnectionError("not now")
+
+
+GATES: list[asyncio.Event] = []
+"""What plodders wait for."""
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    gate = asyncio.Event()
+    monkeypatch.setitem(globals(), "GATES", [gate])
+    return gate
+
+
+@pytest.mark.parametrize("to", ["", "fail"])
+async def test_a_busy_agent_begins_nothing_more_once_the_swarm_has_stopped(to, gate, processes):
+    async with running(Plodder) as swarm:
+        for number in range(10):
+            await swarm.tell("plodder/1", Ping(n=number, to=to))
+        host = processes["host-1.1"].service.host
+        await until(lambda: host.turns)
+        await swarm.stop()
+        await until(lambda: host.stopped is not None)
+        gate.set()
+        await until(lambda: not host.turns)
+        assert host.places["plodder/1"].agent.seen == [0]
+        assert host.waiting == len(host.ready) == 9
