@@ -8,7 +8,7 @@ from typing import Final
 
 from .letter import Letter
 from .pools import Pools
-from .slot import Part, Slot
+from .slot import Part, Pool, Slot
 from .turn import Ground
 
 BY_SENDER: Final = itemgetter(1, 2)
@@ -35,6 +35,9 @@ class Handout(Pools):
     def freed(self, slot: Slot) -> None:
         """See `Pools.freed`."""
         slot.reserved = False
+
+    def refill(self, pool: Pool) -> None:
+        """See `Pools.refill`; when the next round begins."""
 
     def hand_out(self) -> None:
         """Give out what waits, as far as members are free."""

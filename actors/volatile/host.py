@@ -94,8 +94,9 @@ class Host:
     def waiting(self) -> int:
         """Letters that wait or are being handled."""
         kept = sum(len(place.mail) for place in self.places.values() if type(place) is Slot and place.mail is not None)
+        pooled = sum(len(part.pool.waiting) for part in self.parts.values())
         leaving = 0 if self.mesh is None else self.mesh.waiting
-        return len(self.ready) + len(self.turns) + kept + leaving
+        return len(self.ready) + len(self.turns) + kept + pooled + leaving
 
     # -- the queue ---------------------------------------------------------------------------
 

@@ -73,6 +73,13 @@ class Pools:
                     moved = self.enroll(member.name)
                     moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
                     pool.members[number] = moved
+            self.refill(pool)
+
+    def refill(self, pool: Pool) -> None:
+        """Give members that are free what waits, in order."""
+        for member in pool.members:
+            if pool.waiting and not member.reserved and not member.busy:
+                self._refill(pool, member)
 
     def replace(self, slot: Slot) -> None:
         """An agent has gone to another host."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.protocols import HandlerFailed
 from stigmergy.protocols.errors import ToolFailed
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
@@ -195,3 +196,35 @@ async def test_a_busy_agent_begins_nothing_more_once_the_swarm_has_stopped(to, g
         await until(lambda: not host.turns)
         assert host.places["plodder/1"].agent.seen == [0]
         assert host.waiting == len(host.ready) == 9
+
+
+def pool_of_one(kind_on, member_on):
+    """The name of a kind whose pool is kept on one host, while its only member lives on another."""
+    seats = [Seat("host-1"), Seat("host-2")]
+    names = (f"worker{number}" for number in range(1_000))
+    return next(name for name in names if (place(name, seats), place(f"{name}/pool.1", seats)) == (kind_on, member_on))
+
+
+class Worker(Agent):
+    """One of a pool; nobody else takes what is addressed to it."""
+
+    pool = 1
+
+    @handles
+    async def ping(self, ping: Ping) -> Pong:
+        if ping.to:
+            await asyncio.Event().wait()
+        return Pong(n=ping.n)
+
+
+async def test_what_waits_for_a_pool_is_handed_out_when_the_host_of_its_members_is_gone(processes):
+    async with running(hosts=2) as swarm:
+        kind = pool_of_one("host-1", "host-2")
+        swarm.add(Worker, kind=kind)
+        await swarm.tell(kind, Ping(to="for ever"))
+        asks = [asyncio.ensure_future(swarm.ask(kind, Ping(n=number), reply=Pong)) for number in range(5)]
+        pool = processes["host-1.1"].service.host.parts[kind].pool
+        await until(lambda: len(pool.waiting) == len(asks))
+        assert processes["host-1.1"].service.host.waiting == len(asks)
+        processes["host-2.1"].kill()
+        assert [(await ask).n for ask in asks] == list(range(5))
