@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
-from stigmergy.protocols.message import Message, encode
+from stigmergy.protocols.message import Message
 
 from ..watchdog.limits import LoopLimits
 from ..watchdog.sightings import Action, Finding, Reason, Sighting, Verdict
 from ..watchdog.watchdog import LoopWatchdog
 from .letter import Letter, Talk
+from .packing import packer
 
 SHALLOW: Final = 6
 """Hops up to which a chain is no round: a ping-pong shows from its sixth hop on."""
@@ -79,7 +80,7 @@ class Guard:
         """
         letter = sent.letter
         if letter.hops > self.shallow:
-            verdict = self._watchdog.see(self._sighting(sent, now), encode(letter.message))
+            verdict = self._watchdog.see(self._sighting(sent, now), _pack(letter.message.__dict__))
             if verdict is not None:
                 return verdict
         if letter.talk.messages >= self.burst:
@@ -163,11 +164,15 @@ class Guard:
         return Verdict(found.action, found.reason, talk.id, found.agents, found.exchange, found.count, ADVICE)
 
 
+_pack: Final = packer()
+"""What is sent within a host has no limit, and may hold what no wire takes."""
+
+
 def _digest(message: Message) -> int:
     try:
         return hash(message)
-    except TypeError:  # it holds a list or a dict
-        return hash(encode(message))
+    except (TypeError, RecursionError):  # it holds a list or a dict
+        return hash(_pack(message.__dict__))
 
 
 def _id(sender: str, number: int) -> str:

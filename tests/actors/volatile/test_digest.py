@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from stigmergy.actors.volatile import digest as digests
 from stigmergy.actors.volatile.digest import PARTITIONS, Digest, partition_of
+from stigmergy.actors.volatile.packing import packer
 from stigmergy.actors.volatile.running import runner
 
 LETTERS = [
@@ -102,17 +103,17 @@ NOTES = [digests.Notes, *([] if runner is None else [runner.Notes])]
 @given(st.lists(st.lists(FIELDS, max_size=15)))
 def test_what_is_hashed_is_what_msgpack_packs(notes, letters):
     hashed = bytearray()
-    noted = notes(hashed.extend, digests.packer())
+    noted = notes(hashed.extend, packer())
     for values in letters:
         noted.add(*values)
     noted.flush()
-    assert hashed == b"".join(digests.packer()(value) for values in letters for value in values)
+    assert hashed == b"".join(packer()(value) for values in letters for value in values)
 
 
 @pytest.mark.parametrize("notes", NOTES)
 def test_what_is_noted_is_hashed_before_it_is_much(notes):
     sizes = []
-    noted = notes(lambda some: sizes.append(len(some)), digests.packer())
+    noted = notes(lambda some: sizes.append(len(some)), packer())
     for _ in range(100):
         noted.add("a" * 1_000)
     noted.add("a" * 1_000_000)
@@ -125,10 +126,10 @@ def test_what_is_noted_is_hashed_before_it_is_much(notes):
 @pytest.mark.parametrize("odd", ["\ud800", {"name": "\udcff.txt"}, NESTED], ids=("surrogate", "file name", "deep"))
 def test_there_is_nothing_that_cannot_be_noted(notes, odd):
     hashed = bytearray()
-    noted = notes(hashed.extend, digests.packer())
+    noted = notes(hashed.extend, packer())
     noted.add(1, odd)
     noted.flush()
-    assert hashed == b"\x01" + digests.packer()(odd)
+    assert hashed == b"\x01" + packer()(odd)
 
 
 @pytest.mark.parametrize("notes", NOTES)

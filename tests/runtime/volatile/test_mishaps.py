@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.registry.placement import Seat, place
-from stigmergy.protocols import HandlerFailed
+from stigmergy.protocols import HandlerFailed, Text
 from stigmergy.protocols.errors import ToolFailed
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
 
@@ -228,3 +228,40 @@ async def test_what_waits_for_a_pool_is_handed_out_when_the_host_of_its_members_
         assert processes["host-1.1"].service.host.waiting == len(asks)
         processes["host-2.1"].kill()
         assert [(await ask).n for ask in asks] == list(range(5))
+
+
+class Carrier(Agent):
+    """Passes everything on to the next, and says so to a witness."""
+
+    @handles
+    def text(self, text: Text, ctx: Context) -> None:
+        number = int(ctx.me.key)
+        ctx.tell("witness/1", Ping(n=number))
+        if number < 20:
+            ctx.tell(f"carrier/{number + 1}", text)
+        ctx.tell("witness/1", Ping(n=-number))
+
+
+class Witness(Agent):
+    """Knows who has got it."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    @handles
+    def ping(self, ping: Ping) -> None:
+        self.seen.append(ping.n)
+
+    @handles
+    def tell(self, _: Pong) -> Pong:
+        return Pong(n=len(self.seen), text=str(sorted(self.seen)))
+
+
+@pytest.mark.parametrize("text", ["word " * 100_000, "file \udcff.txt"], ids=["large", "half a surrogate"])
+async def test_a_long_chain_carries_whatever_text_a_message_can_hold(text):
+    async with running(Carrier, Witness) as swarm:
+        await swarm.tell("carrier/1", Text(text=text))
+        while (await swarm.counts())["waiting"]:
+            pass
+        seen = await swarm.ask("witness/1", Pong(), reply=Pong)
+        assert seen.text == str([*range(-20, 0), *range(1, 21)])
