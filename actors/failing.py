@@ -21,6 +21,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
+from stigmergy.protocols.legible import legible
 
 FINAL: Final = (
     UsageError,
@@ -35,39 +36,23 @@ FINAL: Final = (
 )
 """Errors that another attempt would only meet again."""
 
-MAX_TEXT: Final = 8_192
-"""Characters of an error's text, and of its traceback, that travel with a failed turn."""
+MAX_TRACE: Final = 8_192
+"""Characters of a traceback that travel with a failed turn."""
 
 
 def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     """An error of a turn as one of ours that can travel, and its traceback if it was not one of ours."""
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
         return _travelling(error), ""
-    trace = "".join(traceback.format_exception(error))[-MAX_TEXT:]
-    return HandlerFailed(sayable(f"{agent}: {type(error).__name__}: {text_of(error)}")), sayable(trace)
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says, if it can."""
-    try:
-        return sayable(str(error))
-    except Exception as why:  # noqa: BLE001 - how it is said may be of its author
-        return f"it cannot be said ({type(why).__name__})"
-
-
-def sayable(text: str) -> str:
-    """As much of a text as travels, with its half surrogates written out."""
-    return text[:MAX_TEXT].encode("utf-8", "backslashreplace").decode()
+    trace = "".join(traceback.format_exception(error))[-MAX_TRACE:]
+    return HandlerFailed(legible(f"{agent}: {type(error).__name__}: {legible(error)}")), legible(trace)
 
 
 def _travelling(error: StigmergyError) -> StigmergyError:
-    """An error of ours; in other words if its own cannot travel."""
-    try:
-        name, said = pack(error)
-        words = [sayable(word) if isinstance(word, str) else word for word in said]
-    except Exception:  # noqa: BLE001 - what it was made with may be of its author
-        return HandlerFailed(f"{type(error).__name__}: {text_of(error)}")
-    return error if words == said else unpack(name, words)
+    """An error of ours; as it comes off a wire, if what it was made with cannot travel."""
+    name, said = pack(error)
+    plain = all(isinstance(argument, str | int | float) for argument in error.args)
+    return error if plain and said == list(error.args) else unpack(name, said)
 
 
 def is_worth_another(error: BaseException) -> bool:

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError
 from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Message
 
-from ..failing import text_of
 from .allowance import Allowance, Purse
 from .deadlines import Deadlines
 from .guard import Guard
@@ -221,7 +221,7 @@ class Host:
         self, letter: Letter, to: str, reason: str, error: StigmergyError, attempts: int = 0, trace: str = ""
     ) -> None:
         """End a letter that nobody will handle: the board keeps it, and who asked is told."""
-        detail = f"{text_of(error)}\n{trace}" if trace else text_of(error)
+        detail = f"{legible(error)}\n{trace}" if trace else legible(error)
         with suppress(WireError):  # who asked is told all the same
             self.board.tell("bury", [letter.record(to), reason, detail, attempts])
         if letter.asked is not None and not letter.asked.done():

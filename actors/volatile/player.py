@@ -20,9 +20,10 @@ from stigmergy.protocols.errors import (
     UnknownMessage,
     UsageError,
 )
+from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Done, Message
 
-from ..failing import is_worth_another, sayable, text_of, worded
+from ..failing import is_worth_another, worded
 from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
@@ -208,7 +209,7 @@ class Player:
         if isinstance(error, SwarmStopped):
             if letter.asked is not None:
                 letter.asked.fail(known)
-            host.stop(sayable(str(getattr(error, "reason", "failure"))), text_of(error))
+            host.stop(legible(getattr(error, "reason", "failure")), legible(error))
             return
         reason = "quarantined" if letter.talk.ended else "handler failed"
         host.bury(letter, turn.slot.name, reason, known, turn.attempt, trace)
