@@ -151,9 +151,11 @@ class RayProcess(_RayHandle):
     async def close(self) -> None:
         """See `Process.close`."""
         self._hang_up()
-        with suppress(PeerGone, PeerUnavailable):
-            await reach(self.name, self.actor.close.remote(), CLOSE_TIMEOUT_S)
-        self.kill()
+        try:
+            with suppress(PeerGone, PeerUnavailable):
+                await reach(self.name, self.actor.close.remote(), CLOSE_TIMEOUT_S)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """See `Process.kill`."""
@@ -176,6 +178,9 @@ class RayProcess(_RayHandle):
                 await asyncio.sleep(RETRY_POLL_S)
             except PeerGone as gone:
                 driver.lost(self.name, str(gone))
+                return
+            except Exception as error:  # noqa: BLE001 - nobody would poll any more, and the driver wait for nothing
+                driver.lost(self.name, f"what it said was not understood: {type(error).__name__}: {error}")
                 return
 
 

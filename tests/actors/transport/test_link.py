@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from stigmergy.actors.transport import handles
 from stigmergy.actors.transport import link as link_module
+from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.link import ASK, Endpoint, PeerGone, PeerUnavailable
-from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded
+from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded, Malformed
 
 
 class Answering:
@@ -146,3 +150,23 @@ async def test_a_call_that_was_cancelled_before_it_began_leaves_nothing_behind()
     await asyncio.sleep(0)
     gc.collect()  # a coroutine that was never awaited would say so here, and warnings are errors
     assert two.heard == []
+
+
+async def test_a_driver_whose_poller_hears_nonsense_is_told_that_it_has_lost_its_peer(monkeypatch):
+    lost: list[tuple[str, str]] = []
+
+    class Confused:
+        def deliver(self, data):
+            raise Malformed("peer is 300 batches ahead of batch 1")
+
+        def lost(self, peer, reason):
+            lost.append((peer, reason))
+
+    async def reach(*_):
+        return [b"batch"]
+
+    monkeypatch.setattr(handles, "reach", reach)
+    process = SimpleNamespace(name="board", actor=SimpleNamespace(poll=SimpleNamespace(remote=lambda _: None)))
+    await asyncio.wait_for(RayProcess._poll(cast("Any", process), "client/main", cast("Any", Confused())), 10)
+    assert [peer for peer, _ in lost] == ["board"]
+    assert "300 batches ahead" in lost[0][1]
