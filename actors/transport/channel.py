@@ -39,6 +39,8 @@ class Channel:
         self._next = 1
         self._unconfirmed: dict[int, bytes] = {}
         self._expected = 1
+        self._told = 0
+        """Number of the newest batch of the peer that was confirmed."""
         self._early: dict[int, list[Frame]] = {}
 
     def put(self, frame: Frame) -> None:
@@ -58,6 +60,11 @@ class Channel:
         return len(self._queue)
 
     @property
+    def owes(self) -> bool:
+        """Whether the peer has sent something that no batch has confirmed."""
+        return self._told < self._expected - 1
+
+    @property
     def oldest_unconfirmed(self) -> int:
         """Number of the oldest batch that the peer has not confirmed; 0 when it has confirmed all."""
         return next(iter(self._unconfirmed), 0)
@@ -71,6 +78,7 @@ class Channel:
             size += len(frames[-1])
         number = self._next if frames else 0
         data = join([pack(self._me), pack(number), pack(self._expected - 1), join(frames)])
+        self._told = self._expected - 1
         if frames:
             self._next += 1
             self._unconfirmed[number] = data

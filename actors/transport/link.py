@@ -159,6 +159,11 @@ class Link:
             self.stirred = True
             asyncio.get_running_loop().call_soon(self._flush)
 
+    def confirm(self) -> None:
+        """Send a bare confirmation if one is owed, and nothing else is about to go that confirms as well."""
+        if self._channel.owes and not (self._channel.waiting or self.lost) and self._in_flight < WINDOW:
+            self._start(self._channel.batch())
+
     def resend_if_silent(self, now: float) -> None:
         """Send again what the peer has not confirmed for 2 s: the call that carried it may be lost.
 

@@ -9,17 +9,21 @@ import asyncio
 
 from stigmergy.protocols.codec import pack
 
+from .channel import open_batch
+
 
 class Slot:
     """A `Handle` whose far end comes and collects."""
 
     def __init__(self) -> None:
-        self._batches: list[bytes] = []
+        self._batches: dict[int, bytes] = {}
+        """By number: what is sent again is here once."""
         self._news = asyncio.Event()
 
     async def receive(self, data: bytes) -> bytes:
         """Leave a batch. The confirmation comes with the peer's next batch, so this returns a bare one."""
-        self._batches.append(data)
+        _, number, _, _ = open_batch(data)
+        self._batches[number] = data
         self._news.set()
         return _NOTHING
 
@@ -31,8 +35,8 @@ class Slot:
             except TimeoutError:
                 return []
         self._news.clear()
-        batches, self._batches = self._batches, []
-        return batches
+        batches, self._batches = self._batches, {}
+        return list(batches.values())
 
 
 _NOTHING = pack(("", 0, 0, ()))

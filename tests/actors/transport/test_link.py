@@ -10,11 +10,15 @@ from typing import Any, cast
 
 import pytest
 
+from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport import handles
 from stigmergy.actors.transport import link as link_module
+from stigmergy.actors.transport.channel import open_batch
 from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.link import ASK, Endpoint, PeerGone, PeerUnavailable
+from stigmergy.actors.transport.slot import Slot
 from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded, Malformed
+from stigmergy.runtime.client import Client
 
 
 class Answering:
@@ -150,6 +154,44 @@ async def test_a_call_that_was_cancelled_before_it_began_leaves_nothing_behind()
     await asyncio.sleep(0)
     gc.collect()  # a coroutine that was never awaited would say so here, and warnings are errors
     assert two.heard == []
+
+
+async def test_who_only_listens_confirms_once_for_all_that_it_collects_and_nothing_is_sent_again():
+    slot, two = Slot(), Answering("two")
+    calls: list[int] = []
+    client = Client("one", "run", lambda *_: None, Clock())
+    link = two.endpoint.connect("one", slot, two.on_lost)
+
+    class Counted:
+        async def receive(self, data):
+            calls.append(open_batch(data)[1])
+            return await two.receive(data)
+
+    client.attach("two", Counted())
+    for number in range(3):
+        link.tell("event", ["happened", {"n": number}])
+        for _ in range(3):
+            await asyncio.sleep(0)
+    batches = await slot.collect(1.0)
+    for data in batches:
+        client.deliver(data)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert (len(batches), calls) == (3, [0])
+    link.resend_if_silent(1_000.0)
+    link.resend_if_silent(2_000.0)
+    assert await slot.collect(0.0) == []
+
+
+async def test_what_is_sent_again_waits_in_a_slot_once():
+    slot, one = Slot(), Answering("one")
+    link = one.endpoint.connect("two", slot, one.on_lost)
+    link.tell("event", 1)
+    for second in range(0, 100, 10):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        link.resend_if_silent(float(second))
+    assert len(await slot.collect(0.0)) == 1
 
 
 async def test_a_driver_whose_poller_hears_nonsense_is_told_that_it_has_lost_its_peer(monkeypatch):
