@@ -235,8 +235,11 @@ class Host:
         self.bury(letter, to, "late answer", DeadlineExceeded("nobody waits for it any more"))
 
     def outside(self, client: str, letter: Letter) -> None:
-        """Hand a message to a driver."""
-        self.board.tell("told", letter.envelope(client).to_wire())
+        """Hand a message to a driver; one that cannot go there costs nothing that is sent beside it."""
+        try:
+            self.board.tell("told", letter.envelope(client).to_wire())
+        except WireError as error:
+            self.bury(letter, client, "malformed", error)
 
     # -- life --------------------------------------------------------------------------------
 

@@ -265,3 +265,23 @@ async def test_a_long_chain_carries_whatever_text_a_message_can_hold(text):
             pass
         seen = await swarm.ask("witness/1", Pong(), reply=Pong)
         assert seen.text == str([*range(-20, 0), *range(1, 21)])
+
+
+class Herald(Agent):
+    """Tells a driver something, and then its neighbour."""
+
+    @handles
+    def go(self, news: Text, ctx: Context) -> None:
+        ctx.tell("client/main", news)
+        ctx.tell("witness/1", Ping(n=7))
+
+
+@pytest.mark.parametrize("text", ["x" * 300_000, "half \udcff"], ids=["large", "half a surrogate"])
+async def test_what_no_driver_can_be_told_is_buried_and_what_is_sent_beside_it_arrives(text):
+    async with running(Herald, Witness) as swarm:
+        await swarm.tell("herald/h", Text(text=text))
+        async with asyncio.timeout(60):
+            while not (await swarm.counts())["dead_letters"]:
+                pass
+        assert (await swarm.counts())["dead_letters"] == {"malformed": 1}
+        assert (await swarm.ask("witness/1", Pong(), reply=Pong)).text == "[7]"
