@@ -69,6 +69,8 @@ class Keeper:
         self._process: Process | None = None
         self._epoch = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
+        self._why = ""
+        """Why the last board went, or did not come up."""
 
     @property
     def shard(self) -> int:
@@ -155,6 +157,7 @@ class Keeper:
         if process is None:
             return
         process.kill()
+        self._why = reason
         self._with.client.detach(reason, self._with.shard)
         self._with.down()
         self._with.on_event("board_lost", {"reason": reason, **self._which})
@@ -170,7 +173,7 @@ class Keeper:
             elif isinstance(decision, Kill):
                 self._gone("it did not answer", Exit.LOST)
             elif isinstance(decision, GiveUp) and not decision.child:
-                self._with.client.give_up(f"the board is gone: {decision.reason}")
+                self._with.client.give_up(f"the board is gone: {decision.reason}, the last time because {self._why}")
 
     async def _reopen(self, start: Start) -> None:
         await asyncio.sleep(start.after_s)
@@ -179,7 +182,8 @@ class Keeper:
         try:
             await self._open(start.epoch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
-            self._with.on_event("board_failed", {"reason": str(error), **self._which})
+            self._why = str(error)
+            self._with.on_event("board_failed", {"reason": self._why, **self._which})
             self._carry_out(self._supervisor.exited(BOARD, start.epoch, Exit.CRASHED, self._now()))
             return
         self._with.on_event("board_started", {"epoch": start.epoch, **self._which})

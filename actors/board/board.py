@@ -224,7 +224,7 @@ class Board:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
         for read in reads:
             m.mail.step(envelope.cause, Step(*read))
-        if m.mail.is_known(envelope.id):
+        if (step and self._clerk.answer_again(envelope, *step)) or m.mail.is_known(envelope.id):
             return None
         if outside:
             self._clerk.check_room(envelope)

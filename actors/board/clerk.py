@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
     DeadlineExceeded,
@@ -17,11 +16,11 @@ from stigmergy.protocols.errors import (
     Quarantined,
     StigmergyError,
     SwarmStopped,
-    pack,
 )
-from stigmergy.protocols.ids import derive_id
+from stigmergy.protocols.turn import DONE
 
 from ..watchdog.sightings import Action, Verdict
+from .answers import error_answer
 from .claims import Lapse
 from .dead_letters import DeadLetters, Death
 from .machines import CLIENT, Machines
@@ -142,6 +141,15 @@ class Clerk:
             m.warden.finished(envelope.conversation)
             m.treasury.finished(envelope.conversation)
             m.outbox.tell(envelope.to, "reply", [envelope.to, envelope.reply_to, envelope.to_wire()])
+
+    def answer_again(self, ask: Envelope, number: int, key: str) -> bool:
+        """Whether a turn that asks has its answer already: it came while the turn began anew. Then it is told again."""
+        letter = self._m.mail.letters.get(ask.cause)
+        step = None if letter is None else letter.steps.get(number)
+        if letter is None or step is None or (step.key, step.outcome) != (key, DONE):
+            return False
+        self._m.outbox.tell(letter.host, "reply", [letter.agent, ask.id, step.result])
+        return True
 
     def watch_wait(self, ask: Envelope, asked: str) -> None:
         """Tell the watchdog who waits for whom."""
@@ -276,22 +284,3 @@ class Clerk:
                 self.bury(message, "deadline", late)
             else:
                 self.answer_error(letter.envelope, late, letter.agent)
-
-
-def error_answer(ask: Envelope, error: StigmergyError, answerer: str = "") -> Envelope:
-    """The answer to an ask that failed, in the name of the agent that had it."""
-    name, arguments = pack(error)
-    return Envelope(
-        id=derive_id(ask.id, "error"),
-        mode="error",
-        type=name,
-        sender=answerer or ask.to,
-        to=ask.sender,
-        body=pack_plain(arguments),
-        conversation=ask.conversation,
-        cause=ask.id,
-        reply_to=ask.id,
-        trace=ask.trace,
-        hops=ask.hops,
-        taint=ask.taint,
-    )

@@ -129,3 +129,39 @@ class Retrier(Agent):
             await ctx.run("beside", lambda: "beside")
             raise
         return Way(steps=steps)
+
+
+class Hesitant(Agent):
+    """Asks at once, and when its turn begins anew only when it is let."""
+
+    @handles
+    async def walk(self, go: Go, ctx: Context) -> Way:
+        if ctx.attempt > 1:
+            await GATE["let"].wait()
+        return Way(steps=[*(await ctx.ask("counted/one", go, reply=Way)).steps, f"attempt {ctx.attempt}"])
+
+
+class Counted(Agent):
+    """Is killed with the first question, answers the second, and counts what it answered."""
+
+    answered = 0
+
+    @handles
+    async def walk(self, _: Go, ctx: Context) -> Way:
+        if ctx.attempt == 1:
+            GATE["there"].set()
+            await GATE["never"].wait()
+        self.answered += 1
+        return Way(steps=[f"answer {self.answered}"])
+
+
+async def test_an_answer_that_comes_before_its_turn_has_asked_anew_is_not_lost():
+    GATE.update(there=asyncio.Event(), never=asyncio.Event(), let=asyncio.Event())
+    async with Town(Hesitant, Counted) as town, asyncio.timeout(20):
+        answer = town.begin("hesitant/one", Go(way=""), Way)
+        await GATE["there"].wait()
+        await town.crash()
+        while (await town.request("counts", None))["waiting"] > 1:
+            pass  # each look lets the others go on
+        GATE["let"].set()
+        assert (await answer).steps == ["answer 1", "attempt 2"]

@@ -228,3 +228,19 @@ def test_all_turns_of_a_reentrant_agent_have_their_clocks_running(overdue):
     site.tick(11)
     (verdict,) = site.verdicts()
     assert overdue in verdict["exchange"]
+
+
+@pytest.mark.parametrize("kept", ["reply", "error"])
+def test_a_turn_that_begins_anew_and_asks_after_its_answer_has_come_is_told_it_and_nobody_else_is_asked(kept):
+    site = Site(a_kind("a"), a_kind("b"))
+    site.send(a_letter("turn"))
+    question = a_letter("q", to="b/1", mode="ask", sender="a/1", cause="turn")
+    site.do(asked(question))
+    site.do((DRIVER, "lost", [HOST, "killed by a test"]))
+    again = [*site.do((DRIVER, "join", ["h", [], 2])), *site.tick(0.5)]
+    assert [(payload[1][0], payload[4]) for name, payload in again if name == "deliver"] == [("turn", ()), ("q", ())]
+    answer = a_letter("r", to="a/1", mode=kept, sender="b/1", reply_to="q", cause="q")
+    site.do(("h.2", "commit", ["q", "b/1", "h.2", 0, "done", [list(answer)], [], None, None]))
+    told = site.do(("h.2", "send", [list(question), [0, "ask"], []]))
+    assert [payload[:2] for name, payload in told if name == "reply"] == [["a/1", "q"]]
+    assert delivered([*told, *site.tick(4.0)]) == []

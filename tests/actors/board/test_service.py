@@ -13,7 +13,7 @@ from stigmergy.actors.board.service import SLICE, BoardService, open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.actors.transport.channel import MAX_BYTES
-from stigmergy.protocols.errors import HandlerFailed, JournalError, StigmergyError, pack
+from stigmergy.protocols.errors import JournalError, StigmergyError
 from stigmergy.runtime.client import Client
 
 
@@ -116,7 +116,7 @@ async def test_what_is_behind_a_frame_that_is_too_large_is_sent():
     large = {"text": "x" * MAX_BYTES}
     outbox = service._board.machines.outbox
     outbox.tell(client.name, "reply", [client.name, "nobody", large])
-    outbox.frames.append(Out(client.name, "", 99, list(pack(HandlerFailed(large["text"]))), failed=True))
+    outbox.frames.append(Out(client.name, "", 99, ["HandlerFailed", [large["text"]]], failed=True))
     outbox.event("dead_letter", large)
     await put(client, "behind it")
     await put(client, "and after")
