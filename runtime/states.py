@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -61,4 +62,10 @@ def read_state(cls: type[BaseModel], data: bytes, who: str) -> BaseModel:
 def describe_state(cls: type[BaseModel]) -> dict[str, Any]:
     """What a kind's record says of its state, so that a later class can be compared with it."""
     version = version_of(cls)
-    return {"version": version, "reads": list(readable(cls, version)), "schema": cls.model_json_schema()}
+    return {"version": version, "reads": list(readable(cls, version)), "schema": _schema_of(cls)}
+
+
+@lru_cache(maxsize=1_000)
+def _schema_of(cls: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a class, never to be changed. Working it out takes a millisecond, and every swarm asks again."""
+    return cls.model_json_schema()

@@ -98,8 +98,8 @@ async def test_a_colony_finds_the_optimum():
 
 
 async def test_without_pheromone_the_same_ants_find_longer_tours():
-    marked = [await live(LOCAL, seed, ants(cycles=25), ignore) for seed in (1, 2)]
-    plain = [await live(LOCAL, seed, ants(cycles=25, pheromone=False), ignore) for seed in (1, 2)]
+    marked = [await live(LOCAL, seed, ants(cycles=20), ignore) for seed in (1, 2)]
+    plain = [await live(LOCAL, seed, ants(cycles=20, pheromone=False), ignore) for seed in (1, 2)]
     assert mean(result.length for result in marked) < mean(result.length for result in plain) - 10
     assert min(result.length for result in plain) > 435
     assert [result.trail for result in plain] == [{}, {}]

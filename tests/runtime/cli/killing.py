@@ -12,8 +12,6 @@ import json, os, signal, sys
 from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.cli import main
 from stigmergy.runtime.cli import resume  # imported once, for all that die
-from stigmergy.runtime.models import claude
-import anthropic
 
 def begin(at, cwd, words, env):
     os.environ.update(env)
@@ -33,7 +31,10 @@ def begin(at, cwd, words, env):
     os._exit(main(words))
 
 for line in sys.stdin:
-    child = os.fork() or begin(*json.loads(line))
+    at, cwd, words, env = json.loads(line)
+    if "ANTHROPIC_BASE_URL" in env:
+        import anthropic  # the same
+    child = os.fork() or begin(at, cwd, words, env)
     print(os.waitpid(child, 0)[1], flush=True)
 """
 
