@@ -20,7 +20,7 @@ from stigmergy.actors.journal.places import is_server
 from stigmergy.actors.supervisor import Supervisor
 from stigmergy.actors.transport.handles import LONGEST_S
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
-from stigmergy.actors.transport.processes import Process
+from stigmergy.actors.transport.processes import LocalProcess, Process
 from stigmergy.actors.transport.services import named
 from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Liveness, Start, Supervision
@@ -156,8 +156,8 @@ class Keeper:
         process, self._process = self._process, None
         if process is None:
             return
+        self._why = reason = _failure_of(process) or reason
         process.kill()
-        self._why = reason
         self._with.client.detach(reason, self._with.shard)
         self._with.down()
         self._with.on_event("board_lost", {"reason": reason, **self._which})
@@ -233,3 +233,10 @@ class Keeper:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
+
+
+def _failure_of(process: Process) -> str:
+    """What a board in this process says that it has failed of: a link to it knows only that it has ended."""
+    with suppress(PeerGone):
+        return str(process.service.health().get("failed", "")) if isinstance(process, LocalProcess) else ""
+    return ""

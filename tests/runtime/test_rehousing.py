@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, StorageFull
 from stigmergy.runtime import Swarm
 from stigmergy.runtime.blueprint import announce
 from tests.runtime.cast import Echo, Heard, Say
@@ -81,3 +81,18 @@ async def test_a_swarm_whose_hosts_never_move_in_again_ends_and_whoever_asks_is_
         await told.wait_for("stopped")
         with pytest.raises(StigmergyError, match="the board is gone: .*, the last time because no hosts"):
             await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)
+
+
+async def test_a_swarm_whose_disk_is_full_ends_and_says_so(tmp_path, monkeypatch):
+    told = Told()
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        monkeypatch.setattr("stigmergy.runtime.swarm.random", SimpleNamespace(random=lambda: 0.0))
+        monkeypatch.setattr("stigmergy.actors.journal.room.Room.check", full)
+        with pytest.raises(StigmergyError, match=r"the board is gone: .* because 80 MiB are free: free some space"):
+            await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=20)
+
+
+def full(*_: Any) -> None:
+    raise StorageFull("80 MiB are free: free some space")
