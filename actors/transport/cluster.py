@@ -6,6 +6,7 @@ takes 30 % of memory and follows ``uv run`` into a copied working directory.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -22,6 +23,8 @@ from stigmergy.protocols.errors import UsageError
 QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    # Its handler for crashes takes SIGTERM, too: one that came while Ray started aborted the process.
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "worker processes have been started|A worker died|node with node id"
     r"|Raylet is terminated|\(raylet\)|\[state-dump\]|^\s*$",
 }
@@ -45,7 +48,10 @@ class Cluster:
         self._placed = 0
 
     def start(self) -> None:
-        """Start or join. Blocks for 3 to 6 s. Raises: UsageError when there is no cluster at the address."""
+        """Start or join. Blocks for 3 to 6 s.
+
+        Raises: UsageError when there is no cluster at the address; CancelledError when SIGTERM comes meanwhile.
+        """
         if self._address not in {"local", "auto"}:
             check_head(self._address)
         fresh = "ray" not in sys.modules
@@ -68,8 +74,20 @@ class Cluster:
                 f"cannot join a Ray cluster at {self._address!r}: {text}; check --address and, if the cluster wants a "
                 "token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; or leave --address out to run here"
             ) from None
+        except SystemExit:  # by Ray's own handler of SIGTERM
+            if not callable(stop):
+                raise
+            ray.shutdown()
+            self._clean()
+            raise asyncio.CancelledError from None  # the one that it took the place of has heard of it, too
+        finally:
+            self._give_back(stop)
+
+    @staticmethod
+    def _give_back(stop: Any) -> None:
+        """Let who handled SIGTERM before handle it again."""
         if callable(stop) and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, stop)  # Ray puts its own in the place of ours
+            signal.signal(signal.SIGTERM, stop)
 
     def stop(self) -> None:
         """Leave; a session of our own ends."""
