@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -12,6 +12,7 @@ from stigmergy.actors.volatile import delivery, digest, running, sorting
 from stigmergy.protocols import Budget, Message, Text
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 from stigmergy.runtime.volatile import round_context
+from tests.runtime.volatile.company import Shelf
 from tests.runtime.volatile.village import life
 
 pytestmark = pytest.mark.skipif(running.runner is None, reason="there was no compiler where this was installed")
@@ -123,10 +124,6 @@ async def test_an_agent_that_cannot_be_made_is_tried_as_often_by_either_loop(in_
     by_runner = await shy_life()
     in_python()
     assert await shy_life() == by_runner
-
-
-class Shelf(State):
-    things: list[Any] = []
 
 
 class Collector(Agent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -27,6 +28,12 @@ class Stop(Message):
 class Purse(State):
     coins: int = 0
     notes: list[int] = []
+
+
+class Shelf(State):
+    """Takes things that no copy can be made of, too."""
+
+    things: list[Any] = []
 
 
 class Plain(Agent):

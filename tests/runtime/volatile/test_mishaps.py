@@ -6,16 +6,15 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
 from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.protocols import HandlerFailed, Text
 from stigmergy.protocols.errors import ToolFailed
-from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
+from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
-from .company import Ping, Plain, Pong, Purse
+from .company import Ping, Plain, Pong, Purse, Shelf
 from .world import living
 
 
@@ -60,10 +59,6 @@ async def test_an_agent_that_has_moved_and_cannot_start_at_once_still_has_its_st
         await swarm.move(commuter, "host-2")
         monkeypatch.setattr(Commuter, "late", True)
         assert (await swarm.ask(commuter, Ping(), reply=Pong)) == Pong(n=2, text="2")
-
-
-class Shelf(State):
-    things: list[Any] = []
 
 
 class Collector(Agent):
