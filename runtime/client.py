@@ -193,6 +193,11 @@ class Client:
         self._early = {}
         await self.call("resume")
 
+    async def stop(self, reason: str, text: str) -> None:
+        """Stop the swarm, unless something else has; whoever waits here hears of it."""
+        await self.call("stop", [reason, text])
+        self._stop(reason, text)
+
     # -- inside ------------------------------------------------------------------------------
 
     async def _send(self, line: Line, envelope: Envelope, name: Name) -> None:

@@ -55,6 +55,7 @@ class Housing:
         """Starts the hosts of the newest board."""
         self._unhoused: dict[str, dict[str, Any]] = {}
         """Agents that wanted hosts of their own while nobody could start them."""
+        self._spared = False
         self._leaving: asyncio.Task[None] | None = None
         """Ends the hosts of a board that is gone."""
         self._meetings: dict[asyncio.Task[None], None] = {}
@@ -76,11 +77,19 @@ class Housing:
             self._introduce(keeper)
 
     async def start(self) -> None:
-        """Start the hosts, once. Raises: UsageError, InvalidCard."""
+        """Start the hosts, once, unless nobody needs any. Raises: UsageError, InvalidCard."""
+        if self._spared:
+            return
         if self._housed is None:
             self._housed = asyncio.get_running_loop().create_future()
             _ = self._move_in(self._housed)
         await asyncio.shield(self._housed)
+
+    def spare(self) -> None:
+        """The swarm has stopped: whoever waits for hosts need not wait, and none are started that nobody asked for."""
+        self._spared = True
+        if self._housed is not None and not self._housed.done():
+            self._housed.set_result(None)
 
     def lost(self, host: str, reason: str) -> None:
         """The board has given a host up."""

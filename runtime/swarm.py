@@ -34,10 +34,10 @@ from .closing import in_turn
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Housing
-from .mailing import Mailing
 from .plant import Premises, plant_of
 from .roster import Roster
 from .run_folder import RunFolder
+from .stopping import Stopping
 from .tenure import RECORD, Tenure, options_of
 from .thinking import ModelSpec
 from .way import BoardWay, HostWay
@@ -45,7 +45,7 @@ from .way import BoardWay, HostWay
 R = TypeVar("R", bound=Message)
 
 
-class Swarm(Mailing):
+class Swarm(Stopping):
     """One run. Use it as an async context manager; kinds are added before or inside it."""
 
     def __init__(
@@ -79,17 +79,19 @@ class Swarm(Mailing):
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
         self._engine: Engine | None = None
-        self._client: Client | None = None
-        self._housing: Housing | None = None
         self._closing = False
         self._last: SwarmReport | None = None
         self._tenure: Tenure | None = None
-        self._resumes: RunFolder | None = None
         self._to_the_end = False
         self.about: dict[str, Any] = {}
         """What ``run.json`` says of this run besides what the swarm knows itself."""
         self.folder: RunFolder | None = None
         """Where this run is kept, once it has begun; None when nothing is kept."""
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it has begun to start and cannot be asked anything yet."""
+        return self._engine is not None and self._client is None
 
     @classmethod
     def resume(cls, path: str | Path, **options: Any) -> Self:
@@ -144,6 +146,7 @@ class Swarm(Mailing):
             await housing.open()
             self._client = client
             await client.call("ledger", ["open", ROOT, self._budget.to_plain()])
+            await self._obey(client)
         except BaseException:
             await self.close()
             raise
@@ -163,8 +166,7 @@ class Swarm(Mailing):
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
         if self._housing is None or self._client is None:
             raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
-        if self._resumes is not None and not self._client.is_back:
-            await self._client.come_back()  # now, because who listens has said so
+        await self._come_back(self._client)  # now, because who listens has said so
         await self._housing.start()
         if self._way is None:
             self._way = BoardWay(self._client) if self._durable else HostWay(self._housing, self._client.name)
@@ -216,16 +218,6 @@ class Swarm(Mailing):
         return await way.ask(check_address(str(to)), message, reply, timeout_s)
 
     # -- figures -----------------------------------------------------------------------------
-
-    @property
-    def stopped(self) -> tuple[str, str] | None:
-        """(reason, text) once the swarm has stopped by itself."""
-        return None if self._client is None else self._client.stopped
-
-    async def stop(self, reason: str = "user", text: str = "stopped by its driver") -> None:
-        """Stop the swarm before it is done: nothing new begins, what is in flight may finish, figures stay readable."""
-        if self._client is not None:
-            await self._client.call("stop", [reason, text])
 
     async def report(self) -> SwarmReport:
         """The figures of this moment; after the end, the last ones. Raises: UsageError before the start."""

@@ -74,7 +74,7 @@ def _parts(run: RunFolder, figures: Figures, damage: str) -> Iterator[Renderable
 def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableType]:
     known, totals = run.read("run.json"), figures.totals
     sound = "damaged" if damage else "sound"
-    state = "running" if is_running(run) else "killed" if known and not known.get("ended") else "ended"
+    state = "running" if is_running(run) else "killed" if known and not known.get("ended") else _end(known)
     if figures.stop is not None:
         state = f"stopped ({figures.stop[0]}): {first_line(figures.stop[1])}"
     talks = counted(len(figures.talks.all), "conversation")
@@ -95,6 +95,12 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
     for fact in facts:
         yield Text(f"  {fact}")
     yield Text("")
+
+
+def _end(known: dict[str, Any]) -> str:
+    """How a run ended whose journal does not say so: as its driver has written."""
+    reason = clean(str(known.get("stop_reason") or "done"))
+    return "ended" if reason == "done" else f"ended ({reason})"
 
 
 def _parties(title: str, figures: Figures, parties: Sequence[Party], of: int) -> Iterator[RenderableType]:

@@ -28,12 +28,15 @@ from ..swarm import Swarm
 from .exits import Exit
 
 GRACE_S: Final = 10.0
-"""How long an app may take to hand in what it has."""
+"""How long an app may take to hand in what it has, once its swarms have begun."""
 
 LAST_WORDS_S: Final = 5.0
 
 STOP_S: Final = 3.0
 """How long a swarm may take to say that it has stopped."""
+
+LOOK_S: Final = 0.1
+"""How long until one looks again whether the app has made another swarm."""
 
 
 STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -93,9 +96,15 @@ class Interrupts:
         self._say("stopping in good order; Ctrl-C again stops at once")
 
     async def _stop(self, task: asyncio.Task[Any]) -> None:
-        stopped = [await _stop(swarm) for swarm in self._swarms()]
-        if any(stopped):
-            await asyncio.wait([task], timeout=GRACE_S)
+        told: list[bool] = []
+        until = time.monotonic() + GRACE_S
+        while not task.done() and time.monotonic() < until:
+            told += [await _stop(swarm) for swarm in self._swarms()[len(told) :]]  # an app may go on to make more
+            if not any(told):
+                break
+            if any(swarm.is_opening for swarm in self._swarms()):
+                until = time.monotonic() + GRACE_S
+            await asyncio.wait([task], timeout=LOOK_S)
         task.cancel()
 
 
@@ -116,10 +125,10 @@ def _in_child(work: Callable[[], None]) -> None:
 
 
 async def _stop(swarm: Swarm) -> bool:
-    """Whether a swarm runs and was told to stop."""
+    """Tell a swarm to stop, now or as soon as it has begun; whether it could be told."""
     if swarm.stopped is None:
         try:
             await asyncio.wait_for(swarm.stop("user", "Ctrl-C"), STOP_S)
         except (StigmergyError, TimeoutError):
-            return False  # not begun, or closed already
+            return False
     return True

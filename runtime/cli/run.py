@@ -44,8 +44,8 @@ def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
 
     with screen_for(choices.app.name, quiet=choices.quiet) as screen:
         ending = asyncio.run(perform(choices, records, screen, last_words))
-    if ending.reason in {"usage", "user"}:
-        records.discard_unused()
+    if ending.reason in {"usage", "user"} and ending.outcome is None:
+        records.discard_unused()  # a report may name them
     code = code_of(ending.reason)
     records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code)
     return code

@@ -221,3 +221,22 @@ async def main(options, stage):
 app = App(name="waits", summary="Waits for ever", options=Waits, main=main)
 """
 )
+
+STARTS = (
+    DESK
+    + """
+from stigmergy.runtime.engines import LocalEngine
+
+desk = main
+
+async def main(options, stage):
+    async def start(_engine):
+        stage.progress(1, 1, "starting")
+        await asyncio.to_thread(Path("gate").read_text)
+
+    LocalEngine.start = start  # as a Ray that takes long
+    return await desk(options, stage)
+
+app = App(name="starts", summary="Begins when somebody writes to the gate", options=DeskOptions, main=main)
+"""
+)

@@ -109,6 +109,12 @@ def test_inspect_prints_tables_for_people(look):
     assert "\x1b" not in out
 
 
+def test_inspect_says_how_a_run_ended_when_only_its_driver_knows(look, place):
+    (record,) = place.glob("runs/*/run.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "stop_reason": "user"}))
+    assert look("inspect", "last").splitlines()[1].strip() == "ended (user)"
+
+
 # -- trace --------------------------------------------------------------------------------------
 
 

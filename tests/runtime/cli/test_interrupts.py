@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .samples import WAITS
+from .samples import STARTS, WAITS
 
 LIMIT_S = 60
 """Nothing here takes so long, unless it hangs."""
@@ -20,7 +21,7 @@ LIMIT_S = 60
 @contextmanager
 def started(place, *words, until):
     """A run in a process of its own, from the moment when it has printed a certain line."""
-    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", *words]
+    command = [sys.executable, "-m", "stigmergy.runtime.cli", *([] if words[0] == "resume" else ["run"]), *words]
     with subprocess.Popen(command, cwd=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             wait_for(process, until)
@@ -48,6 +49,24 @@ def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, sti
     folder = Path(json.loads(out)["journal"])
     assert not (folder / "journal.db-wal").exists(), "the journal was not closed"
     assert json.loads(stigmergy("inspect", "last", "--json").out)["damage"] == ""
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_one_that_comes_while_the_swarm_starts_stops_it_as_soon_as_it_has(app, place, stigmergy, resumed):
+    os.mkfifo(place / "gate")
+    words = (app("starts_a", STARTS), "--engine", "local", "--json", "--ask", "plain", "--ask", "plain again")
+    for command in [words, ("resume", "last", "--json")][: 1 + resumed]:
+        with started(place, *command, until="starting") as process:
+            process.send_signal(signal.SIGINT)
+            wait_for(process, "stopping in good order")
+            (place / "gate").write_text("open")
+            out, err = process.communicate(timeout=LIMIT_S)
+        report = json.loads(out)
+        assert (process.returncode, report["stop_reason"]) == (130, "user")
+        assert (report["answers"], report["untouched"]) == ([], 2)
+        assert "stigmergy: to go on: stigmergy resume" in err
+        looked = stigmergy("inspect", report["journal"])
+        assert (looked.code, looked.out.splitlines()[1].strip()) == (0, "stopped (user): Ctrl-C")
 
 
 def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place):
