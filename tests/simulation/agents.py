@@ -61,6 +61,12 @@ class Doer(Agent):
             outside().struck["handler raised"] += 1
             raise ValueError(f"attempt {ctx.attempt}")
 
+    async def recall(self, ctx: Context) -> None:
+        """Take time before a question is asked that an earlier attempt may have asked: its answer may come first."""
+        pause = outside().random.choice((0.0, 0.4, 1.0)) if ctx.attempt > 1 else 0.0
+        if pause:
+            await asyncio.sleep(pause)
+
     def note(self, do: Do, ctx: Context) -> Got:
         """Keep that it was done."""
         line = f"{do.op}|{ctx.sender}|{ctx.envelope.id}|{ctx.attempt}|{here().name}"
@@ -108,6 +114,7 @@ class Chain(Doer):
         if do.amount:
             lane, _, depth = ctx.me.key.partition(".")
             further = Do(op=do.op, amount=do.amount - 1, raises=do.raises)
+            await self.recall(ctx)
             total += (await ctx.ask(f"chain/{lane}.{int(depth) + 1}", further, reply=Got)).total
         await self.begin(do, ctx)
         self.note(do, ctx)
@@ -181,6 +188,7 @@ class Reviewer(Doer):
 
     @handles
     async def do(self, do: Do, ctx: Context) -> Got:
+        await self.recall(ctx)
         await ctx.ask(do.to, Do(op=do.op), reply=Got)
         found = await ctx.facts.get(f"note/{do.op}")
         ink = await ctx.trail(INK).read([str(do.op)])

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from stigmergy.actors.board.board import Board
+from stigmergy.actors.board.clerk import Clerk
 from stigmergy.actors.board.dispatch import Dispatcher
 from stigmergy.actors.board.exchange import Exchange
 from stigmergy.actors.board.gate import Gate
 from stigmergy.actors.board.mail import Mail
+from stigmergy.actors.board.mailbag import Mailbag
 from stigmergy.actors.board.outsiders import Outsiders
 from stigmergy.actors.board.turns import Turns
 from stigmergy.actors.transport.channel import Channel
@@ -23,6 +25,7 @@ from stigmergy.actors.transport.link import Endpoint
 from tests.spoiling import take_parcels_again
 
 from .disk import DiskJournal
+from .reading import REPLY_TO
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -125,6 +128,16 @@ def words_wait_for_no_write(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Exchange, "has", lambda _self, _written: True)
 
 
+def answers_are_told_once(patch: pytest.MonkeyPatch) -> None:
+    """An answer that came while its turn began anew is not told again when the turn asks."""
+    patch.setattr(Clerk, "answer_again", lambda _self, _ask, _number, _key: False)
+
+
+def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
+    """An answer goes to the host of its turn, and not to the steps of the turn."""
+    patch.setattr(Mailbag, "_reply", lambda self, data: self.asks.pop(data["e"][REPLY_TO], None))
+
+
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",)),
     "zombies commit": Mutation(zombies_commit, ("C6",)),
@@ -133,6 +146,8 @@ MUTATIONS: dict[str, Mutation] = {
     "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7")),
     "steps are not kept": Mutation(steps_are_not_kept, ("C8",)),
     "turns are not journaled": Mutation(without("mail.done"), ("C1", "C2", "C7")),
+    "answers are told once": Mutation(answers_are_told_once, ("C9",)),
+    "answers are not kept": Mutation(answers_are_not_kept, ("C9",)),
     "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6")),
     "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2),
     "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),

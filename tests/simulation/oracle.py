@@ -5,7 +5,7 @@ and the provider's log; never from what the board says of itself.
 
 C1 nothing acknowledged is lost. C2 nothing happens twice. C3 order of each sender at each recipient. C4 one order of
 a topic for all. C5 no budget is passed. C6 one owner. C7 everything comes to its end. C8 a recorded call is not
-made again. C0 no task dies unheard.
+made again. C9 what a turn was answered it sees. C0 no task dies unheard.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .agents import OPENING
+from .answers import unseen
 from .outside import Called, Durable, Known
 from .reading import Fate, Reading
 from .workloads import TOKENS, Op
@@ -48,6 +49,7 @@ def violations(run: Simulation) -> list[str]:
         _owners,
         _calls,
         _chains,
+        unseen,
     ):
         found += check(run, reading)
     return found + [f"C0 {said}" for said in run.complaints]

@@ -39,7 +39,9 @@ class Durable(NamedTuple):
     """The disk of a shard holds its journal up to this entry."""
 
     seq: int
-    shard: int = 0
+    shard: int
+    at: float
+    """Virtual seconds at which that was so."""
 
 
 class Outside:

@@ -15,7 +15,7 @@ import msgpack
 
 from stigmergy.protocols.ids import sent_id
 
-ID, MODE, TYPE, SENDER, TO, BODY, CONVERSATION, CAUSE = range(8)
+ID, MODE, TYPE, SENDER, TO, BODY, CONVERSATION, CAUSE, REPLY_TO = range(9)
 """Fields of an envelope."""
 
 

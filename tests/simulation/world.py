@@ -150,7 +150,11 @@ class Simulation:
 
     def open_journal(self, loop: ProcessLoop, shard: int) -> Journal:
         """The journal of a board that starts."""
-        return DiskJournal(self.disks[shard], loop, lambda seq: self.outside.log.append(Durable(seq, shard)))
+
+        def durable(seq: int) -> None:
+            self.outside.log.append(Durable(seq, shard, self.timeline.now))
+
+        return DiskJournal(self.disks[shard], loop, durable)
 
     def _build(self, loop: ProcessLoop, factory: str, config: dict[str, Any]) -> Service:
         return self._build_board(loop, config) if factory.endswith(":open_board") else self._build_host(loop, config)
