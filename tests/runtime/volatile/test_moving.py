@@ -23,6 +23,7 @@ LIMITS = {"stale_hops": math.inf, "barren": math.inf, "barren_warn": math.inf, "
 NOTES = 30
 READERS = 5
 WRITERS = 5
+HOSTS = ["host-1", "host-2", "host-3"]
 
 
 class Note(Message):
@@ -210,6 +211,23 @@ def test_nothing_is_lost_or_doubled_or_overtaken_while_agents_move(seed):
             assert (await swarm.report()).dead_letters == {}
 
     simulate(seed, program)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_first_mail_of_an_agent_is_not_overtaken_when_its_home_moves_and_not_all_know_it_yet(seed):
+    async def program(world):
+        async with Swarm(plant=Plant(engine="local", hosts=3, limits=LIMITS), durable=False) as swarm:
+            swarm.add(Reader)
+            swarm.add(Writer)
+            await asyncio.gather(
+                *(swarm.tell(f"writer/{number}", Write(left=NOTES)) for number in range(WRITERS)),
+                *(swarm.move(f"reader/{number}", world.chance.choice(HOSTS)) for number in range(READERS)),
+            )
+            await asyncio.sleep(10)
+            for heard in await all_heard(swarm):
+                assert by_writer(heard.notes) == {str(writer): list(range(NOTES)) for writer in range(WRITERS)}
+
+    simulate(seed, program, delay_s=0.1)
 
 
 @pytest.mark.parametrize("seed", range(10))
