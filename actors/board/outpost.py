@@ -1,20 +1,24 @@
 """What the board hears from volatile hosts: dead letters, verdicts, and messages to drivers.
 
 Such a host judges and buries by itself; the board keeps the record and tells drivers, as ever. Rounds that are played
-again bring the same once more, which nobody is told twice.
+again bring the same once more, which nobody is told twice. The newest of it is known by its name, and all that is older
+by its number.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
 
 from .clerk import Clerk
 from .dead_letters import Death
 from .machines import Machines
+
+NEWEST: Final = 16_384
+"""So much is known by name."""
 
 
 class Outpost:
@@ -24,9 +28,13 @@ class Outpost:
         self._m = machines
         self._clerk = clerk
         self._known: Counter[tuple[str, ...]] = Counter()
-        """What has come in a swarm that goes by rounds, and how often,"""
+        """What has come in a swarm that goes by rounds, and how often, oldest first,"""
         self._again: Counter[tuple[str, ...]] = Counter()
         """and since it began again."""
+        self._older = 0
+        """How much has come that is not known by name any more,"""
+        self._due = 0
+        """and how much of that is still to come again."""
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
             "bury": lambda _p, _t, a: self._bury(Envelope.from_wire(a[0]), a[1], a[2], a[3]),
             "verdict": lambda _p, _t, a: self._verdict(a),
@@ -36,6 +44,11 @@ class Outpost:
     def begin_again(self) -> None:
         """All that has come will come once more."""
         self._again.clear()
+        self._due = self._older
+
+    def caught_up(self) -> None:
+        """All that had come has come once more."""
+        self._due = 0
 
     def _bury(self, envelope: Envelope, reason: str, detail: str, attempts: int) -> None:
         m = self._m
@@ -60,7 +73,14 @@ class Outpost:
     def _came_before(self, *what: str) -> bool:
         if self._m.round is None:
             return False
+        if what not in self._known and self._due:
+            self._due -= 1
+            return True
         self._again[what] += 1
         known = self._known[what]
         self._known[what] = max(known, self._again[what])
+        if len(self._known) > NEWEST:
+            oldest = next(iter(self._known))
+            self._older += self._known.pop(oldest)
+            self._again.pop(oldest, None)
         return self._again[what] <= known
