@@ -76,8 +76,10 @@ class VolatileService:
         return data
 
     def deliver(self, data: bytes) -> None:
-        """See `Driver.deliver`."""
-        self._endpoint.arrive(data)
+        """See `Driver.deliver`. Who only listens confirms too, once for all that comes together."""
+        link = self._endpoint.arrive(data)
+        if link is not None:
+            asyncio.get_running_loop().call_soon(link.confirm)
 
     def attach(self, peer: str, handle: Handle) -> None:
         """See `Service.attach`; the peer is the board, or another host."""

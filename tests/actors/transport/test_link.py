@@ -17,6 +17,8 @@ from stigmergy.actors.transport.channel import open_batch
 from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.link import ASK, Endpoint, PeerGone, PeerUnavailable
 from stigmergy.actors.transport.slot import Slot
+from stigmergy.actors.volatile.line import Line
+from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded, Malformed
 from stigmergy.runtime.client import Client
 
@@ -156,11 +158,22 @@ async def test_a_call_that_was_cancelled_before_it_began_leaves_nothing_behind()
     assert two.heard == []
 
 
-async def test_who_only_listens_confirms_once_for_all_that_it_collects_and_nothing_is_sent_again():
+def volatile_driver(name: str) -> VolatileService:
+    """A driver's own host, without any agents."""
+    host: Any = SimpleNamespace(purse=SimpleNamespace(of=lambda _: None), parts={}, mesh=None, later=[])
+    return VolatileService(name, host, Line(name), "run", host.purse.of)
+
+
+def durable_driver(name: str) -> Client:
+    return Client(name, "run", lambda *_: None, Clock())
+
+
+@pytest.mark.parametrize("driver", [durable_driver, volatile_driver])
+async def test_who_only_listens_confirms_once_for_all_that_it_collects_and_nothing_is_sent_again(driver):
     slot, two = Slot(), Answering("two")
     calls: list[int] = []
-    client = Client("one", "run", lambda *_: None, Clock())
-    link = two.endpoint.connect("one", slot, two.on_lost)
+    client = driver("client/one")
+    link = two.endpoint.connect("client/one", slot, two.on_lost)
 
     class Counted:
         async def receive(self, data):
