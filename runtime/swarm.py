@@ -34,6 +34,7 @@ from .closing import in_turn
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Housing
+from .owners import check_owner, owner_in, this_program
 from .plant import Premises, plant_of
 from .roster import Roster
 from .run_folder import RunFolder
@@ -233,8 +234,13 @@ class Swarm(Stopping):
     # -- inside ------------------------------------------------------------------------------
 
     def _take_folder(self, now: float) -> None:
-        self.folder = folder = self._resumes or RunFolder.create(self._journal or Path(), now)
         own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
+        program = owner_in(self.about) or this_program()
+        if self._resumes is not None:
+            check_owner(self._resumes, owner_in(self._resumes.read(RECORD)), program)
+        elif not self.about:
+            own["program"] = program
+        self.folder = folder = self._resumes or RunFolder.create(self._journal or Path(), now)
         self._tenure = Tenure(folder, {**self.about, **own}, now)
 
     async def _ready(self) -> Client:

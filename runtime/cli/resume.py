@@ -180,7 +180,12 @@ def _check_journal(folder: RunFolder) -> None:
 
 
 def _check_same(known: dict[str, Any], choices: Choices) -> None:
-    """Raise unless options and files are those of before. Raises: UsageError."""
+    """Raise unless app, options and files are those of before. Raises: UsageError."""
+    if known.get("app") != choices.app.name:
+        refuse(
+            f"the run was begun by the app {known.get('app')}, and {choices.source} is now the app {choices.app.name}: "
+            "go on with the app that began it, or begin a new run; --anyway goes on all the same"
+        )
     now = shown_options(choices.options)
     other = [name for name, value in known["options"].items() if now.get(name) != value and not is_secret(name)]
     if other:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..run_folder import RUNS, RunFolder
 from .arguments import Parser
 from .finding import is_running, runs_in
-from .text import cut, duration, when
+from .text import clean, cut, duration, when
 
 _COLUMNS: Final = ("run", "app", "began", "took", "messages", "usd", "ended by")
 
@@ -53,6 +53,7 @@ def summary(run: RunFolder) -> dict[str, Any]:
     return {
         "run": run.id,
         "app": known.get("app"),
+        "program": known.get("program"),
         "began": began,
         "seconds": _seconds(began, ended),
         "messages": figures.get("messages"),
@@ -66,7 +67,7 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
     messages, usd, began = found["messages"], found["usd"], found["began"]
     return (
         found["run"],
-        cut(found["app"] or "-", 40),
+        cut(clean(found["app"] or found["program"] or "-"), 40),
         when(datetime.fromisoformat(began).timestamp()) if began else "-",
         duration(found["seconds"]),
         "-" if messages is None else f"{messages:,}",

@@ -168,6 +168,27 @@ def test_no_recorded_call_is_sent_twice_and_one_whose_answer_was_lost_is_counted
             assert resumed["nano_usd"] > billed if lost else resumed["nano_usd"] == billed
 
 
+def test_a_run_of_another_app_is_refused_and_both_are_named(place, stigmergy, app, killed):
+    shows = app("shows_a", SHOWS)
+    run = killed(-1, "run", shows, *RUN)
+    (place / shows / "app.py").write_text(SHOWS.replace('name="shows"', 'name="letters"'))
+    ran = stigmergy("resume", run)
+    assert (ran.code, ran.complaint.startswith("stigmergy: the run was begun by the app shows, ")) == (2, True)
+    assert f"{shows} is now the app letters" in ran.complaint
+
+
+@pytest.mark.parametrize("at", [-1, 1])
+def test_a_run_of_another_app_that_had_not_begun_is_refused_whatever_else_may_change(place, stigmergy, app, killed, at):
+    shows = app("shows_b", SHOWS)
+    run = killed(at, "run", shows, *RUN)
+    record = (place / "runs" / run / "run.json").read_text()
+    (place / shows / "app.py").write_text(SHOWS.replace('name="shows"', 'name="letters"'))
+    ran = stigmergy("resume", run, "--anyway")
+    assert ran.code == 2
+    assert f"run {run} was made by shows and had not begun, and this is letters: " in ran.complaint
+    assert json.loads((place / "runs" / run / "run.json").read_text())["app"] == json.loads(record)["app"]
+
+
 @pytest.mark.ray
 def test_on_ray_too(place, stigmergy, office):
     undisturbed = told(stigmergy("run", office, *RUN, "--jobs", 40))
