@@ -48,6 +48,8 @@ class Outcome:
     """Lines below the tables, such as the path of a picture."""
     stop_reason: str = "done"
     """``done``; or ``budget``, ``loop``, ``failure``, ``user``: then the result is partial."""
+    warnings: tuple[str, ...] = ()
+    """What people must not miss although it is done: a line each on stderr, and in the object of ``--json``."""
 
 
 Progress = Callable[[int, int, str], None]

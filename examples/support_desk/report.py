@@ -37,7 +37,8 @@ def outcome(
         "stop_reason": stop,
         "journal": swarm.journal,
     }
-    return Outcome(report, tables=_tables(report, results), notes=_notes(report, swarm), stop_reason=stop)
+    tables, notes = _tables(report, results), _notes(report, swarm)
+    return Outcome(report, tables, notes, warnings=_warnings(results), stop_reason=stop)
 
 
 def _agreement(tickets: Sequence[Ticket], results: Results, answered: set[str]) -> float | None:
@@ -100,3 +101,14 @@ def _notes(report: dict[str, Any], swarm: SwarmReport) -> tuple[str, ...]:
     if swarm.stop_text and report["stop_reason"] != "done":
         notes.append(f"stopped early: {swarm.stop_text}")
     return tuple(notes)
+
+
+def _warnings(results: Results) -> tuple[str, ...]:
+    """Tickets that a person has for no reason of their own, and the commonest cause."""
+    reports = [r.escalation for r in results.resolutions.values() if r.escalation is not None]
+    causes = Counter(cause for report in reports if report.reason == Reason.failure for cause in report.evidence[:1])
+    if not causes:
+        return ()
+    count, (cause, _) = sum(causes.values()), *causes.most_common(1)
+    tickets = "ticket went" if count == 1 else "tickets went"
+    return (f"{count:,} of {len(results.resolutions):,} {tickets} to a person because an agent failed: {cause}",)

@@ -25,13 +25,15 @@ from ..run_folder import RUNS, RunFolder
 from ..tenure import driver_of
 from .arguments import Parser, refuse
 from .choices import Choices, add_house, add_output, named_app, read_choices
+from .failures import say
 from .finding import find_run, opened, runs_in
 from .footprint import changed, footprint
 from .loading import load_app
 from .quiet import Noise
 from .records import Past, Records, shown
-from .run import carry_out
+from .run import MOST_OF_A_WARNING, carry_out
 from .secrets import HIDDEN, is_secret, shown_options
+from .text import first_line
 
 PROG: Final = "stigmergy resume"
 DESCRIPTION: Final = """\
@@ -202,6 +204,8 @@ def _check_same(known: dict[str, Any], choices: Choices) -> None:
 
 def _print_again(run: RunFolder, *, as_json: bool) -> int:
     report = run.read("report.json")
+    for warning in report.get("warnings", ()):
+        say(first_line(str(warning), MOST_OF_A_WARNING))
     if as_json:
         sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
         return 0

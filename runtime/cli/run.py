@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from stigmergy.protocols.errors import SwarmStopped
 
@@ -22,6 +22,9 @@ from .records import Records, how_to_resume, plain, relative
 from .render import console_for, print_outcome
 from .screen import screen_for
 from .text import counted, first_line
+
+MOST_OF_A_WARNING: Final = 600
+"""Characters of an app's warning that are shown."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -58,6 +61,8 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
     if outcome is not None:
         records.keep(outcome)
         _show(outcome, report, choices, records, stdout)
+    for warning in () if outcome is None else outcome.warnings:
+        say(first_line(warning, MOST_OF_A_WARNING))
     _explain(ending, records)
     return report
 
@@ -75,6 +80,8 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
     if ending.forfeited:
         ends["forfeited_calls"] = ending.forfeited
+    if outcome.warnings:
+        ends["warnings"] = list(outcome.warnings)
     return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
 
 

@@ -162,7 +162,8 @@ class Transport:
         except anthropic.APIStatusError as error:
             raise self._without_key(_from_status(error, tries), tries) from None
         except anthropic.APIConnectionError as error:
-            told = f"{self._base_url} cannot be reached ({type(error.__cause__ or error).__name__})"
+            kind = type(error.__cause__ or error).__name__
+            told = f"no model provider can be reached at {self._base_url} ({kind}): check that address and the network"
             raise Unavailable(told, tries.outcome, None, tries.count) from None
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
             told = f"the answer broke off or cannot be read ({type(error).__name__})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,17 @@ async def test_sixteen_tickets_at_once_never_pass_a_ceiling_of_five_cents(desk):
     assert report["stop_reason"] == "budget"
     assert report["untouched"] > 0
     assert report["answered"] + sum(report["escalated"].values()) + report["untouched"] == report["tickets"]
+
+
+async def test_a_desk_whose_provider_cannot_be_reached_says_so_and_where_it_looked(monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key-of-nobody")
+    stage = Stage(plant=Plant(engine="local"))
+    options = DeskOptions.model_validate({"brain": "claude", "input": tickets(tmp_path, 2)})
+    outcome = await app.main(options, stage)
+    (warning,) = outcome.warnings
+    assert warning.startswith("2 of 2 tickets went to a person because an agent failed: ")
+    assert f"no model provider can be reached at {url} (ConnectError): check that address" in warning
+    assert (outcome.report["escalated"], outcome.report["answered"]) == ({"failure": 2}, 0)

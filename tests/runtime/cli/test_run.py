@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .samples import BUG, DESK, NOISY, NOTHING, START, STOPS
+from .samples import BUG, DESK, NOISY, NOTHING, SHOWS, START, STOPS
 
 
 def only_run(place):
@@ -212,3 +212,11 @@ def test_dead_letters_are_shown_up_to_three_and_then_counted(stigmergy, app):
     assert lines[0].startswith("dead letter: Question@1 to librarian/pool.1: handler failed: ")
     assert lines[-1] == "3 more dead letters; `stigmergy dead-letters` lists them"
     assert "\x1b" not in ran.err
+
+
+def test_a_warning_is_a_line_on_stderr_and_part_of_the_object_now_and_when_it_is_shown_again(stigmergy, app):
+    text = SHOWS.replace('notes=("a note",)', 'notes=("a note",), warnings=("nobody\\nlistens",)')
+    for command in (["run", app("warns", text), "--engine", "local"], ["resume", "last"]):
+        ran = stigmergy(*command, "--json", *(["--quiet"] if command[0] == "run" else []))
+        assert (ran.code, ran.complaint) == (0, "stigmergy: nobody")
+        assert json.loads(ran.out)["warnings"] == ["nobody\nlistens"]

@@ -141,7 +141,9 @@ async def test_a_server_that_is_not_there_costs_nothing(ledger, prices, question
         port = closed.getsockname()[1]
     model = Claude(base_url=f"http://127.0.0.1:{port}", limits=CallLimits(retries=0))
     metered = MeteredModel(model, Purse(ledger, "swarm", prices, lambda: "op-1"), count="bytes")
-    with pytest.raises(ModelUnavailable, match=r"cannot be reached \(ConnectError\)"):
+    with pytest.raises(
+        ModelUnavailable, match=r"can be reached at http://127\.0\.0\.1:\d+ \(ConnectError\): check that address"
+    ):
         await ask(metered, question)
     assert ledger.fate == "released"
     await model.aclose()
