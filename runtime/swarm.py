@@ -70,6 +70,8 @@ class Swarm(Stopping):
         """
         if type(seed) is not int or not 0 <= seed < 2**63:
             raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
+        if journal is not None and not str(journal).strip():
+            raise UsageError("journal is empty text: give a folder or a URL, or None to keep nothing")
         check_clock(clock, durable=durable, journal=journal is not None)
         self._durable, self._time = durable, clock
         self._budget = budget or Budget()

@@ -179,6 +179,8 @@ def _check_address(address: str, engine: str) -> None:
 
 def _usable(journal: str) -> str:
     """Refuse a place for runs that cannot work before anything long begins. Raises: UsageError."""
+    if not journal.strip():
+        raise UsageError("--journal is empty: give a folder or a URL, or --no-journal to keep nothing")
     store = store_of(journal)
     if is_server(journal):
         store.settled(f"{journal}#try")

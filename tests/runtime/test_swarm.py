@@ -280,3 +280,8 @@ async def test_hosts_of_a_stopped_swarm_are_started_once_though_two_boards_die_i
     assert not fails
     assert "host_failed" not in dict(events)
     assert names == ["host-1.2"]
+
+
+def test_a_journal_without_a_name_is_refused_before_anything_is_written():
+    with pytest.raises(UsageError, match="journal is empty text: give a folder or a URL, or None to keep nothing"):
+        Swarm(journal="")

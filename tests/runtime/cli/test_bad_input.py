@@ -103,6 +103,16 @@ def test_bad_input_is_told_in_one_line(stigmergy, place, line):
     assert not (place / "runs").exists()
 
 
+@pytest.mark.usefixtures("apps")
+@pytest.mark.parametrize("words", [("--journal", ""), ("--journal=",), ("--journal", " ")])
+def test_a_place_for_runs_without_a_name_is_refused_and_nothing_is_written(stigmergy, place, words):
+    before = set(place.iterdir())
+    ran = stigmergy("run", "nothing", "--engine", "local", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.complaint.startswith("stigmergy: --journal is empty: give a folder or a URL, or --no-journal")
+    assert set(place.iterdir()) - before <= {place / "__pycache__"}
+
+
 def test_an_unwritable_place_for_runs_is_refused_before_the_app_runs(stigmergy, app, place):
     name = app(
         "eager", NOTHING.replace("async def main(options, stage):", "async def main(options, stage):\n    1 / 0")
