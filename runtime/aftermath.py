@@ -9,14 +9,15 @@ from .history.figures import Figures
 from .run_folder import RunFolder
 
 
-def report_of(folder: RunFolder | None, failure: StigmergyError) -> SwarmReport:
+def report_of(folder: RunFolder | None, failure: BaseException) -> SwarmReport:
     """The last figures of a swarm whose board failed; zeros when nothing was kept, or nothing can be read."""
+    text = str(failure) or type(failure).__name__
     try:
         if folder is not None:
-            return journaled(folder, "failure", str(failure))
+            return journaled(folder, "failure", text)
     except StigmergyError:
         pass  # the failure itself says more
-    return SwarmReport(stop_reason="failure", stop_text=str(failure), journal=str(folder.path) if folder else "")
+    return SwarmReport(stop_reason="failure", stop_text=text, journal=str(folder.path) if folder else "")
 
 
 def journaled(folder: RunFolder, reason: str, text: str) -> SwarmReport:

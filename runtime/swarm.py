@@ -84,6 +84,7 @@ class Swarm(Stopping):
         self._engine: Engine | None = None
         self._closing = False
         self._last: SwarmReport | None = None
+        self._failure: BaseException | None = None  # why there are no last figures
         self._tenure: Tenure | None = None
         self._to_the_end = False
         self.about: dict[str, Any] = {}
@@ -159,11 +160,16 @@ class Swarm(Stopping):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop in good order and keep the last figures."""
-        if error is None and self._to_the_end:
-            await self.finish()
-        elif error is None or isinstance(error, Exception):
-            await self._see_decided_through()
-        await self.close("failure" if error is not None else "done")
+        try:
+            if error is None and self._to_the_end:
+                await self.finish()
+            elif error is None or isinstance(error, Exception):
+                await self._see_decided_through()
+        except BaseException as late:
+            error = late
+            raise
+        finally:
+            await self.close("failure" if error is not None else "done")
 
     async def start(self) -> None:
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
@@ -183,22 +189,29 @@ class Swarm(Stopping):
 
     async def close(self, reason: str = "failure") -> None:
         """Stop everything. Called by ``async with``; calling it twice is fine. ``reason``: why, if it did not stop."""
-        failure: StigmergyError | None = None
-        if self._client is not None:
-            try:
-                self._last = await self.report()
-            except StigmergyError as error:
-                failure = error
-        self._closing = True
         ends = [one.close for one in (self._housing, self._client) if one is not None]
+        engine = [] if self._engine is None else [self._engine.stop]
+        await in_turn(self._take_figures, *ends, *engine, lambda: self._end(reason))
+
+    async def _take_figures(self) -> None:
+        """Keep the last figures; those of a swarm that cannot tell them are read from its journal in the end."""
         try:
-            await in_turn(*ends, *([] if self._engine is None else [self._engine.stop]))
+            if self._client is not None:
+                self._last = await self.report()
+        except BaseException as error:
+            self._failure = error
+            if not isinstance(error, StigmergyError):
+                raise
         finally:
-            self._housing = self._client = self._engine = self._way = None
-            if failure is not None:
-                self._last = report_of(self.folder, failure)
-            if self._tenure is not None:
-                tenure, self._tenure = self._tenure, None
+            self._closing = True
+
+    async def _end(self, reason: str) -> None:
+        self._housing = self._client = self._engine = self._way = None
+        failure, tenure, self._failure, self._tenure = self._failure, self._tenure, None, None
+        try:
+            self._last = self._last if failure is None else report_of(self.folder, failure)
+        finally:
+            if tenure is not None:
                 tenure.end((self._last and self._last.stop_reason) or reason, self._last or SwarmReport(), time.time())
 
     # -- messages ----------------------------------------------------------------------------
@@ -231,7 +244,7 @@ class Swarm(Stopping):
         figures = {} if self._way is None else await self._way.settle()
         counts = await self._client.call("counts")
         position = await self._client.call("ledger", ["position", ROOT])
-        return SwarmReport.of(position, {**counts, **figures}, self._where())
+        return SwarmReport.of(position, {**counts, **figures}, str(self.folder.path) if self.folder else "")
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -250,9 +263,6 @@ class Swarm(Stopping):
         if self._client is None:
             raise UsageError("the swarm is closed")
         return self._client
-
-    def _where(self) -> str:
-        return "" if self.folder is None else str(self.folder.path)
 
     def _blueprint(self, run: str, engine: Engine) -> Blueprint:
         folder = self.folder

@@ -47,9 +47,11 @@ class Tenure:
 
     def end(self, reason: str, figures: SwarmReport, now: float) -> None:
         """Say how it ended, and let the next driver in; a second time changes nothing."""
-        if self._folder.path.is_dir():
-            amend(self._folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
-        self._lock.release()
+        try:
+            if self._folder.path.is_dir():
+                amend(self._folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
+        finally:
+            self._lock.release()
 
 
 def amend(folder: RunFolder, **more: Any) -> None:

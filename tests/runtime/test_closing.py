@@ -20,7 +20,7 @@ from stigmergy.runtime.cli.finding import opened
 from stigmergy.runtime.cli.performance import perform
 from stigmergy.runtime.engines import LocalEngine
 from stigmergy.runtime.tenure import driver_of
-from tests.runtime.cast import Echo
+from tests.runtime.cast import Echo, Heard, Say
 from tests.runtime.tools_cast import Order, Paid, Strict, Teller, effects
 from tests.runtime.town import Town
 
@@ -128,6 +128,46 @@ async def test_whatever_fails_to_close_everything_else_is_closed_and_the_error_t
     assert swarm.folder is not None
     assert driver_of(swarm.folder) == ""
     assert swarm.folder.read("run.json")["stop_reason"] == "done"
+
+
+@pytest.mark.parametrize("error", [Full("no room"), asyncio.CancelledError("enough")])
+async def test_a_swarm_that_cannot_tell_its_figures_is_closed_all_the_same_and_the_error_told(
+    error, tmp_path, monkeypatch
+):
+    async def report(_):
+        raise error
+
+    swarm = Swarm(plant=Plant(engine="local", hosts=2), journal=tmp_path)
+    with pytest.raises(type(error), match=str(error)):
+        async with swarm:
+            swarm.add(Echo)
+            await swarm.ask("echo/1", Say(text="a"), reply=Heard)
+            monkeypatch.setattr(Swarm, "report", report)
+    monkeypatch.undo()
+    assert swarm.folder is not None
+    assert driver_of(swarm.folder) == ""
+    with opened(swarm.folder, intact=True) as journal:
+        assert [entry.kind for entry in journal.read(kinds="mail.done")] == ["mail.done"]
+    assert await swarm.processes() == {}
+    assert (await swarm.report()).messages == 2
+
+
+async def test_a_swarm_is_closed_though_what_it_was_to_finish_cannot_be(tmp_path, monkeypatch):
+    async def finish(_):
+        raise Full("no room")
+
+    async with Swarm(engine="local", journal=tmp_path) as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo/1", Say(text="a"), reply=Heard)
+    assert swarm.folder is not None
+    again = Swarm(engine="local", journal=tmp_path)
+    again.go_on(swarm.folder, to_the_end=True)
+    monkeypatch.setattr(Swarm, "finish", finish)
+    with pytest.raises(Full, match="no room"):
+        async with again:
+            again.add(Echo)
+    assert driver_of(swarm.folder) == ""
+    assert swarm.folder.read("run.json")["stop_reason"] == "failure"
 
 
 async def test_a_command_closes_all_its_swarms_though_one_cannot_be(monkeypatch):
