@@ -36,6 +36,9 @@ LOCKED_S: Final = 0.2
 PATIENCE_S: Final = 30.0
 """How long in all. Ray's kill takes up to 5.3 s (measured); more means that another run has the journal."""
 
+RESTARTS: Final = ChildSpec(BOARD).intensity.restarts
+"""So many boards in a row may go before they have hosts, however long each of them takes: 3."""
+
 UNHURRIED: Final = Liveness(start_s=LONGEST_S)
 """A board reads its journal before it starts, however long that is; `Process.open` sees whether it does anything."""
 
@@ -71,6 +74,10 @@ class Keeper:
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._why = ""
         """Why the last board went, or did not come up."""
+        self._housed = True
+        """Whether the newest board has had hosts; those of the first one start with the first message."""
+        self._homeless = 0
+        """Boards in a row that have not."""
 
     @property
     def shard(self) -> int:
@@ -164,7 +171,23 @@ class Keeper:
         if not self._with.config["journal"]:
             self._with.client.give_up(f"the board is gone: {reason}")
             return
-        self._carry_out(self._supervisor.exited(BOARD, self._epoch, how, self._now()))
+        self._ended(self._epoch, how)
+
+    def _ended(self, epoch: int, how: Exit) -> None:
+        """A board has ended, or did not come up: another one is opened, a limited number of times.
+
+        How often in how many seconds says the supervisor. One that never has hosts may take all of these: it waits for
+        answers until their time is over.
+        """
+        self._homeless += not self._housed
+        if self._homeless > RESTARTS:
+            _ = self._supervisor.stop(self._now())
+            self._give_up(f"{self._homeless} in a row have had no hosts")
+        else:
+            self._carry_out(self._supervisor.exited(BOARD, epoch, how, self._now()))
+
+    def _give_up(self, reason: str) -> None:
+        self._with.client.give_up(f"the board is gone: {reason}, the last time because {self._why}")
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:
@@ -173,18 +196,19 @@ class Keeper:
             elif isinstance(decision, Kill):
                 self._gone("it did not answer", Exit.LOST)
             elif isinstance(decision, GiveUp) and not decision.child:
-                self._with.client.give_up(f"the board is gone: {decision.reason}, the last time because {self._why}")
+                self._give_up(decision.reason)
 
     async def _reopen(self, start: Start) -> None:
         await asyncio.sleep(start.after_s)
         if not self._supervisor.wanted(BOARD, start.epoch):
             return
+        self._housed = False
         try:
             await self._open(start.epoch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
             self._why = str(error)
             self._with.on_event("board_failed", {"reason": self._why, **self._which})
-            self._carry_out(self._supervisor.exited(BOARD, start.epoch, Exit.CRASHED, self._now()))
+            self._ended(start.epoch, Exit.CRASHED)
             return
         self._with.on_event("board_started", {"epoch": start.epoch, **self._which})
         process = self._process
@@ -198,6 +222,9 @@ class Keeper:
                     await process.close()
             if process is self._process:
                 self._gone(reason, Exit.CRASHED)
+            return
+        if process is self._process:
+            self._housed, self._homeless = True, 0
 
     @property
     def _which(self) -> dict[str, int]:

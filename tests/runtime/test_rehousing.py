@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from stigmergy.actors.clock import Clock
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, StorageFull
 from stigmergy.runtime import Swarm
 from stigmergy.runtime.blueprint import announce
@@ -37,7 +40,11 @@ class Told:
                 await self._more.wait()
 
 
-def fails(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+async def nothing() -> None:
+    pass
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[], Awaitable[None]] = nothing) -> None:
     """Let hosts move in when they have failed to so many times, without waiting in between."""
     monkeypatch.setattr("stigmergy.runtime.swarm.random", SimpleNamespace(random=lambda: 0.0))
     failed = [0]
@@ -45,6 +52,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
     async def announced(*of: Any) -> None:
         failed[0] += 1
         if failed[0] <= times:
+            await meanwhile()
             raise TROUBLE
         await announce(*of)
 
@@ -81,6 +89,44 @@ async def test_a_swarm_whose_hosts_never_move_in_again_ends_and_whoever_asks_is_
         await told.wait_for("stopped")
         with pytest.raises(StigmergyError, match="the board is gone: .*, the last time because no hosts"):
             await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_boards_that_take_their_time_to_get_no_hosts_are_not_opened_again_for_ever(tmp_path, monkeypatch, dies):
+    told, late_s = Told(), [0.0]
+    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+
+        async def meanwhile() -> None:
+            late_s[0] += 31.0
+            if dies:
+                await lose_board(swarm)
+
+        fails(monkeypatch, float("inf"), meanwhile)
+        await lose_board(swarm)
+        await told.wait_for("stopped")
+        assert swarm.stopped is not None
+        assert "the board is gone: 4 in a row have had no hosts, the last time because" in swarm.stopped[1]
+        opened = told.times("board_started")
+        late_s[0] += 1_000.0
+        await asyncio.sleep(0)
+    assert (opened, told.times("board_started")) == (4, 4)
+
+
+async def test_boards_that_have_had_hosts_do_not_count_with_those_that_have_none(tmp_path, monkeypatch):
+    told, late_s = Told(), [0.0]
+    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        for times in (1, 2):
+            fails(monkeypatch, 2)
+            await lose_board(swarm)
+            await told.wait_for("board_started", 3 * times)
+            assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
+            late_s[0] += 61.0
 
 
 async def test_a_swarm_whose_disk_is_full_ends_and_says_so(tmp_path, monkeypatch):
