@@ -8,6 +8,7 @@ at the end) and ``logs/*.jsonl`` (one log per process).
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
 import shutil
@@ -18,13 +19,16 @@ from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
 from stigmergy.actors.journal.places import is_server, of_shard, store_of
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.errors import StorageFull, UsageError
 
 from .history.together import together
 
 _DATABASE: Final = "journal.db"
 _POINTER: Final = "journal.url"
 _SIGNS: Final = ("run.json", _DATABASE, f"{_DATABASE}.mark", _POINTER)
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk that is full, or of a user's share of it."""
 
 RUNS: Final = Path("runs")
 """Where run folders are, unless somebody says otherwise."""
@@ -126,11 +130,20 @@ class RunFolder:
         raise UsageError(f"no run at {path} (nor {runs / path}): see `stigmergy runs`")
 
     def write(self, name: str, data: dict[str, Any]) -> None:
-        """Write one JSON file, whole or not at all."""
+        """Write one JSON file, whole or not at all. Raises: StorageFull."""
         target = self.path / name
         draft = target.with_suffix(".tmp")
-        draft.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
-        draft.replace(target)
+        try:
+            draft.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
+            draft.replace(target)
+        except OSError as why:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            if why.errno not in NO_ROOM:
+                raise
+            raise StorageFull(
+                f"{target} could not be written, because no space is left on its disk: free some, then go on"
+            ) from None
 
     def read(self, name: str) -> dict[str, Any]:
         """One JSON file, empty when there is none."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from stigmergy.actors.journal.lock import WriterLock, describe_holder
 from stigmergy.protocols.budget import Budget
-from stigmergy.protocols.errors import JournalLocked, UsageError
+from stigmergy.protocols.errors import JournalLocked, StorageFull, UsageError
 
 from .figures import SwarmReport
 from .plant import Plant
@@ -50,6 +50,8 @@ class Tenure:
         try:
             if self._folder.path.is_dir():
                 amend(self._folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
+        except StorageFull:
+            pass  # it looks like one that was killed, which goes on just as well
         finally:
             self._lock.release()
 

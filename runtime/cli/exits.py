@@ -8,6 +8,8 @@ from typing import Final
 
 from stigmergy.protocols.errors import BudgetExhausted, Quarantined, StigmergyError, SwarmStopped, UsageError
 
+from ..run_folder import NO_ROOM
+
 
 class Exit(IntEnum):
     """What the command line ends with."""
@@ -58,6 +60,8 @@ def reason_of(error: BaseException) -> str:
         case KeyboardInterrupt():
             return "user"
         case StigmergyError():
+            return "failure"
+        case OSError(errno=number) if number in NO_ROOM:
             return "failure"
     return "bug"
 

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from stigmergy.protocols.errors import JournalError
@@ -23,7 +24,8 @@ def tell(error: BaseException, logs: Path | None = None) -> Exit:
     """Print one line about an error and return the exit code. ``logs`` is the folder for details, if there is one."""
     reason, sentence = explain(error)
     if reason in {"bug", "failure"}:
-        sentence += f"; details: {write_details(error, logs)}"
+        details = write_details(error, logs)
+        sentence += f"; details: {details}" if details else ""
     say(sentence)
     return code_of(reason)
 
@@ -36,6 +38,9 @@ def explain(error: BaseException) -> tuple[str, str]:
         return reason, clean(str(one))
     if reason == "user":
         return reason, "interrupted"
+    if isinstance(one, OSError) and reason == "failure":
+        where = f" of {one.filename}" if one.filename else ""
+        return reason, f"no space is left on the disk{where}: free some, then go on"
     if reason == "bug":
         return reason, f"unexpected {type(one).__name__}: {first_line(str(one))}{_place(one)}"
     return reason, clean(str(one)) if isinstance(one, JournalError) else first_line(str(one), 400)
@@ -47,15 +52,20 @@ def say(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def write_details(error: BaseException, logs: Path | None) -> Path:
-    """Write the traceback into ``logs``, or a new temporary file; returns where."""
+def write_details(error: BaseException, logs: Path | None) -> Path | None:
+    """Write the traceback into ``logs``, or a new temporary file; returns where, None where no disk takes it."""
     text = without_secrets("".join(traceback.format_exception(error)))
     if logs is not None and logs.is_dir():
-        path = logs / "driver.log"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    else:
+        with suppress(OSError):
+            path = logs / "driver.log"
+            return _append(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), text)
+    with suppress(OSError):
         handle, name = tempfile.mkstemp(prefix="stigmergy-", suffix=".log")
-        path = Path(name)
+        return _append(Path(name), handle, text)
+    return None
+
+
+def _append(path: Path, handle: int, text: str) -> Path:
     with os.fdopen(handle, "a", encoding="utf-8") as file:
         file.write(text)
     return path

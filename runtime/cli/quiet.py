@@ -61,10 +61,10 @@ class Noise:
             self._printed = printed.read(NOISE_BYTES).decode(errors="replace")
 
     def write(self, logs: Path) -> None:
-        """Append what was collected to ``driver.log``; nothing makes no file."""
+        """Append what was collected to ``driver.log``, unless its disk is full; nothing makes no file."""
         text = "\n".join([*self._lines, self._printed]).strip()
         if text and logs.is_dir():
-            with (logs / "driver.log").open("a", encoding="utf-8") as file:
+            with suppress(OSError), (logs / "driver.log").open("a", encoding="utf-8") as file:
                 file.write(without_secrets(text) + "\n")
 
     def _keep(self, line: str) -> None:

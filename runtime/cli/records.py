@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.errors import StigmergyError, StorageFull, UsageError
 
 from ..app import Outcome, Table
 from ..figures import SwarmReport
@@ -57,6 +58,8 @@ class Records:
         self._fresh_parent = choices.home is not None and not choices.home.exists()
         self.swarms: list[Swarm] = []
         """All swarms, in order."""
+        self.unwritten = ""
+        """What could not be written for want of space, and what to do."""
 
     def add(self, swarm: Swarm) -> None:
         """A swarm was made; it has no folder before it begins. One that began in an earlier life goes on."""
@@ -74,17 +77,27 @@ class Records:
     def keep(self, outcome: Outcome) -> None:
         """Write what people were shown into every folder that is there, so that it can be shown again."""
         tables = [[table.title, table.columns, table.rows] for table in outcome.tables]
-        for folder in self.folders:
-            folder.write("tables.json", plain({"tables": tables, "notes": outcome.notes}))
+        with self._as_far_as_there_is_room():
+            for folder in self.folders:
+                folder.write("tables.json", plain({"tables": tables, "notes": outcome.notes}))
 
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
-        for folder in self.folders:
-            figures = reports.get(folder.id)
-            ends = {"ended": iso(time.time()), "stop_reason": reason, "exit_code": int(code)}
-            amend(folder, **ends, figures=figures and asdict(figures))
-            if report:
-                folder.write("report.json", plain(report))
+        with self._as_far_as_there_is_room():
+            for folder in self.folders:
+                figures = reports.get(folder.id)
+                if report:
+                    folder.write("report.json", plain(report))
+                ends = {"ended": iso(time.time()), "stop_reason": reason, "exit_code": int(code)}
+                amend(folder, **ends, figures=figures and asdict(figures))
+
+    @contextmanager
+    def _as_far_as_there_is_room(self) -> Iterator[None]:
+        """What people are shown does not wait for a full disk, and the journal has it all."""
+        try:
+            yield
+        except StorageFull as full:
+            self.unwritten = str(full)
 
     def discard_unused(self) -> None:
         """Remove the folders of swarms in which nothing ever happened: bad input leaves nothing behind."""

@@ -51,6 +51,9 @@ def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
         records.discard_unused()  # a report may name them
     code = code_of(ending.reason)
     records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code)
+    if records.unwritten:
+        say(records.unwritten)
+        return code or Exit.BUG
     return code
 
 
