@@ -92,11 +92,15 @@ class Far:
 class Nowhere:
     """An address that leads to nobody."""
 
-    __slots__ = ("error", "name")
+    __slots__ = ("error", "name", "reserved")
+
+    busy = True
+    """As a member of a pool it takes nothing."""
 
     def __init__(self, name: str, error: StigmergyError) -> None:
         self.name = name
         self.error = error
+        self.reserved = False
 
 
 class Topic:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from .letter import Letter
-from .places import Far
+from .places import Far, Nowhere
 from .slot import Part, Pool, Slot
 from .turn import Ground
 
@@ -25,9 +25,10 @@ class Pools:
         """Give a letter to a member of a pool that is free, or keep it until one is."""
         pool = part.pool
         member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
-        if member is None and len(pool.members) < part.spec.pool:
-            member = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
-            pool.members.append(member)
+        while member is None and len(pool.members) < part.spec.pool:
+            one = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
+            pool.members.append(one)
+            member = None if type(one) is Nowhere else one
         if member is None:
             pool.waiting.append(letter)
         else:
@@ -35,7 +36,10 @@ class Pools:
             self._host.office.put(member, letter)
 
     def enroll(self, name: str) -> Any:
-        """A member of a pool, here or on another host, which is to say when it is free."""
+        """A member of a pool, here or on another host, which is to say when it is free.
+
+        There may be no way to its host: then it is not free before hosts change.
+        """
         member: Any = self._host.office.find(name)
         if type(member) is Slot:
             member.pooled = True
@@ -69,7 +73,7 @@ class Pools:
                 for letter in waiting:
                     self._host.office.put(find(kind), letter)
             for number, member in enumerate(pool.members):
-                if type(member) is Far:
+                if type(member) is not Slot:
                     moved = self.enroll(member.name)
                     moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
                     pool.members[number] = moved
@@ -88,8 +92,10 @@ class Pools:
             member = members[members.index(slot)] = self.enroll(slot.name)
             member.reserved = slot.reserved
 
-    def _refill(self, pool: Pool, member: Slot | Far) -> None:
+    def _refill(self, pool: Pool, member: Slot | Far | Nowhere) -> None:
         """Give a free member what waits."""
+        if type(member) is Nowhere:
+            return
         member.reserved = bool(pool.waiting)
         if pool.waiting:
             self._host.office.put(member, pool.waiting.popleft())

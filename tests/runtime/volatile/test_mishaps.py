@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from stigmergy.actors.registry.placement import Seat, place
+from stigmergy.actors.volatile.asked import Asked
+from stigmergy.actors.volatile.letter import Letter, Talk
 from stigmergy.protocols import HandlerFailed, Text
 from stigmergy.protocols.errors import ToolFailed
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
@@ -223,6 +225,25 @@ async def test_what_waits_for_a_pool_is_handed_out_when_the_host_of_its_members_
         assert processes["host-1.1"].service.host.waiting == len(asks)
         processes["host-2.1"].kill()
         assert [(await ask).n for ask in asks] == list(range(5))
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_what_comes_for_a_pool_while_there_is_no_way_to_its_member_waits_until_there_is(known, processes):
+    async with running(hosts=2) as swarm:
+        kind = pool_of_one("host-1", "host-2")
+        swarm.add(Worker, kind=kind)
+        await swarm.ask(kind if known else f"{kind}/another", Ping(), reply=Pong)
+        service = processes["host-1.1"].service
+        host, asked = service.host, Asked()
+        asked.deadline = host.now() + 30
+        service.lost("host-2.1", "cut off by a test")
+        host.places.pop(f"{kind}/pool.1", None)  # as a view that comes just now would have it
+        host.office.pools.regroup()
+        letter = Letter(Ping(n=7), "client/main", 99, Talk("a", "talk"), "", 0, 0, (), asked)
+        host.office.put(host.office.find(kind), letter)
+        assert host.waiting == 1
+        (answer, _) = await asyncio.wait_for(asked.future(), 20)
+        assert answer.n == 7
 
 
 class Carrier(Agent):
