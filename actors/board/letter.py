@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
@@ -41,6 +42,8 @@ class Letter:
     """Ids of the asks of this turn, to be forgotten with it."""
     held_at: float = 0.0
     """Unix seconds since when it waits for a person; 0 when it does not."""
+    weighed: dict[int, tuple[Any, int]] | None = field(default=None, compare=False, repr=False)
+    """By number of a step, the result that was weighed last, and its bytes: who looks for room first weighs once."""
 
     def keep(self, step: Step) -> None:
         """Put a step in its place."""
@@ -50,12 +53,22 @@ class Letter:
     def growth(self, step: Step) -> int:
         """How many bytes more it would have with a step."""
         before = self.steps.get(step.number)
-        return weight_of(step) - (0 if before is None else weight_of(before))
+        lighter = 0 if before is None else self._weight_of(before)
+        return self._weight_of(step) - lighter
 
     def forget_failures(self) -> None:
         """Drop the steps that a turn which starts over tries again."""
         self.steps = {number: step for number, step in self.steps.items() if not step.failed}
-        self.weight = sum(map(weight_of, self.steps.values()))
+        self.weight = sum(map(self._weight_of, self.steps.values()))
+
+    def _weight_of(self, step: Step) -> int:
+        """How many bytes a step has recorded."""
+        if self.weighed is None:
+            self.weighed = {}
+        known = self.weighed.get(step.number)
+        if known is None or known[0] is not step.result:
+            known = self.weighed[step.number] = (step.result, len(pack(step.result)))
+        return known[1]
 
     @property
     def waits(self) -> bool:
@@ -66,11 +79,6 @@ class Letter:
     def doubt(self) -> Step | None:
         """The first step that only a person can decide, if there is one."""
         return min((step for step in self.steps.values() if step.in_doubt), default=None, key=lambda s: s.number)
-
-
-def weight_of(step: Step) -> int:
-    """How many bytes a step has recorded."""
-    return len(pack(step.result))
 
 
 def take_out(boxes: dict[str, deque[str]], name: str, message: str) -> None:

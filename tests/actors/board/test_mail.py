@@ -7,7 +7,9 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stigmergy.actors.board import letter as letters
 from stigmergy.actors.board.mail import Mail
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.turn import Step
 
@@ -29,6 +31,24 @@ def test_a_repeat_is_accepted_once():
     mail, _ = mail_and_entries()
     assert mail.accept(letter(1), "", 0.0)
     assert not mail.accept(letter(1), "", 0.0)
+
+
+def test_a_step_is_packed_once_to_see_whether_there_is_room_and_to_keep_it(monkeypatch):
+    packed = []
+    monkeypatch.setattr(letters, "pack", lambda result: packed.append(result) or pack(result))
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    for number in range(3):
+        steps = [Step(number, "s", [number] * 10), Step(number + 10, "s", None)]
+        mail.check_room("m1", steps)
+        for step in steps:
+            mail.step("m1", step)
+    again = [Step(2, "s", "another"), Step(2, "s", "another")]
+    mail.check_room("m1", again[:1])
+    mail.step("m1", again[0])
+    kept = mail.letters["m1"]
+    assert kept.weight == sum(len(pack(step.result)) for step in kept.steps.values()) == 11 + 11 + 8 + 3
+    assert packed[:6] == [[0] * 10, None, [1] * 10, None, [2] * 10, None]
 
 
 def test_what_cannot_come_again_is_not_remembered():
