@@ -30,8 +30,16 @@ def owner_in(record: Mapping[str, Any]) -> str:
     return str(record.get("app") or record.get("program") or "")
 
 
-def check_owner(folder: RunFolder, owner: str, mine: str) -> None:
-    """Whether a program may go on with a run of ``owner``. Raises: UsageError."""
+def described(about: Mapping[str, Any], resumed: RunFolder | None) -> dict[str, Any]:
+    """``about`` a run, with the program that makes it; one that is resumed has to be its own. Raises: UsageError."""
+    mine = owner_in(about) or this_program()
+    if resumed is not None:
+        _check(resumed, owner_in(resumed.read("run.json")), mine)
+        return dict(about)
+    return dict(about) or {"program": mine}
+
+
+def _check(folder: RunFolder, owner: str, mine: str) -> None:
     if owner and mine and owner != mine and not _has_begun(folder):
         raise UsageError(
             f"run {folder.id} was made by {owner} and had not begun, and this is {mine}: go on with it in {owner}, or "

@@ -7,6 +7,7 @@ there is somebody to tell; what it is asked then is refused like what any stoppe
 from __future__ import annotations
 
 from .client import Client
+from .engines import Engine
 from .housing import Housing
 from .mailing import Mailing
 from .run_folder import RunFolder
@@ -15,12 +16,18 @@ from .run_folder import RunFolder
 class Stopping(Mailing):
     """What a swarm offers to who wants its end."""
 
+    _engine: Engine | None = None
     _client: Client | None = None
     _housing: Housing | None = None
     _resumes: RunFolder | None = None
     _durable: bool = True
     _told_to_stop: tuple[str, str] | None = None
     """(reason, text) once its driver has said so."""
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it has begun to start and cannot be asked anything yet."""
+        return self._engine is not None and self._client is None
 
     @property
     def stopped(self) -> tuple[str, str] | None:

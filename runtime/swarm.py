@@ -34,7 +34,7 @@ from .closing import in_turn
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Housing
-from .owners import check_owner, owner_in, this_program
+from .owners import described
 from .plant import Premises, plant_of
 from .roster import Roster
 from .run_folder import RunFolder
@@ -81,7 +81,6 @@ class Swarm(Stopping):
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
-        self._engine: Engine | None = None
         self._closing = False
         self._last: SwarmReport | None = None
         self._failure: BaseException | None = None  # why there are no last figures
@@ -91,11 +90,6 @@ class Swarm(Stopping):
         """What ``run.json`` says of this run besides what the swarm knows itself."""
         self.folder: RunFolder | None = None
         """Where this run is kept, once it has begun; None when nothing is kept."""
-
-    @property
-    def is_opening(self) -> bool:
-        """Whether it has begun to start and cannot be asked anything yet."""
-        return self._engine is not None and self._client is None
 
     @classmethod
     def resume(cls, path: str | Path, **options: Any) -> Self:
@@ -249,14 +243,10 @@ class Swarm(Stopping):
     # -- inside ------------------------------------------------------------------------------
 
     def _take_folder(self, now: float) -> None:
-        own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
-        program = owner_in(self.about) or this_program()
-        if self._resumes is not None:
-            check_owner(self._resumes, owner_in(self._resumes.read(RECORD)), program)
-        elif not self.about:
-            own["program"] = program
+        about = described(self.about, self._resumes)
         self.folder = folder = self._resumes or RunFolder.create(self._journal or Path(), now)
-        self._tenure = Tenure(folder, {**self.about, **own}, now)
+        own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
+        self._tenure = Tenure(folder, {**about, **own}, now)
 
     async def _ready(self) -> Client:
         await self.start()
