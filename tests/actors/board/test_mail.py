@@ -35,7 +35,12 @@ def test_a_repeat_is_accepted_once():
 
 def test_a_step_is_packed_once_to_see_whether_there_is_room_and_to_keep_it(monkeypatch):
     packed = []
-    monkeypatch.setattr(letters, "pack", lambda result: packed.append(result) or pack(result))
+
+    def counting(result):
+        packed.append(result)
+        return pack(result)
+
+    monkeypatch.setattr(letters, "pack", counting)
     mail, _ = mail_and_entries()
     mail.accept(letter(1), "", 0.0)
     for number in range(3):
