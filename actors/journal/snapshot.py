@@ -47,7 +47,7 @@ def copy_of(
     """
     files = Files.at(path)
     if not files.database.exists() and not files.mark.exists():
-        raise UsageError(f"there is no journal at {files.database}; check the path")
+        raise _none(files)
     if is_held_here(files.lock):
         raise JournalLocked(f"this process itself writes journal {files.database}; read from the open one")
     with ExitStack() as undo:
@@ -57,7 +57,8 @@ def copy_of(
             copy = Files.at(Path(folder.name) / "journal.db")
             mark, damage = _witness(files)
             if not files.database.exists():
-                raise missing(files, mark)
+                begun = bool(damage) or mark != UNWRITTEN or files.wal.exists()
+                raise missing(files, mark) if begun else _none(files)
             _copy(files, copy)
             found = inspect(copy, mark)
             found = found._replace(damage=damage or found.damage)
@@ -70,6 +71,11 @@ def copy_of(
         except OSError as error:
             raise JournalError(f"cannot copy journal {files.database}: {error}; pass scratch= with room") from error
         return ReadOnlyJournal(found, mark.epoch, partial(read, connection), undo.pop_all().close)
+
+
+def _none(files: Files) -> UsageError:
+    """The error where there is no journal, or where its writer was ended before there was one."""
+    return UsageError(f"there is no journal at {files.database}; check the path")
 
 
 def _witness(files: Files) -> tuple[Mark, str]:

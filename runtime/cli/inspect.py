@@ -16,6 +16,7 @@ from stigmergy.protocols.budget import FIELDS, Spend, dimension_of, in_units
 
 from ..history.activity import Party
 from ..history.figures import Figures
+from ..owners import owner_in
 from ..run_folder import RunFolder
 from .arguments import Parser
 from .events import alert_line, verdict_line
@@ -23,6 +24,7 @@ from .finding import add_run, find_run, is_running, opened
 from .records import plain, relative
 from .render import console_for, table_for
 from .text import clean, counted, cut, duration, first_line, milliseconds, usd, when
+from .unbegun import state_of
 
 MOST_AGENTS: Final = 10
 """Agents in the table; ``--json`` has them all."""
@@ -74,19 +76,25 @@ def _parts(run: RunFolder, figures: Figures, damage: str) -> Iterator[Renderable
 def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableType]:
     known, totals = run.read("run.json"), figures.totals
     sound = "damaged" if damage else "sound"
-    state = "running" if is_running(run) else "killed" if known and not known.get("ended") else _end(known)
+    running = is_running(run)
+    state = "running" if running else "killed" if known and not known.get("ended") else _end(known)
+    if known and not running and not figures.talks.all and known.get("stop_reason") != "done":
+        state = state_of(run, running=False)
     if figures.stop is not None:
         state = f"stopped ({figures.stop[0]}): {first_line(figures.stop[1])}"
     talks = counted(len(figures.talks.all), "conversation")
     made_with = "no run.json: this was not started by `stigmergy run`, or was killed at once"
     if known:
-        versions = ", ".join(f"{name} {version}" for name, version in known["versions"].items() if name != "platform")
-        made_with = f"engine {known['engine']}, seed {known['seed']}; {versions}"
-    yield Text(f"{clean(str(known.get('app', 'a run')))}  {run.id}", style="bold")
+        made = known.get("versions", {}).items()  # a script's swarm does not say
+        versions = "; " * bool(made) + ", ".join(f"{name} {version}" for name, version in made if name != "platform")
+        made_with = f"engine {known['engine']}, seed {known['seed']}{versions}"
+    yield Text(f"{clean(owner_in(known) or 'a run')}  {run.id}", style="bold")
     place = run.place if is_server(run.place) else relative(Path(run.place))
     facts = (
         state,
-        f"began {when(figures.began)}, {duration(figures.ended - figures.began)} from first to last entry",
+        f"began {when(figures.began)}, {duration(figures.ended - figures.began)} from first to last entry"
+        if figures.entries
+        else "nothing was written down",
         f"{counted(totals.messages, 'message')} in {talks}, {figures.open:,} still open",
         f"{counted(totals.model_calls, 'model call')}, {counted(totals.tokens, 'token')}, {usd(totals.nano_usd)} USD",
         f"journal {place}: {counted(figures.entries, 'entry', 'entries')}, {sound}",

@@ -1,0 +1,74 @@
+"""A run that ended before anything was asked: what is said of it, and what can be done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from stigmergy.actors.journal.mark import MarkFile
+
+from .killing import RUN
+from .samples import SHOWS
+
+TASKS = """
+import asyncio
+from stigmergy.protocols import Message
+from stigmergy.runtime import Agent, Swarm, handles
+
+class Word(Message):
+    text: str
+
+class Echo(Agent):
+    "Says it again"
+
+    @handles
+    def echo(self, word: Word) -> Word:
+        return word
+
+async def main():
+    async with Swarm(engine="local", journal="runs") as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo", Word(text="x"), reply=Word)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["trace", "--largest"], ["dead-letters"], ["approve"]])
+@pytest.mark.parametrize("there", [[], ["journal.db.mark", "journal.db.lock"]])
+def test_a_run_that_was_killed_before_it_had_a_journal_says_so_and_what_to_do(
+    app, stigmergy, killed, place, command, there
+):
+    run = killed(-1, "run", app("shows_u", SHOWS), *RUN)
+    folder = place / "runs" / run
+    for file in folder.glob("journal.*"):
+        file.unlink()
+    for name in there:  # what its writer makes first
+        (folder / name).touch()
+        MarkFile.create(folder / name) if name.endswith(".mark") else None
+    ran = stigmergy(command[0], run, *command[1:])
+    said = f"killed before anything was asked: `stigmergy resume {run}` begins it, or remove runs/{run}"
+    assert (ran.code, ran.complaint) == (2, f"stigmergy: run {run} has no journal yet: {said}")
+    assert json.loads(stigmergy("resume", run, "--json", "--quiet").out)["things"] == 1_000
+
+
+@pytest.mark.parametrize("at", [-1, 1])
+def test_inspect_says_of_a_run_that_was_killed_before_anything_was_asked_what_to_do(app, stigmergy, killed, at):
+    run = killed(at, "run", app("shows_v", SHOWS), *RUN)
+    lines = [line.strip() for line in stigmergy("inspect", run).out.splitlines()]
+    assert lines[1] == f"killed before anything was asked: `stigmergy resume {run}` begins it, or remove runs/{run}"
+    assert "1970" not in lines[2]
+
+
+def test_inspect_shows_the_run_of_a_script_and_its_name(place, stigmergy):
+    (place / "tasks.py").write_text(TASKS)
+    subprocess.run([sys.executable, "tasks.py"], cwd=place, check=True, timeout=60)
+    (folder,) = (place / "runs").iterdir()
+    lines = [line.strip() for line in stigmergy("inspect", "last").out.splitlines()]
+    assert lines[:2] == [f"tasks.py  {folder.name}", "ended"]
+    assert lines[6] == "engine local, seed 0"
+    assert "tasks.py" in stigmergy("runs").out
