@@ -5,8 +5,10 @@ A full run of the benchmark draws it too.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,15 +53,23 @@ def _micros(median: float, spread: list[float]) -> tuple[float, float, float]:
     return 1_000 * median, 1_000 * spread[0], 1_000 * spread[1]
 
 
-def main() -> int:
-    """Draw it; 1 when the record has no such rows."""
-    record = json.loads(Path(sys.argv[1] if sys.argv[1:] else RECORD).read_text(encoding="utf-8"))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw it; 1 when the record has no such rows, 2 when there is none."""
+    parser = argparse.ArgumentParser(prog="bench.chart", description="Draws what a message costs, from a record.")
+    parser.add_argument("record", metavar="FILE", nargs="?", type=Path, default=RECORD, help="bench/results.json")
+    parser.add_argument("--out", type=Path, default=PICTURE, help="where the chart goes; docs/cost-per-message.svg")
+    options = parser.parse_args(arguments)
+    try:
+        record = json.loads(options.record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        sys.stderr.write(f"bench: {options.record} cannot be read as a record: {why}; `python -m bench` makes one\n")
+        return 2
     try:
         picture = cost_per_message(record)
     except KeyError as missing:
         sys.stderr.write(f"bench: the record has no row called {missing}\n")
         return 1
-    PICTURE.write_text(picture, encoding="utf-8")
+    options.out.write_text(picture, encoding="utf-8")
     return 0
 
 

@@ -8,6 +8,7 @@ Kept in bench/scaling.json, and drawn in docs/scaling.svg.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -166,7 +167,9 @@ async def _run() -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, keep, draw; ``--again`` asks the model again with the costs on record."""
-    if (sys.argv[1:] if arguments is None else list(arguments)) == ["--again"]:
+    parser = argparse.ArgumentParser(prog="bench.scaling", description="Measures here, and works out many nodes.")
+    parser.add_argument("--again", action="store_true", help="with the costs on record: measure nothing")
+    if parser.parse_args(arguments).again:
         record = json.loads(RECORD.read_text(encoding="utf-8"))
         record["model"] = ask_model(Costs(**record["costs"]))
     else:

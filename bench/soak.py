@@ -2,8 +2,8 @@
 
 Everything that could leave something behind goes on all the time: requests from outside, each a conversation of its
 own; asks and tells between agents; posts to a topic that is followed. Agents and topics are a fixed number: they are
-what a program makes, and stay until it ends. Draws docs/soak-volatile.svg or docs/soak-durable.svg, and ends with 1
-when the second half of the run grew by more than 1 % a minute.
+what a program makes, and stay until it ends. Ends with 1 when the second half grew by more than 1 % a minute.
+A soak of ten minutes or more draws docs/soak-volatile.svg or docs/soak-durable.svg; a shorter one, what ``--out`` says.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ PEERS: Final = 4
 
 TOPIC: Final = "soak.news"
 FOLLOWERS: Final = 5
+FULL_MINUTES: Final = 10.0
+"""What the pictures in the documentation show."""
+
 FLAT: Final = 0.01
 """Growth a minute, in the second half, of what there is then; 1 %."""
 
@@ -187,14 +190,19 @@ async def run(minutes: float, *, durable: bool) -> list[Sample]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak, say what came of it, and draw it."""
     parser = argparse.ArgumentParser(prog="bench.soak", description="Memory at full rate, over minutes.")
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long; 10")
+    parser.add_argument("--minutes", type=float, default=FULL_MINUTES, help=f"how long; {FULL_MINUTES:g}")
     parser.add_argument("--durable", action="store_true", help="with a journal in files")
-    parser.add_argument("--out", type=Path, help="where the chart goes; by default docs/soak-volatile.svg or -durable")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where the chart goes; docs/soak-volatile.svg or -durable after ten minutes, else nowhere",
+    )
     options = parser.parse_args(arguments)
     name = "durable" if options.durable else "volatile"
     samples = asyncio.run(run(options.minutes, durable=options.durable))
-    out = options.out or DOCS / f"soak-{name}.svg"
-    out.write_text(picture(samples, name), encoding="utf-8")
+    out = options.out or (DOCS / f"soak-{name}.svg" if options.minutes >= FULL_MINUTES else None)
+    if out is not None:
+        out.write_text(picture(samples, name), encoding="utf-8")
     grown = growth(samples)
     sys.stdout.write(
         f"{name}: {samples[-1].orders:,} requests, {samples[0].mib:.0f} MiB at the start, "
