@@ -30,6 +30,7 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.ids import derive_id
 
 from .correspondence import Correspondence
+from .early import EarlyAnswers
 from .line import Line, fail
 from .names import Name, Names
 from .switchboard import Switchboard
@@ -63,8 +64,8 @@ class Client:
         """Why no other board will come; empty while one may."""
         self._asks: dict[str, Ask] = {}
         self._names = Names(run, name)
-        self._early: dict[str, Envelope] | None = None
-        """After coming back: answers to what was asked in an earlier life and not yet again in this one."""
+        self._early: EarlyAnswers | None = None
+        """After coming back."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.on_lost: Callable[[str, str], None] = lambda _peer, reason: self.give_up(reason)
@@ -154,16 +155,20 @@ class Client:
         envelope = self._envelope(name, "ask", to, message_type, body, taint)
         envelope = envelope._replace(deadline=self._clock.wall() + timeout_s)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        early = self._early.pop(envelope.id, None) if self._early else None
+        line = await self.shards.line_for(envelope)
+        early = None if self._early is None else self._early.take(envelope.id)
         if early is not None:
             answer.set_result(early)
-        line = await self.shards.line_for(envelope)
         self._asks[envelope.id] = Ask(envelope, answer, line)
         try:
             if early is None:
                 await self._send(line, envelope, name)
             reply = await asyncio.wait_for(answer, timeout_s + 2.0)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as late:
+            if self._early is not None:
+                self._early.give_up(envelope.id)
+            if isinstance(late, asyncio.CancelledError):
+                raise
             raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
         finally:
             self._asks.pop(envelope.id, None)
@@ -190,7 +195,7 @@ class Client:
 
     async def come_back(self) -> None:
         """Go on with a run whose driver died: its stop is over, its verdicts and what agents told are heard again."""
-        self._early = {}
+        self._early = EarlyAnswers()
         await self.call("resume")
 
     async def stop(self, reason: str, text: str) -> None:
@@ -232,7 +237,7 @@ class Client:
                 if asked is not None and not asked.answer.done():
                     asked.answer.set_result(Envelope.from_wire(reply))
                 elif asked is None and self._early is not None:
-                    self._early[ask] = Envelope.from_wire(reply)
+                    self._early.keep(ask, Envelope.from_wire(reply))
             elif name == "letter":
                 for letter in self._letters[shard_of(link.peer)].take(*payload):
                     self._told(letter)

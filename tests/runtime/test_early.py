@@ -1,0 +1,102 @@
+"""A driver that has come back keeps answers for what it will ask again, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+
+from stigmergy.protocols import Message
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.runtime import Agent, handles
+from stigmergy.runtime.early import MOST, EarlyAnswers
+
+from .town import Town
+
+GATE: dict[str, asyncio.Event] = {}
+
+
+class Wait(Message):
+    text: str
+
+
+class Waited(Message):
+    text: str
+
+
+class Waiter(Agent):
+    """Answers when it is let."""
+
+    @handles
+    async def wait(self, wait: Wait) -> Waited:
+        GATE["there"].set()
+        await GATE["let"].wait()
+        return Waited(text=wait.text)
+
+
+def an_answer(ask: str) -> Envelope:
+    return Envelope("r", "reply", "T@1", "a/1", "client/main", b"", "talk", reply_to=ask)
+
+
+async def waiting(town: Town, number: int) -> None:
+    async with asyncio.timeout(10):
+        while (await town.request("counts"))["waiting"] != number:
+            pass  # each look lets the others go on
+
+
+async def test_late_answers_are_not_kept_beside_those_of_an_earlier_life(tmp_path):
+    GATE.update(there=asyncio.Event(), let=asyncio.Event())
+    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
+        before = town.begin("waiter/earlier", Wait(text="a"), Waited)
+        await GATE["there"].wait()
+    await asyncio.gather(before, return_exceptions=True)
+    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
+        client = town._client
+        await client.come_back()
+        asked = [town.begin(f"waiter/{number}", Wait(text="b"), Waited) for number in range(5)]
+        await waiting(town, 6)
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        GATE["let"].set()
+        await waiting(town, 0)
+        assert client._early is not None
+        assert len(client._early) == 1
+        assert (await town.ask("waiter/earlier", Wait(text="a"), Waited)).text == "a"
+        assert len(client._early) == 0
+
+
+async def test_an_answer_that_comes_while_the_way_of_its_question_is_looked_for_is_not_lost(tmp_path, monkeypatch):
+    GATE.update(there=asyncio.Event(), let=asyncio.Event())
+    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
+        before = town.begin("waiter/earlier", Wait(text="a"), Waited)
+        await GATE["there"].wait()
+    await asyncio.gather(before, return_exceptions=True)
+    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
+        await town._client.come_back()
+        line_for = town._client.shards.line_for
+
+        async def slow(envelope):
+            line = await line_for(envelope)
+            GATE["let"].set()
+            await waiting(town, 0)
+            return line
+
+        monkeypatch.setattr(town._client.shards, "line_for", slow)
+        async with asyncio.timeout(5):
+            assert (await town.ask("waiter/earlier", Wait(text="a"), Waited)).text == "a"
+
+
+def test_of_what_was_given_up_and_is_never_answered_the_newest_is_remembered():
+    early = EarlyAnswers()
+    for number in range(2 * MOST):
+        early.give_up(f"ask {number}")
+    assert len(early._given_up) == MOST
+    early.keep(f"ask {2 * MOST - 1}", an_answer("late"))
+    assert len(early) == 0
+
+
+def test_what_is_asked_again_after_it_was_given_up_gets_its_answer():
+    early = EarlyAnswers()
+    early.give_up("ask")
+    assert early.take("ask") is None
+    early.keep("ask", an_answer("ask"))
+    assert early.take("ask") == an_answer("ask")
