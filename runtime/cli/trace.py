@@ -67,11 +67,13 @@ def trace(argv: Sequence[str]) -> int:
 
 def _head(talk: Talk, conversation: Conversation) -> Iterator[Text]:
     spent = conversation.spent
+    tools = f"{counted(spent.tool_calls, 'tool call')}, " if spent.tool_calls else ""
     agents = {node.letter.agent for node in conversation.nodes.values() if node.letter and node.letter.agent}
     yield Text(f"conversation {talk.id}", style="bold")
     yield Text(
         f"{counted(talk.messages, 'message')}, {counted(len(agents), 'agent')}, {duration(talk.seconds)}; "
-        f"{counted(spent.model_calls, 'model call')}, {counted(spent.tokens, 'token')}, {usd(spent.nano_usd)} USD"
+        f"{counted(spent.model_calls, 'model call')}, {tools}{counted(spent.tokens, 'token')}, "
+        f"{usd(spent.nano_usd)} USD"
     )
     for verdict in conversation.verdicts:
         yield Text(f"watchdog: {verdict_line(verdict)}", style="red")
@@ -155,11 +157,14 @@ def _outcome(node: Node) -> Iterator[Text]:
 
 
 def _call(call: Call, attempts: int) -> str:
-    name = f"model {call.role or '?'}" + (f" ({call.model})" if call.model else "")
+    name = f"{call.what} {call.role or '?'}" + (f" ({call.model})" if call.model else "")
     attempt = f" at attempt {call.attempt}" if attempts > 1 else ""
     took = duration(call.ended - call.began) if call.ended else "open"
     spent = call.spent if call.outcome != "reserved" else call.worst
     cost = f"{counted(spent.tokens, 'token')}, {usd(spent.nano_usd)} USD"
+    if call.what == "tool":
+        doubt = {"forfeited": ": no result known", "reserved": ": no result yet"}
+        return clean(f"{name}{attempt}, {took}{doubt.get(call.outcome, '')}")
     words = {
         "settled": cost,
         "released": "failed, cost nothing",
@@ -229,7 +234,8 @@ def _message(branch: Branch) -> dict[str, Any]:
         "answer": None if answer is None else {"mode": answer.mode, "type": answer.type, "body": decoded(answer)},
         "steps": node.steps,
         "calls": [
-            {"role": c.role, "model": c.model, "attempt": c.attempt, "outcome": c.outcome, **cost_to_plain(c.spent)}
+            {"what": c.what, "role": c.role, "model": c.model, "attempt": c.attempt, "outcome": c.outcome}
+            | cost_to_plain(c.spent)
             for c in node.calls
         ],
         "changes": [change._asdict() for change in node.changes],

@@ -40,7 +40,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Call:
-    """A model call that was paid for."""
+    """A call of a model or a tool that was paid for."""
 
     began: float
     worst: Spend
@@ -51,7 +51,10 @@ class Call:
     outcome: str = "reserved"
     """``reserved``, ``settled``, ``released`` (cost nothing) or ``forfeited`` (counts at its worst case)."""
     spent: Spend = field(default_factory=Spend)
+    what: str = "model"
+    """``model`` or ``tool``."""
     role: str = ""
+    """What the model plays, or the tool's name; empty when that is not known."""
     model: str = ""
 
 
@@ -162,8 +165,11 @@ class Conversation:
         what, _, rest = key.partition(":")
         if what == "run":
             node.steps.append(rest)
-        elif what == "tool" and not outcome:
-            node.steps.append(rest.rpartition(":")[0])
+        elif what == "tool":
+            calls, name = self._owners.get((turn, number), []), rest.rpartition(":")[0]
+            for call in calls:
+                call.role = name
+            node.steps += [] if calls or outcome else [name]
         elif what == "model":
             for call in self._owners.get((turn, number), ()):
                 call.role = rest.rpartition(":")[0]
@@ -191,11 +197,12 @@ class Conversation:
             if letter.agent == agent and letter.outcome == "running"
             for node in (self.nodes[letter.envelope.id],)
         ]
-        call = self._calls[entry.data["op"]] = Call(entry.at, Spend.from_plain(entry.data["worst"]))
+        worst = Spend.from_plain(entry.data["worst"])
+        call = self._calls[entry.data["op"]] = Call(entry.at, worst, what="tool" if worst.tool_calls else "model")
         for node in running:
             attempt = len(node.letter.attempts) if node.letter else 0
             host = node.letter.attempts[-1].host if node.letter and attempt else ""
-            step = _step_of(entry.data["op"], node.envelope.id, attempt, host)
+            step = _step_of(entry.data["op"], call.what, node.envelope.id, attempt, host)
             if step is not None:
                 call.step, call.attempt = step, attempt
                 self._owners.setdefault((node.envelope.id, step), []).append(call)
@@ -217,7 +224,10 @@ def _changes(entry: Entry) -> list[Change]:
     return [Change("trail", data["trail"], laid)]
 
 
-def _step_of(op: str, turn: str, attempt: int, host: str) -> int | None:
-    """The step that made a reservation, if that turn and attempt did. The desk counts on before it calls."""
-    names = (derive_id(turn, position, attempt, host) for position in range(1, MOST_STEPS + 1))
-    return next((step for step, name in enumerate(names) if name == op), None)
+def _step_of(op: str, what: str, turn: str, attempt: int, host: str) -> int | None:
+    """The step that made a reservation, if that turn and attempt did. The desk counts on before it calls a model."""
+    for step in range(MOST_STEPS):
+        asked = (step, attempt, host, "tool") if what == "tool" else (step + 1, attempt, host)
+        if derive_id(turn, *asked) == op:
+            return step
+    return None

@@ -240,3 +240,44 @@ async def main(options, stage):
 app = App(name="starts", summary="Begins when somebody writes to the gate", options=DeskOptions, main=main)
 """
 )
+
+PAYS = (
+    START
+    + """
+from pydantic import BaseModel
+from stigmergy.runtime import Use, tool
+
+class Credit(BaseModel):
+    usd: float
+
+@tool("read")
+def look_up(call: Credit, use: Use) -> Credit:
+    return call
+
+@tool("idempotent")
+def credit(call: Credit, use: Use) -> Credit:
+    return call
+
+class Claim(Message):
+    usd: float
+
+class Cashier(Agent):
+    "Pays back"
+
+    tools = [look_up, credit]
+
+    @handles
+    async def pay(self, claim: Claim, ctx: Context) -> Claim:
+        await ctx.tool(look_up, Credit(usd=claim.usd))
+        await ctx.tool(credit, Credit(usd=claim.usd))
+        return claim
+
+async def main(options, stage):
+    async with stage.swarm() as swarm:
+        swarm.add(Cashier)
+        await swarm.ask("cashier", Claim(usd=2), reply=Claim)
+        return Outcome({})
+
+app = App(name="pays", summary="Pays back", options=Options, main=main)
+"""
+)

@@ -9,7 +9,7 @@ import pytest
 
 from stigmergy.runtime.cli import main
 
-from .samples import DESK
+from .samples import DESK, PAYS
 
 ASKED = ("plain", "flaky", "broken", "plain again")
 
@@ -182,6 +182,19 @@ def test_trace_answers_an_unknown_id_in_one_line(look, stigmergy):
     ran = stigmergy("trace", "last", "no-such-id")
     assert (ran.code, ran.out) == (2, "")
     assert "has an id that begins with 'no-such-id'" in ran.complaint
+
+
+def test_trace_shows_a_tool_call_by_its_name(app, stigmergy):
+    assert stigmergy("run", app("pays_t", PAYS), "--engine", "local", "--quiet").code == 0
+    lines = [line.strip() for line in stigmergy("trace", "last", "--largest").out.splitlines()]
+    assert " 0 model calls, 2 tool calls, 0 tokens" in lines[1]
+    assert [line.partition(",")[0] for line in lines[6:]] == ["tool look_up", "tool credit"]
+    assert "?" not in "".join(lines)
+    (asked, *_) = json.loads(stigmergy("trace", "last", "--largest", "--json").out)["messages"]
+    assert [(call["what"], call["role"], call["tool_calls"]) for call in asked["calls"]] == [
+        ("tool", "look_up", 1),
+        ("tool", "credit", 1),
+    ]
 
 
 # -- dead letters -------------------------------------------------------------------------------

@@ -46,6 +46,26 @@ def test_a_model_call_stands_with_the_turn_the_step_and_the_attempt_that_made_it
     assert (second.role, second.model, second.spent) == ("writer", "large-1", Spend.from_plain(ACTUAL))
 
 
+def test_a_tool_call_stands_with_its_name_and_is_told_once():
+    book = begun()
+    for step, key in enumerate(["tool:look_up:0f", "tool:credit:1e"]):
+        op = derive_id("m", step, 1, "host-1.1", "tool")
+        book.add("ledger.reserve", op=op, account=ACCOUNT, worst={"tool_calls": 1}, lease_s=60.0, now=1.0)
+        if step:
+            book.add("mail.step", turn="m", step=[step, key, {"tool": "credit"}, "intended"])
+        book.add("ledger.settle", op=op, actual={"tool_calls": 1}, now=1.0)
+        book.add("mail.step", turn="m", step=[step, key, {}, "done" if step else ""])
+    node = node_of(book)
+    assert [(call.what, call.role, call.step) for call in node.calls] == [("tool", "look_up", 0), ("tool", "credit", 1)]
+    assert (node.steps, node.spent.tool_calls) == ([], 2)
+
+
+def test_a_tool_call_that_a_person_has_settled_is_told_without_one_that_was_paid():
+    book = begun()
+    book.add("mail.step", turn="m", step=[0, "tool:credit:1e", {}])
+    assert (node_of(book).calls, node_of(book).steps) == ([], ["credit"])
+
+
 def test_an_orphaned_call_counts_at_its_worst_case():
     book = begun()
     book.add("ledger.expire", ops=[reserve(book, "m", 0, 1)], now=99.0)
