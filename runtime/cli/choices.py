@@ -86,7 +86,12 @@ def add_general(parser: Parser) -> Parser:
 
 def add_house(group: argparse._ArgumentGroup) -> None:
     """Add what a run can be housed in, and what it may cost: this may change when a run is resumed."""
-    group.add_argument("--engine", choices=("ray", "local"), default="ray", help="local: one process, without Ray")
+    group.add_argument(
+        "--engine",
+        choices=("ray", "local"),
+        default="ray",
+        help="ray: a process per core, on this machine or a cluster; local: one process, without Ray (default: ray)",
+    )
     group.add_argument(
         "--address", default="local", help="Ray only: auto or host:port joins a cluster (default: a Ray of its own)"
     )

@@ -81,6 +81,7 @@ def _parser() -> Parser:
     add_output(group)
     for action in group._group_actions:  # noqa: SLF001 - argparse has no other way to tell given from default
         action.default = argparse.SUPPRESS
+        action.help = re.sub(r" \(default: [^)]*\)", "", action.help or "")  # that is what the run began with
     return parser
 
 

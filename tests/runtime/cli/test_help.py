@@ -46,6 +46,21 @@ def test_the_help_of_an_app_shows_its_options_and_those_of_every_app(stigmergy, 
     assert "--budget-usd" in general
 
 
+@pytest.mark.parametrize("words", [("run", "--help"), ("run", "desk_e", "--help")])
+def test_the_help_of_a_run_says_which_engine_is_the_default(stigmergy, app, words):
+    app("desk_e", DESK)
+    ran = stigmergy(*words)
+    about = " ".join(ran.out.split("--engine {ray,local}")[-1].partition("--address")[0].split())
+    assert about.startswith("ray: a process per core")
+    assert about.endswith("local: one process, without Ray (default: ray)")
+
+
+def test_the_help_of_a_resumed_run_names_no_defaults_but_its_own(stigmergy):
+    ran = stigmergy("resume", "--help")
+    assert "--engine {ray,local}" in ran.out
+    assert ran.out.count("default") == 1  # where runs are kept
+
+
 def test_version(stigmergy):
     ran = stigmergy("--version")
     assert (ran.code, ran.err) == (0, "")
