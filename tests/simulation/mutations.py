@@ -38,6 +38,8 @@ class Mutation(NamedTuple):
     """What at least one seed must violate."""
     shards: int = 0
     """How many boards it takes; 0 lets the seed decide."""
+    first: int = 0
+    """The seed at which to begin to look: one that noticed it when this was written, which only saves time."""
 
 
 def repeats_are_news(patch: pytest.MonkeyPatch) -> None:
@@ -140,16 +142,16 @@ def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",)),
-    "zombies commit": Mutation(zombies_commit, ("C6",)),
+    "zombies commit": Mutation(zombies_commit, ("C6",), first=41),
     "answers come before the commit": Mutation(answers_come_before_the_commit, ("C1",)),
     "reservations are not journaled": Mutation(without("ledger.reserve"), ("C5",)),
     "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7")),
-    "steps are not kept": Mutation(steps_are_not_kept, ("C8",)),
+    "steps are not kept": Mutation(steps_are_not_kept, ("C8",), first=9),
     "turns are not journaled": Mutation(without("mail.done"), ("C1", "C2", "C7")),
-    "answers are told once": Mutation(answers_are_told_once, ("C9",)),
-    "answers are not kept": Mutation(answers_are_not_kept, ("C9",)),
-    "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6")),
-    "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2),
+    "answers are told once": Mutation(answers_are_told_once, ("C9",), first=28),
+    "answers are not kept": Mutation(answers_are_not_kept, ("C9",), first=9),
+    "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6"), first=9),
+    "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2, first=46),
     "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),
-    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 2),
+    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 2, first=103),
 }

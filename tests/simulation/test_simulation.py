@@ -38,9 +38,10 @@ def test_the_same_seed_is_the_same_run():
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_safeguard_that_is_gone_is_noticed(name, monkeypatch):
-    MUTATIONS[name].take_away(monkeypatch)
-    codes, shards = MUTATIONS[name].caught_as, MUTATIONS[name].shards
-    assert any(said.startswith(codes) for seed in range(SEEDS) for said in judge(seed, shards=shards).violations)
+    mutation = MUTATIONS[name]
+    mutation.take_away(monkeypatch)
+    seeds = range(mutation.first, mutation.first + SEEDS)
+    assert any(said.startswith(mutation.caught_as) for n in seeds for said in judge(n, shards=mutation.shards).violations)
 
 
 def test_the_command_replays_a_seed_in_another_process():
