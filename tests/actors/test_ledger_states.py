@@ -259,4 +259,4 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=60, stateful_step_count=50)
+TestInterleavings.settings = settings(stateful_step_count=50)

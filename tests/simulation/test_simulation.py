@@ -40,8 +40,8 @@ def test_the_same_seed_is_the_same_run():
 def test_a_safeguard_that_is_gone_is_noticed(name, monkeypatch):
     mutation = MUTATIONS[name]
     mutation.take_away(monkeypatch)
-    seeds = range(mutation.first, mutation.first + SEEDS)
-    assert any(said.startswith(mutation.caught_as) for n in seeds for said in judge(n, shards=mutation.shards).violations)
+    shards, seeds = mutation.shards, range(mutation.first, mutation.first + SEEDS)
+    assert any(said.startswith(mutation.caught_as) for seed in seeds for said in judge(seed, shards=shards).violations)
 
 
 def test_the_command_replays_a_seed_in_another_process():
