@@ -2,14 +2,9 @@
 
     StigmergyError
     ├── UsageError                 the caller asked for something impossible; say what to do
-    │   ├── InvalidName
-    │   ├── UnknownMessage
-    │   ├── InvalidCard
-    │   └── IllegalMove
+    │   └── InvalidName, UnknownMessage, InvalidCard, IllegalMove, NoJournal
     ├── WireError                  bytes that do not follow the protocol
-    │   ├── Malformed
-    │   ├── Oversized
-    │   └── UnknownVersion
+    │   └── Malformed, Oversized, UnknownVersion
     ├── DeliveryError              a message did not reach a handler that finished
     │   ├── NoSuchAgent
     │   ├── MailboxFull
@@ -92,6 +87,10 @@ class IllegalMove(UsageError):
 
     state: str
     event: str
+
+
+class NoJournal(UsageError):
+    """There is no journal at that place, whoever was ended before it was made; its disk or server said so."""
 
 
 class WireError(StigmergyError):

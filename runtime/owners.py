@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +39,8 @@ def described(about: Mapping[str, Any], resumed: RunFolder | None) -> dict[str, 
 
 
 def _check(folder: RunFolder, owner: str, mine: str) -> None:
-    if owner and mine and owner != mine and not _has_begun(folder):
+    if owner and mine and owner != mine and not folder.has_begun():
         raise UsageError(
             f"run {folder.id} was made by {owner} and had not begun, and this is {mine}: go on with it in {owner}, or "
             f"begin a new run"
         )
-
-
-def _has_begun(folder: RunFolder) -> bool:
-    """Whether the journal knows a kind: then it refuses a program that does not bring it along."""
-    try:
-        journal = folder.view(intact_prefix=True)
-    except UsageError:
-        return False  # there is no journal yet
-    with closing(journal):
-        return next(iter(journal.read(kinds=("registry.kind",))), None) is not None

@@ -12,15 +12,16 @@ import errno
 import json
 import secrets
 import shutil
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
 from stigmergy.actors.journal.places import is_server, of_shard, store_of
-from stigmergy.protocols.errors import StorageFull, UsageError
+from stigmergy.protocols.errors import NoJournal, StorageFull, UsageError
 
+from .history.beginnings import has_begun
 from .history.together import together
 
 _DATABASE: Final = "journal.db"
@@ -78,14 +79,26 @@ class RunFolder:
     def view(self, *, intact_prefix: bool = False) -> ReadOnlyJournal:
         """The journal as it is now, for reading: `Store.view`; of several shards all in one.
 
-        Raises: UsageError, JournalError.
+        Raises: NoJournal, UsageError, JournalError.
         """
         store, place = store_of(self.place), self._address or self.place
         views = [store.view(place, intact_prefix=intact_prefix)]
         for shard in range(1, self.shards):
-            with suppress(UsageError):  # it was killed before there was this one
+            with suppress(NoJournal):  # it was killed before there was this one
                 views.append(store.view(of_shard(place, shard), intact_prefix=intact_prefix))
         return together(views)
+
+    def has_begun(self) -> bool:
+        """Whether anything has happened in this run: what is damaged may have held it.
+
+        Raises: UsageError, JournalError where that cannot be known.
+        """
+        try:
+            journal = self.view(intact_prefix=True)
+        except NoJournal:
+            return False
+        with closing(journal):
+            return bool(journal.damage) or has_begun(journal.read())
 
     def remove(self) -> None:
         """Delete the folder, and its journals wherever those are. Raises: UsageError, JournalError, OSError."""

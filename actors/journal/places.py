@@ -36,7 +36,8 @@ class Store(Protocol):
     def view(self, place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
         """The journal at ``place`` as it is now, for reading.
 
-        With ``intact_prefix`` a damaged one serves what stands before the damage, instead of raising.
+        With ``intact_prefix`` a damaged one serves what stands before the damage, instead of raising. Where there is
+        none it raises NoJournal.
         """
         ...
 

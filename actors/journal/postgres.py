@@ -24,6 +24,7 @@ from stigmergy.protocols.errors import (
     JournalError,
     JournalLocked,
     JournalLost,
+    NoJournal,
     StigmergyError,
     StorageFull,
     UsageError,
@@ -215,7 +216,7 @@ def _connect_witness(at: Place) -> Session:
 def _found(session: Session, at: Place) -> tables.Run:
     run = tables.find_run(session, at.run)
     if run is None:
-        raise UsageError(f"there is no journal {at.shown}; check the URL and the run")
+        raise NoJournal(f"there is no journal {at.shown}; check the URL and the run")
     return run
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, UsageError
+from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, NoJournal
 
 from .database import connect_witness, read, translate
 from .files import Files, is_journal
@@ -43,7 +43,7 @@ def copy_of(
         intact_prefix: Serve the entries before the first damaged one instead of raising.
         scratch: Folder for the copy, which closing deletes; the system's temporary one by default.
 
-    Raises: UsageError (no journal there), JournalLocked (this process writes it), JournalCorrupt, JournalError.
+    Raises: NoJournal, JournalLocked (this process writes it), JournalCorrupt, JournalError.
     """
     files = Files.at(path)
     if not files.database.exists() and not files.mark.exists():
@@ -73,9 +73,9 @@ def copy_of(
         return ReadOnlyJournal(found, mark.epoch, partial(read, connection), undo.pop_all().close)
 
 
-def _none(files: Files) -> UsageError:
+def _none(files: Files) -> NoJournal:
     """The error where there is no journal, or where its writer was ended before there was one."""
-    return UsageError(f"there is no journal at {files.database}; check the path")
+    return NoJournal(f"there is no journal at {files.database}; check the path")
 
 
 def _witness(files: Files) -> tuple[Mark, str]:

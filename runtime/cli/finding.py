@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
-from stigmergy.actors.journal.places import is_server, store_of
-from stigmergy.protocols.errors import JournalError, UsageError
+from stigmergy.actors.journal.places import store_of
+from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..run_folder import RUNS, RunFolder
 from ..tenure import LOCK, RECORD, driver_of
@@ -62,8 +62,8 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
     """A run's journal as it is now; damage is an error unless the ``intact`` part will do. Raises: UsageError."""
     try:
         journal = run.view(intact_prefix=True)
-    except UsageError:
-        if is_server(run.place) or not run.read(RECORD):
+    except NoJournal:
+        if not run.read(RECORD):
             raise
         state = state_of(run, running=bool(is_running(run)))
         raise UsageError(f"run {run.id} has no journal yet: {state}") from None

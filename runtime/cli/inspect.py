@@ -78,7 +78,7 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
     sound = "damaged" if damage else "sound"
     running = is_running(run)
     state = "running" if running else "killed" if known and not known.get("ended") else _end(known)
-    if known and not running and not figures.talks.all and known.get("stop_reason") != "done":
+    if known and not running and not figures.has_begun and known.get("stop_reason") != "done":
         state = state_of(run, running=False)
     if figures.stop is not None:
         state = f"stopped ({figures.stop[0]}): {first_line(figures.stop[1])}"

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stigmergy.protocols.errors import StigmergyError, StorageFull, UsageError
+from stigmergy.protocols.errors import StigmergyError, StorageFull
 
 from ..app import Outcome, Table
 from ..figures import SwarmReport
@@ -137,17 +137,10 @@ def plain(value: Any) -> Any:
 
 
 def _was_used(folder: RunFolder) -> bool:
-    """Whether a message was ever accepted."""
     try:
-        journal = folder.view()
-    except UsageError:
-        return False  # there is no journal yet
+        return folder.has_begun()
     except StigmergyError:
         return True  # what cannot be read is not ours to throw away
-    try:
-        return next(journal.read(kinds="mail."), None) is not None
-    finally:
-        journal.close()
 
 
 def relative(path: Path) -> Path:

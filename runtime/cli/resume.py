@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from stigmergy.actors.board.reopening import check_beginning
 from stigmergy.actors.journal.places import is_server
-from stigmergy.protocols.errors import JournalError, UsageError
+from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..history.letters import Letters
 from ..run_folder import RUNS, RunFolder
@@ -168,7 +168,7 @@ def _is_open(run: RunFolder) -> bool:
 def _check_journal(folder: RunFolder) -> None:
     try:
         journal = folder.view()
-    except UsageError:
+    except NoJournal:
         return  # it was killed before there was one
     except JournalError as why:
         raise UsageError(str(why)) from None

@@ -10,6 +10,7 @@ from stigmergy.actors.journal import Entry
 from stigmergy.protocols.budget import Spend
 
 from .activity import Activity, Party
+from .beginnings import is_event
 from .blackboard import Blackboard
 from .letters import Letters
 from .lives import Lives
@@ -29,6 +30,8 @@ class Figures:
 
     def __init__(self) -> None:
         self.entries = 0
+        self.has_begun = False
+        """Whether anything has happened: see `beginnings`."""
         self.began = self.ended = 0.0
         """Unix seconds of the first and the last entry."""
         self.letters = Letters()
@@ -60,6 +63,7 @@ class Figures:
         self.entries += 1
         self.began = self.began or entry.at
         self.ended = entry.at
+        self.has_begun = self.has_begun or is_event(entry)
         dead = self._burials.dead_letter(entry)
         if dead is not None:
             self._bury(dead)

@@ -11,7 +11,7 @@ import pytest
 from stigmergy.actors.journal.mark import MarkFile
 
 from .killing import RUN
-from .samples import SHOWS
+from .samples import SHOWS, STOPS
 
 TASKS = """
 import asyncio
@@ -36,6 +36,44 @@ async def main():
 if __name__ == "__main__":
     asyncio.run(main())
 """
+
+
+DOES = {
+    "facts": 'await swarm.facts.put("paid", 50)',
+    "claims": 'await swarm.claims("work").offer("item")',
+    "posts": 'await swarm.post("nobody-follows", Word(text="x"))',
+    "trails": 'await swarm.trail("x").define(); await swarm.trail("x").deposit({"a": 1.0})',
+}
+"""What somebody relies on, and no message goes with it."""
+
+
+def does(what, then=""):
+    text = STOPS.replace('await swarm.trail("x").define()', f"{DOES[what]}; {then}".removesuffix("; "))
+    return text.replace("class Reason", "class Word(Message):\n    text: str\n\nclass Reason")
+
+
+@pytest.mark.parametrize("what", DOES)
+@pytest.mark.parametrize("reason", ["user", "usage"])
+def test_a_run_in_which_something_has_happened_is_kept_though_nothing_was_asked(app, stigmergy, place, what, reason):
+    text = does(what, "" if reason == "user" else 'raise UsageError("no")')
+    ran = stigmergy("run", app(f"does_{what}_{reason}", text), "--engine", "local", "--reason", "user", "--quiet")
+    (folder,) = (place / "runs").iterdir()
+    assert ran.code == (130 if reason == "user" else 2)
+    assert folder.name in stigmergy("inspect", "last").out
+
+
+def test_a_run_that_was_only_got_ready_is_not_kept(app, stigmergy, place):
+    text = STOPS.replace('await swarm.trail("x").define()', "await swarm.start()")
+    ran = stigmergy("run", app("does_nothing", text), "--engine", "local", "--reason", "user", "--quiet")
+    assert (ran.code, (place / "runs").exists()) == (130, False)
+
+
+@pytest.mark.parametrize("what", DOES)
+def test_nobody_is_told_to_remove_a_run_in_which_something_has_happened(app, stigmergy, killed, what):
+    text = does(what, "os.kill(os.getpid(), 9)")
+    run = killed(1_000, "run", app(f"dies_{what}", text), *RUN, "--reason", "user")
+    state = stigmergy("inspect", run).out.splitlines()[1].strip()
+    assert state == "killed"
 
 
 @pytest.mark.parametrize("command", [["inspect"], ["trace", "--largest"], ["dead-letters"], ["approve"]])
