@@ -21,6 +21,7 @@ class Stopping(Mailing):
     _housing: Housing | None = None
     _resumes: RunFolder | None = None
     _durable: bool = True
+    _closing: bool = False
     _told_to_stop: tuple[str, str] | None = None
     """(reason, text) once its driver has said so."""
 
@@ -28,6 +29,11 @@ class Stopping(Mailing):
     def is_opening(self) -> bool:
         """Whether it has begun to start and cannot be asked anything yet."""
         return self._engine is not None and self._client is None
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether all of it has ended, so that there is nobody to be told anything."""
+        return self._closing and self._engine is None
 
     @property
     def stopped(self) -> tuple[str, str] | None:

@@ -81,7 +81,6 @@ class Swarm(Stopping):
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
-        self._closing = False
         self._last: SwarmReport | None = None
         self._failure: BaseException | None = None  # why there are no last figures
         self._tenure: Tenure | None = None
@@ -135,9 +134,9 @@ class Swarm(Stopping):
         """Start the engine and the board. Raises: UsageError, JournalError."""
         if self._resumes is not None or self._journal is not None:
             self._take_folder(time.time())
-        self._engine = engine_of(self._plant.engine, self._plant.address)
         run = derive_id("run", self._seed)
         try:
+            self._engine = engine_of(self._plant.engine, self._plant.address)
             await self._engine.start()
             client = Client("client/main", run, self._heard, Clock(), self._plant.shards)
             housing = self._housing = Housing(self._blueprint(run, self._engine), client)

@@ -1,7 +1,8 @@
 """Interrupts: what Ctrl-C and SIGTERM do. The first one stops a run in good order, the second one at once.
 
 In good order means: the swarms stop, which ends the app's waits with `SwarmStopped`, and the app
-gets time to hand in what it has. An app that does not is cancelled.
+gets time to hand in what it has. An app that does not is cancelled; so is one whose swarms cannot be told, because they
+have ended, or cannot begin.
 
 At once means that nobody is asked any more: a child process reads from the journals what the run came to, prints it and
 how to go on, and may take 5 s for that. It is another process because this one writes its journals, or hangs.
@@ -26,9 +27,14 @@ from stigmergy.protocols.errors import StigmergyError
 
 from ..swarm import Swarm
 from .exits import Exit
+from .text import first_line
 
 GRACE_S: Final = 10.0
 """How long an app may take to hand in what it has, once its swarms have begun."""
+
+OPENING_S: Final = 60.0
+"""How long a swarm that was told to stop may go on opening: twice the 30 s for which a board that finds its journal
+locked or its server away tries again, so opening ends by itself where it can."""
 
 LAST_WORDS_S: Final = 5.0
 
@@ -96,16 +102,38 @@ class Interrupts:
         self._say("stopping in good order; Ctrl-C again stops at once")
 
     async def _stop(self, task: asyncio.Task[Any]) -> None:
+        try:
+            await self._wait_for(task)
+        finally:
+            task.cancel()
+
+    async def _wait_for(self, task: asyncio.Task[Any]) -> None:
         told: list[bool] = []
+        opening_until = time.monotonic() + OPENING_S
         until = time.monotonic() + GRACE_S
         while not task.done() and time.monotonic() < until:
-            told += [await _stop(swarm) for swarm in self._swarms()[len(told) :]]  # an app may go on to make more
+            told += [await self._tell(swarm) for swarm in self._swarms()[len(told) :]]  # an app may go on to make more
             if not any(told):
                 break
             if any(swarm.is_opening for swarm in self._swarms()):
+                if time.monotonic() > opening_until:
+                    break
                 until = time.monotonic() + GRACE_S
             await asyncio.wait([task], timeout=LOOK_S)
-        task.cancel()
+
+    async def _tell(self, swarm: Swarm) -> bool:
+        """Tell a swarm to stop, now or as soon as it has begun; whether it could be told."""
+        if swarm.has_closed:
+            return False
+        try:
+            if swarm.stopped is None:
+                await asyncio.wait_for(swarm.stop("user", "Ctrl-C"), STOP_S)
+        except (StigmergyError, TimeoutError):
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, the app has to end
+            self._say(f"a swarm could not be told to stop ({type(error).__name__}: {first_line(str(error))})")
+            return False
+        return True
 
 
 def _in_child(work: Callable[[], None]) -> None:
@@ -122,13 +150,3 @@ def _in_child(work: Callable[[], None]) -> None:
         if time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
         time.sleep(0.02)
-
-
-async def _stop(swarm: Swarm) -> bool:
-    """Tell a swarm to stop, now or as soon as it has begun; whether it could be told."""
-    if swarm.stopped is None:
-        try:
-            await asyncio.wait_for(swarm.stop("user", "Ctrl-C"), STOP_S)
-        except (StigmergyError, TimeoutError):
-            return False
-    return True

@@ -12,7 +12,7 @@ import pytest
 
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.host.host import HostService
-from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, UsageError
 from stigmergy.runtime import Plant, Swarm
 from stigmergy.runtime.app import Outcome
 from stigmergy.runtime.cli.approve import approve
@@ -126,6 +126,7 @@ async def test_whatever_fails_to_close_everything_else_is_closed_and_the_error_t
             await swarm.start()
     assert ended == ["HostService", "HostService", "BoardService", "engine"]
     assert swarm.folder is not None
+    assert swarm.folder is not None
     assert driver_of(swarm.folder) == ""
     assert swarm.folder.read("run.json")["stop_reason"] == "done"
 
@@ -144,6 +145,7 @@ async def test_a_swarm_that_cannot_tell_its_figures_is_closed_all_the_same_and_t
             await swarm.ask("echo/1", Say(text="a"), reply=Heard)
             monkeypatch.setattr(Swarm, "report", report)
     monkeypatch.undo()
+    assert swarm.folder is not None
     assert swarm.folder is not None
     assert driver_of(swarm.folder) == ""
     with opened(swarm.folder, intact=True) as journal:
@@ -166,6 +168,7 @@ async def test_a_swarm_is_closed_though_what_it_was_to_finish_cannot_be(tmp_path
     with pytest.raises(Full, match="no room"):
         async with again:
             again.add(Echo)
+    assert swarm.folder is not None
     assert driver_of(swarm.folder) == ""
     assert swarm.folder.read("run.json")["stop_reason"] == "failure"
 
@@ -196,3 +199,12 @@ async def test_a_command_closes_all_its_swarms_though_one_cannot_be(monkeypatch)
     with pytest.raises(Full, match="no room"):
         await perform(cast("Any", choices), cast("Any", records), cast("Any", nothing), print)
     assert closed == ["first", "second"]
+
+
+async def test_a_swarm_whose_engine_there_is_not_lets_its_run_go(tmp_path):
+    swarm = Swarm(engine=cast(Any, "steam"), journal=tmp_path)
+    with pytest.raises(UsageError, match="steam"):
+        async with swarm:
+            pass
+    assert swarm.folder is not None
+    assert driver_of(swarm.folder) == ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .samples import STARTS, WAITS
+from .samples import START, STARTS, WAITS
 
 LIMIT_S = 60
 """Nothing here takes so long, unless it hangs."""
@@ -67,6 +67,71 @@ def test_one_that_comes_while_the_swarm_starts_stops_it_as_soon_as_it_has(app, p
         assert "stigmergy: to go on: stigmergy resume" in err
         looked = stigmergy("inspect", report["journal"])
         assert (looked.code, looked.out.splitlines()[1].strip()) == (0, "stopped (user): Ctrl-C")
+
+
+def interrupted(place, app, text):
+    """What a run leaves that is told to stop once, when it says ready: its process, and what it printed."""
+    with started(place, app, "--engine", "local", "--json", until="ready") as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    return out, err
+
+
+HANGS = (
+    START
+    + """
+from stigmergy.runtime import Swarm
+from stigmergy.runtime.cli import interrupts
+from stigmergy.runtime.engines import LocalEngine
+
+async def hang(*_):
+    told.progress(1, 1, "ready")
+    await asyncio.Event().wait()
+
+async def cannot_begin(stage):
+    interrupts.GRACE_S, interrupts.OPENING_S = 0.2, 1.0
+    LocalEngine.start = hang
+    async with stage.swarm():
+        pass
+
+async def has_ended(stage):
+    async with stage.swarm():
+        pass
+    await hang()
+
+async def cannot_be_told(stage):
+    async def stop(*_):
+        raise RuntimeError("odd")
+
+    Swarm.stop = stop
+    async with stage.swarm():
+        await hang()
+
+class Which(Options):
+    swarm: str
+
+async def main(options, stage):
+    global told
+    told, interrupts.GRACE_S = stage, 600
+    await globals()[options.swarm](stage)
+    return Outcome({})
+
+app = App(name="hangs", summary="Waits for ever, with a swarm that does not help", options=Which, main=main)
+"""
+)
+
+
+@pytest.mark.parametrize("swarm", ["cannot_begin", "has_ended", "cannot_be_told"])
+def test_one_is_enough_whatever_is_wrong_with_the_swarm(app, place, swarm):
+    words = (app(f"hangs_{swarm}", HANGS), "--engine", "local", "--swarm", swarm)
+    with started(place, *words, until="ready") as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, "Traceback" in out + err) == (130, False)
+    assert ("could not be told to stop (RuntimeError: odd)" in err) == (swarm == "cannot_be_told")
+    assert not (place / "runs").exists()
 
 
 def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place):
