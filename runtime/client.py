@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -31,11 +31,15 @@ from stigmergy.protocols.ids import derive_id
 
 from .correspondence import Correspondence
 from .early import EarlyAnswers
-from .line import Line, fail
+from .line import CALL_S, Line, fail
 from .names import Name, Names
 from .switchboard import Switchboard
 
 EventHook = Callable[[str, dict[str, Any]], None]
+
+
+GRACE_S: Final = 2.0
+"""How much longer a driver waits for an answer than it may take: it may be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Client:
         self._names = Names(run, name)
         self._early: EarlyAnswers | None = None
         """After coming back."""
+        self._back: asyncio.Future[Any] | None = None
+        """Coming back, done or under way."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
         self.on_lost: Callable[[str, str], None] = lambda _peer, reason: self.give_up(reason)
@@ -155,23 +161,16 @@ class Client:
         envelope = self._envelope(name, "ask", to, message_type, body, taint)
         envelope = envelope._replace(deadline=self._clock.wall() + timeout_s)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        line = await self.shards.line_for(envelope)
-        early = None if self._early is None else self._early.take(envelope.id)
-        if early is not None:
-            answer.set_result(early)
-        self._asks[envelope.id] = Ask(envelope, answer, line)
+        reply: Envelope | None = None
         try:
-            if early is None:
-                await self._send(line, envelope, name)
-            reply = await asyncio.wait_for(answer, timeout_s + 2.0)
-        except (TimeoutError, asyncio.CancelledError) as late:
-            if self._early is not None:
-                self._early.give_up(envelope.id)
-            if isinstance(late, asyncio.CancelledError):
-                raise
+            async with asyncio.timeout(timeout_s + GRACE_S):
+                reply = await self._answer_to(envelope, name, answer)
+        except TimeoutError:
             raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
         finally:
             self._asks.pop(envelope.id, None)
+            if reply is None and self._early is not None:
+                self._early.give_up(envelope.id)
         if reply.mode == "error":
             raise unpack(reply.type, unpack_plain(reply.body))
         return reply
@@ -180,7 +179,7 @@ class Client:
         """Begin a conversation without waiting; returns its id once the message is accepted."""
         name = self._names.take(mode, to, message_type, body)
         envelope = self._envelope(name, mode, to, message_type, body, taint)
-        await self._send(await self.shards.line_for(envelope), envelope, name)
+        await self._send(await self._line_for(envelope, name), envelope, name)
         return envelope.conversation
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -188,29 +187,55 @@ class Client:
         name = self._names.take("act", operation, "", pack_plain(arguments))
         return await self.call("act", [operation, arguments, self.name, f"{name.id}:0", ""])
 
-    @property
-    def is_back(self) -> bool:
-        """Whether `come_back` was called."""
-        return self._early is not None
-
     async def come_back(self) -> None:
-        """Go on with a run whose driver died: its stop is over, its verdicts and what agents told are heard again."""
-        self._early = EarlyAnswers()
-        await self.call("resume")
+        """Go on with a run whose driver died: its stop is over, its verdicts and what agents told are heard again.
+
+        A second call changes nothing, and waits until that is done; after a failure it tries once more.
+        """
+        if self._back is None:
+            self._early = EarlyAnswers() if self._early is None else self._early
+            self._back = asyncio.ensure_future(self.call("resume"))
+        try:
+            await asyncio.shield(self._back)
+        except StigmergyError:
+            self._back = None
+            raise
 
     async def stop(self, reason: str, text: str) -> None:
-        """Stop the swarm, unless something else has; whoever waits here hears of it."""
-        await self.call("stop", [reason, text])
-        self._stop(reason, text)
+        """Stop the swarm, unless something else has; whoever waits here hears of it.
+
+        When no board can be told now, nothing more is sent from here, and the next board hears of it as it comes.
+        """
+        try:
+            await self.call("stop", [reason, text])
+        finally:
+            self._stop(reason, text)
 
     # -- inside ------------------------------------------------------------------------------
 
-    async def _send(self, line: Line, envelope: Envelope, name: Name) -> None:
+    async def _answer_to(self, envelope: Envelope, name: Name, answer: asyncio.Future[Envelope]) -> Envelope:
+        line = await self._line_for(envelope, name)
+        early = None if self._early is None else self._early.take(envelope.id)
+        if early is not None:
+            return early
+        self._asks[envelope.id] = Ask(envelope, answer, line)
+        await self._send(line, envelope, name, timeout_s=None)
+        return await answer
+
+    async def _line_for(self, envelope: Envelope, name: Name) -> Line:
+        """The line by which a message goes; without one nothing was sent, and the next one like it is the first."""
+        try:
+            return await self.shards.line_for(envelope)
+        except BaseException:
+            self._names.give_back(name)
+            raise
+
+    async def _send(self, line: Line, envelope: Envelope, name: Name, timeout_s: float | None = CALL_S) -> None:
         if self.stopped is not None:
             self._names.give_back(name)
             raise SwarmStopped(self.stopped[1], self.stopped[0])
         try:
-            await line.call("send", [list(envelope), None, []])
+            await line.call("send", [list(envelope), None, []], timeout_s=timeout_s)
         except (MailboxFull, BudgetExhausted, SwarmStopped):
             self._names.give_back(name)  # nothing of it was kept: the next one like it is the first
             raise
@@ -264,6 +289,7 @@ class Client:
         if self.stopped is None:
             self.stopped = (reason, text)
             self._fail_all(SwarmStopped(text, reason))
+            self.shards.refuse(SwarmStopped(text, reason))
 
     def _fail_all(self, error: StigmergyError) -> None:
         for ask in self._asks.values():

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from stigmergy.actors.transport.link import Link, PeerGone
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError
+
+CALL_S: Final = 30.0
+"""How long a driver waits for the answer of a board, or of its successor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,14 @@ class Line:
         for request in self._requests.values():
             fail(request.answer, PeerGone(text))
 
-    async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
-        """A request to the board of this moment, or to its successor.
+    def refuse(self, error: StigmergyError) -> None:
+        """While there is no board: messages that wait for the next one do not go there."""
+        for request in self._requests.values() if self.board is None else ():
+            if request.name == "send":
+                fail(request.answer, error)
+
+    async def call(self, request: str, payload: Any = None, *, timeout_s: float | None = CALL_S) -> Any:
+        """A request to the board of this moment, or to its successor; with None it waits as long as that takes.
 
         Raises: what the board raised, DeadlineExceeded, PeerGone when no other board will come.
         """
@@ -73,7 +82,7 @@ class Line:
         finally:
             self._requests.pop(number, None)
 
-    async def call_once(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
+    async def call_once(self, request: str, payload: Any = None, *, timeout_s: float = CALL_S) -> Any:
         """A request that only the board of this moment can answer. Raises: as `call`, and PeerGone when it goes."""
         if self.board is None:
             raise PeerGone("the board is not running")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .client import Client
 from .engines import Engine
+from .figures import SwarmReport
 from .housing import Housing
 from .mailing import Mailing
 from .run_folder import RunFolder
@@ -22,6 +23,8 @@ class Stopping(Mailing):
     _resumes: RunFolder | None = None
     _durable: bool = True
     _closing: bool = False
+    _last: SwarmReport | None = None
+    """The last figures of a life that is over."""
     _told_to_stop: tuple[str, str] | None = None
     """(reason, text) once its driver has said so."""
 
@@ -43,8 +46,10 @@ class Stopping(Mailing):
     async def stop(self, reason: str = "user", text: str = "stopped by its driver") -> None:
         """Stop the swarm before it is done: nothing new begins, what is in flight may finish, figures stay readable.
 
-        One that has not begun yet stops as soon as it has.
+        One that has not begun yet stops as soon as it has; one that has ended is left alone.
         """
+        if self._engine is None and self._last is not None:
+            return  # it has ended, and another life of it is not meant
         self._told_to_stop = (reason, text)
         if self._client is not None:
             await self._obey(self._client)
@@ -58,6 +63,6 @@ class Stopping(Mailing):
                 self._housing.spare()
 
     async def _come_back(self, client: Client) -> None:
-        """Go on with the run of an earlier life, if there was one; a second time changes nothing."""
-        if self._resumes is not None and not client.is_back:
+        """Go on with the run of an earlier life, if there was one."""
+        if self._resumes is not None:
             await client.come_back()

@@ -81,7 +81,6 @@ class Swarm(Stopping):
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
-        self._last: SwarmReport | None = None
         self._failure: BaseException | None = None  # why there are no last figures
         self._tenure: Tenure | None = None
         self._to_the_end = False
@@ -134,6 +133,7 @@ class Swarm(Stopping):
         """Start the engine and the board. Raises: UsageError, JournalError."""
         if self._resumes is not None or self._journal is not None:
             self._take_folder(time.time())
+        self._closing = False
         run = derive_id("run", self._seed)
         try:
             self._engine = engine_of(self._plant.engine, self._plant.address)
@@ -199,7 +199,7 @@ class Swarm(Stopping):
             self._closing = True
 
     async def _end(self, reason: str) -> None:
-        self._housing = self._client = self._engine = self._way = None
+        self._housing = self._client = self._engine = self._way = self._told_to_stop = None
         failure, tenure, self._failure, self._tenure = self._failure, self._tenure, None, None
         try:
             self._last = self._last if failure is None else report_of(self.folder, failure)

@@ -71,6 +71,11 @@ class Switchboard:
         for line in self.lines:
             line.end(text)
 
+    def refuse(self, error: StigmergyError) -> None:
+        """Messages that wait for a board which is not there do not go to the next one."""
+        for line in self.lines:
+            line.refuse(error)
+
     async def line_for(self, envelope: Envelope) -> Line:
         """The line to the shard that takes a message in: the lead also those that nobody can take."""
         to = envelope.to

@@ -66,7 +66,7 @@ class _Direct(Line):
         self._estate = estate
         self._shard = shard
 
-    async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:  # noqa: ARG002
+    async def call(self, request: str, payload: Any = None, *, timeout_s: float | None = None) -> Any:  # noqa: ARG002
         """See `Line.call`."""
         self._estate.handle(self._shard, ME, 1, request, payload, time.time())
         told, _ = self._estate.settle(time.time())

@@ -18,6 +18,7 @@ from stigmergy.runtime.app import Outcome
 from stigmergy.runtime.cli.approve import approve
 from stigmergy.runtime.cli.finding import opened
 from stigmergy.runtime.cli.performance import perform
+from stigmergy.runtime.closing import in_turn, together
 from stigmergy.runtime.engines import LocalEngine
 from stigmergy.runtime.tenure import driver_of
 from tests.runtime.cast import Echo, Heard, Say
@@ -208,3 +209,16 @@ async def test_a_swarm_whose_engine_there_is_not_lets_its_run_go(tmp_path):
             pass
     assert swarm.folder is not None
     assert driver_of(swarm.folder) == ""
+
+
+@pytest.mark.parametrize("close", [in_turn, lambda *ends: together(*(end() for end in ends))])
+async def test_who_cancels_what_closes_is_heard_whatever_went_wrong_before(close):
+    async def fails():
+        raise ValueError("a disk")
+
+    async def is_cancelled():
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError) as raised:
+        await close(fails, is_cancelled)
+    assert raised.value.__notes__ == ["and while other things were closed: ValueError: a disk"]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from stigmergy.protocols import Message
+import pytest
+
+from stigmergy.actors.clock import Clock
+from stigmergy.actors.transport.link import PeerGone
+from stigmergy.protocols import DeadlineExceeded, Message
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.message import encode
 from stigmergy.runtime import Agent, handles
+from stigmergy.runtime import client as runtime_client
+from stigmergy.runtime.client import Client
 from stigmergy.runtime.early import MOST, EarlyAnswers
 
 from .town import Town
@@ -100,3 +107,51 @@ def test_what_is_asked_again_after_it_was_given_up_gets_its_answer():
     assert early.take("ask") is None
     early.keep("ask", an_answer("ask"))
     assert early.take("ask") == an_answer("ask")
+
+
+async def test_an_ask_whose_acceptance_took_too_long_is_given_up_too(tmp_path, monkeypatch):
+    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
+        client = town._client
+        await client.come_back()
+        line = client.shards.lines[0]
+        board, line.board = line.board, None  # nobody takes anything in
+        monkeypatch.setattr(runtime_client, "GRACE_S", 0.0)
+        with pytest.raises(DeadlineExceeded, match="waiter/1 did not answer Wait@1 within 0.01 s"):
+            await client.ask("waiter/1", "Wait@1", encode(Wait(text="a")), 0.01, ())
+        line.board = board
+        assert client._early is not None
+        assert len(client._early._given_up) == 1
+
+
+async def test_coming_back_is_tried_again_after_it_failed_and_is_done_once(monkeypatch):
+    client = Client("client/main", "run", lambda *_: None, Clock())
+    said: list[str] = []
+
+    async def call(request, payload=None):
+        said.append(request)
+        if len(said) == 1:
+            raise DeadlineExceeded("the board did not answer")
+
+    monkeypatch.setattr(client, "call", call)
+    with pytest.raises(DeadlineExceeded):
+        await client.come_back()
+    early = client._early
+    await asyncio.gather(client.come_back(), client.come_back())
+    assert said == ["resume", "resume"]
+    assert client._early is early
+
+
+async def test_a_request_whose_way_was_not_found_leaves_its_name_to_the_next_like_it(monkeypatch):
+    client = Client("client/main", "run", lambda *_: None, Clock(), 2)
+    lost = iter([DeadlineExceeded("no answer"), asyncio.CancelledError(), PeerGone("the end")])
+    seen: list[str] = []
+
+    async def line_for(envelope):
+        seen.append(envelope.id)
+        raise next(lost)
+
+    monkeypatch.setattr(client.shards, "line_for", line_for)
+    for how in (DeadlineExceeded, asyncio.CancelledError, PeerGone):
+        with pytest.raises(how):
+            await client.ask("waiter/1", "Wait@1", b"", 1.0, ())
+    assert len(set(seen)) == 1

@@ -90,3 +90,52 @@ async def test_who_waits_for_hosts_need_not_wait_when_it_is_stopped(monkeypatch)
         await swarm.stop("user", "Ctrl-C")
         await starting
         assert await refuses(swarm) == "user"
+
+
+async def test_one_that_was_stopped_while_its_board_was_away_stays_stopped(tmp_path, monkeypatch):
+    away, back = asyncio.Event(), asyncio.Event()
+    reopen = Keeper._reopen
+
+    async def late(keeper, start):
+        away.set()
+        await back.wait()
+        await reopen(keeper, start)
+
+    monkeypatch.setattr(Keeper, "_reopen", late)
+    async with Swarm(plant=LOCAL, journal=tmp_path) as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo", Say(text="a"), reply=Heard)
+        housing = swarm._housing
+        assert housing is not None
+        keeper = housing._keepers[0]
+        await keeper.process.close()
+        keeper.lost("lost by a test")
+        await away.wait()
+        waiting = asyncio.create_task(swarm.ask("echo", Say(text="b"), reply=Heard))
+        stopping = asyncio.create_task(swarm.stop("user", "Ctrl-C"))
+        await asyncio.sleep(0)
+        stopping.cancel()
+        await asyncio.wait([stopping])
+        with pytest.raises(SwarmStopped):
+            await waiting
+        assert await refuses(swarm) == "user"
+        back.set()
+        async with asyncio.timeout(20):
+            while (await swarm.counts())["stopped"] is None:
+                pass  # each look lets the others go on
+    assert swarm._last is not None
+    assert swarm._last.stop_reason == "user"
+
+
+async def test_to_stop_one_that_has_ended_is_not_to_stop_its_next_life():
+    swarm = Swarm(plant=LOCAL)
+    swarm.add(Echo)
+    heard = []
+    swarm.on_event(lambda event, _: heard.append(event))
+    async with swarm:
+        await swarm.ask("echo", Say(text="a"), reply=Heard)
+    await swarm.stop()
+    async with swarm:
+        assert (await swarm.ask("echo", Say(text="a"), reply=Heard)).text
+        swarm._heard("host_lost", {"host": "nobody.1", "reason": "a test"})
+    assert "host_lost" in heard
