@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .client import Client
 from .engines import Engine
-from .figures import SwarmReport
 from .housing import Housing
 from .mailing import Mailing
 from .run_folder import RunFolder
@@ -23,8 +22,6 @@ class Stopping(Mailing):
     _resumes: RunFolder | None = None
     _durable: bool = True
     _closing: bool = False
-    _last: SwarmReport | None = None
-    """The last figures of a life that is over."""
     _told_to_stop: tuple[str, str] | None = None
     """(reason, text) once its driver has said so."""
 
@@ -48,8 +45,8 @@ class Stopping(Mailing):
 
         One that has not begun yet stops as soon as it has; one that has ended is left alone.
         """
-        if self._engine is None and self._last is not None:
-            return  # it has ended, and another life of it is not meant
+        if self.has_closed:
+            return  # another life of it is not meant
         self._told_to_stop = (reason, text)
         if self._client is not None:
             await self._obey(self._client)
