@@ -81,6 +81,7 @@ class Swarm(Stopping):
         self._models = dict(models or {})
         self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
         self._roster = Roster()
+        self._last: SwarmReport | None = None
         self._failure: BaseException | None = None  # why there are no last figures
         self._tenure: Tenure | None = None
         self._to_the_end = False
