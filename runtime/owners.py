@@ -33,14 +33,29 @@ def described(about: Mapping[str, Any], resumed: RunFolder | None) -> dict[str, 
     """``about`` a run, with the program that makes it; one that is resumed has to be its own. Raises: UsageError."""
     mine = owner_in(about) or this_program()
     if resumed is not None:
-        _check(resumed, owner_in(resumed.read("run.json")), mine)
+        check_owner(resumed, mine, anyway=True)
         return dict(about)
     return dict(about) or {"program": mine}
 
 
-def _check(folder: RunFolder, owner: str, mine: str) -> None:
-    if owner and mine and owner != mine and not folder.has_begun():
+def check_owner(folder: RunFolder, mine: str, *, anyway: bool, source: str = "") -> None:
+    """Raise unless a run is gone on with by its own program, or ``anyway`` by another one after it has begun.
+
+    ``mine`` is the program that would go on, and ``source`` where it was found.
+
+    Raises: UsageError, JournalError.
+    """
+    owner = owner_in(folder.read("run.json"))
+    now = f"{source} is now {mine}" if source else f"this is {mine}"
+    if not owner or not mine or owner == mine:
+        return
+    if not folder.has_begun():
         raise UsageError(
-            f"run {folder.id} was made by {owner} and had not begun, and this is {mine}: go on with it in {owner}, or "
-            f"begin a new run"
+            f"run {folder.id} was made by {owner} and had not begun, and {now}: go on with it in {owner}, or begin "
+            "a new run"
+        )
+    if not anyway:
+        raise UsageError(
+            f"run {folder.id} was begun by {owner}, and {now}: go on with it in {owner}, or begin a new run; "
+            "--anyway goes on all the same"
         )

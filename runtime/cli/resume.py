@@ -21,6 +21,7 @@ from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..history.letters import Letters
+from ..owners import check_owner
 from ..run_folder import RUNS, RunFolder
 from ..tenure import driver_of
 from .arguments import Parser, refuse
@@ -60,6 +61,8 @@ def resume(argv: Sequence[str]) -> int:
         past = _past(run, known)._replace(done=done)
         with chdir(_home(known)):
             choices = read_choices(load_app(named_app(words)), words)._replace(journal=_journal_of(run))
+            for folder in past.folders.values():
+                check_owner(folder, choices.app.name, anyway=given.anyway, source=choices.source)
             if not given.anyway:
                 _check_same(known, choices)
             records = Records(choices, words, past)
@@ -183,12 +186,7 @@ def _check_journal(folder: RunFolder) -> None:
 
 
 def _check_same(known: dict[str, Any], choices: Choices) -> None:
-    """Raise unless app, options and files are those of before. Raises: UsageError."""
-    if known.get("app") != choices.app.name:
-        refuse(
-            f"the run was begun by the app {known.get('app')}, and {choices.source} is now the app {choices.app.name}: "
-            "go on with the app that began it, or begin a new run; --anyway goes on all the same"
-        )
+    """Raise unless options and files are those of before. Raises: UsageError."""
     now = shown_options(choices.options)
     other = [name for name, value in known["options"].items() if now.get(name) != value and not is_secret(name)]
     if other:

@@ -168,13 +168,15 @@ def test_no_recorded_call_is_sent_twice_and_one_whose_answer_was_lost_is_counted
             assert resumed["nano_usd"] > billed if lost else resumed["nano_usd"] == billed
 
 
-def test_a_run_of_another_app_is_refused_and_both_are_named(place, stigmergy, app, killed):
+def test_a_run_of_another_app_is_refused_unless_anyway_and_both_are_named(place, stigmergy, app, killed):
     shows = app("shows_a", SHOWS)
-    run = killed(-1, "run", shows, *RUN)
+    run = killed(8, "run", shows, *RUN)
     (place / shows / "app.py").write_text(SHOWS.replace('name="shows"', 'name="letters"'))
     ran = stigmergy("resume", run)
-    assert (ran.code, ran.complaint.startswith("stigmergy: the run was begun by the app shows, ")) == (2, True)
-    assert f"{shows} is now the app letters" in ran.complaint
+    assert ran.code == 2
+    assert f"run {run} was begun by shows, and {shows} is now letters: go on with it in shows" in ran.complaint
+    assert "--anyway goes on all the same" in ran.complaint
+    assert stigmergy("resume", run, "--anyway", "--quiet").code == 0
 
 
 @pytest.mark.parametrize("at", [-1, 1])
@@ -183,10 +185,12 @@ def test_a_run_of_another_app_that_had_not_begun_is_refused_whatever_else_may_ch
     run = killed(at, "run", shows, *RUN)
     record = (place / "runs" / run / "run.json").read_text()
     (place / shows / "app.py").write_text(SHOWS.replace('name="shows"', 'name="letters"'))
-    ran = stigmergy("resume", run, "--anyway")
-    assert ran.code == 2
-    assert f"run {run} was made by shows and had not begun, and this is letters: " in ran.complaint
-    assert json.loads((place / "runs" / run / "run.json").read_text())["app"] == json.loads(record)["app"]
+    for words in ((), ("--anyway",)):
+        ran = stigmergy("resume", run, *words)
+        assert ran.code == 2
+        assert f"run {run} was made by shows and had not begun, and {shows} is now letters: " in ran.complaint
+        assert "--anyway" not in ran.complaint, "that would be refused, too"
+    assert (place / "runs" / run / "run.json").read_text() == record
 
 
 @pytest.mark.ray
