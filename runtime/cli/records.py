@@ -77,9 +77,10 @@ class Records:
     def keep(self, outcome: Outcome) -> None:
         """Write what people were shown into every folder that is there, so that it can be shown again."""
         tables = [[table.title, table.columns, table.rows] for table in outcome.tables]
+        kept = plain({"tables": tables, "notes": outcome.notes, "warnings": outcome.warnings})
         with self._as_far_as_there_is_room():
             for folder in self.folders:
-                folder.write("tables.json", plain({"tables": tables, "notes": outcome.notes}))
+                folder.write("tables.json", kept)
 
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
@@ -109,11 +110,11 @@ class Records:
             parent.rmdir()
 
 
-def shown(folder: RunFolder) -> tuple[list[Table], list[str]]:
-    """The tables and notes that people were shown at the end of a run; both empty when nobody kept them."""
+def shown(folder: RunFolder) -> tuple[list[Table], list[str], list[str]]:
+    """The tables, notes and warnings that people were shown at the end of a run; all empty when nobody kept them."""
     kept = folder.read("tables.json")
     tables = [Table(title, tuple(columns), tuple(map(tuple, rows))) for title, columns, rows in kept.get("tables", ())]
-    return tables, list(kept.get("notes", ()))
+    return tables, list(kept.get("notes", ())), list(kept.get("warnings", ()))
 
 
 def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:

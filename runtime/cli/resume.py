@@ -203,7 +203,8 @@ def _check_same(known: dict[str, Any], choices: Choices) -> None:
 
 def _print_again(run: RunFolder, *, as_json: bool) -> int:
     report = run.read("report.json")
-    for warning in report.get("warnings", ()):
+    tables, notes, warnings = shown(run)
+    for warning in warnings:
         say(first_line(str(warning), MOST_OF_A_WARNING))
     if as_json:
         sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
@@ -211,7 +212,6 @@ def _print_again(run: RunFolder, *, as_json: bool) -> int:
     from ..app import Table
     from .render import console_for, print_outcome
 
-    tables, notes = shown(run)
     if not tables:  # an app that shows none, or a run of before they were kept
         plain = {name: value for name, value in report.items() if not isinstance(value, dict | list)}
         tables = [Table("", ("", ""), tuple((name.replace("_", " "), str(value)) for name, value in plain.items()))]

@@ -79,6 +79,15 @@ def test_people_are_shown_again_what_they_were_shown(stigmergy, app):
     assert again[0] == "what it found"
 
 
+@pytest.mark.parametrize("value", ["3", "'two'", "['mine']"])
+def test_what_an_app_itself_calls_warnings_is_no_warning(stigmergy, app, value):
+    text = SHOWS.replace('{"things": 1_000,', f'{{"warnings": {value},')
+    ran = stigmergy("run", app("shows_w", text), *RUN)
+    again = stigmergy("resume", "last", "--json")
+    assert (ran.code, ran.err, again.code, again.err) == (0, "", 0, "")
+    assert again.out == ran.out
+
+
 def test_a_run_of_several_swarms_goes_on_with_all_of_them(place, stigmergy, office, killed):
     words = ("run", office, *RUN, "--swarms", 2, "--jobs", 3)
     undisturbed = told(stigmergy(*words))
