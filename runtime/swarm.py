@@ -34,8 +34,8 @@ from .closing import in_turn
 from .engines import ClockName, Engine, check_clock, engine_of
 from .figures import SwarmReport
 from .housing import DURABLE, VOLATILE, Housing
-from .owners import described
 from .plant import Premises, plant_of
+from .provenance import described
 from .roster import Roster
 from .run_folder import RunFolder
 from .stopping import Stopping

@@ -16,7 +16,7 @@ from stigmergy.protocols.budget import FIELDS, Spend, dimension_of, in_units
 
 from ..history.activity import Party
 from ..history.figures import Figures
-from ..owners import owner_in
+from ..provenance import shown_owner
 from ..run_folder import RunFolder
 from .arguments import Parser
 from .events import alert_line, verdict_line
@@ -88,7 +88,7 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
         made = known.get("versions", {}).items()  # a script's swarm does not say
         versions = "; " * bool(made) + ", ".join(f"{name} {version}" for name, version in made if name != "platform")
         made_with = f"engine {known['engine']}, seed {known['seed']}{versions}"
-    yield Text(f"{clean(owner_in(known) or 'a run')}  {run.id}", style="bold")
+    yield Text(f"{clean(shown_owner(known) or 'a run')}  {run.id}", style="bold")
     place = run.place if is_server(run.place) else relative(Path(run.place))
     facts = (
         state,

@@ -21,7 +21,7 @@ from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..history.letters import Letters
-from ..owners import check_owner
+from ..provenance import check_owner
 from ..run_folder import RUNS, RunFolder
 from ..tenure import driver_of
 from .arguments import Parser, refuse

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ..provenance import shown_owner
 from ..run_folder import RUNS, RunFolder
 from .arguments import Parser
 from .finding import is_running, runs_in
@@ -67,7 +68,7 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
     messages, usd, began = found["messages"], found["usd"], found["began"]
     return (
         found["run"],
-        cut(clean(found["app"] or found["program"] or "-"), 40),
+        cut(clean(shown_owner(found)) or "-", 40),
         when(datetime.fromisoformat(began).timestamp()) if began else "-",
         duration(found["seconds"]),
         "-" if messages is None else f"{messages:,}",
