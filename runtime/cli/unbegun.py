@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..provenance import shown_owner
 from ..run_folder import RUNS, RunFolder
 from .records import relative
 from .text import clean
@@ -20,6 +21,6 @@ def state_of(run: RunFolder, *, running: bool) -> str:
 def _go_on(run: RunFolder) -> str:
     known = run.read("run.json")
     if "argv" not in known:
-        return f"begin it in {known.get('program') or 'its script'} with Swarm.resume({str(run.path)!r})"
+        return f"begin it in {clean(shown_owner(known)) or 'its script'} with Swarm.resume({str(run.path)!r})"
     name = run.id if run.path.parent == RUNS.absolute() else relative(run.path)
     return f"`stigmergy resume {name}` begins it"

@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from stigmergy.actors.journal.mark import MarkFile
+from stigmergy.actors.journal.sqlite import SqliteJournal
+from stigmergy.runtime.run_folder import RunFolder
 
 from .killing import RUN
 from .samples import SHOWS, STOPS
@@ -100,6 +102,16 @@ def test_inspect_says_of_a_run_that_was_killed_before_anything_was_asked_what_to
     lines = [line.strip() for line in stigmergy("inspect", run).out.splitlines()]
     assert lines[1] == f"killed before anything was asked: `stigmergy resume {run}` begins it, or remove runs/{run}"
     assert "1970" not in lines[2]
+
+
+def test_what_a_record_says_cannot_reach_the_terminal(place, stigmergy):
+    run = RunFolder.create(place / "runs", 0.0)
+    run.write("run.json", {"program": "a\x1b[31m.py", "engine": "local", "seed": 0})
+    journal = SqliteJournal.open(run.place)
+    journal.append([("swarm.begin", {"meaning": 1, "run": "r"})], 1.0, journal.take_epoch())
+    journal.close()
+    out = stigmergy("inspect", run.id).out
+    assert ("\x1b" in out, "begin it in a\\x1b[31m.py with Swarm.resume" in out) == (False, True)
 
 
 def test_inspect_shows_the_run_of_a_script_and_its_name(place, stigmergy):
