@@ -80,6 +80,11 @@ class Node:
     """What it changed on the blackboard."""
 
     @property
+    def attempts(self) -> int:
+        """How often it was handed to a host."""
+        return len(self.letter.attempts) if self.letter else 0
+
+    @property
     def seconds(self) -> float | None:
         """From its acceptance to the end of its turn; None while that is open."""
         return self.letter.ended - self.letter.accepted if self.letter and self.letter.ended else None
@@ -101,7 +106,7 @@ class Conversation:
         self._letters = Letters(lambda envelope: envelope.conversation == conversation)
         self._burials = Burials()
         self._calls: dict[str, Call] = {}
-        self._owners: dict[tuple[str, int], list[Call]] = {}
+        self._by_step: dict[tuple[str, int], list[Call]] = {}
         self._committed = ""
         """The turn that committed last."""
 
@@ -165,15 +170,16 @@ class Conversation:
         what, _, rest = key.partition(":")
         if what == "run":
             node.steps.append(rest)
-        elif what == "tool":
-            calls, name = self._owners.get((turn, number), []), rest.rpartition(":")[0]
-            for call in calls:
-                call.role = name
-            node.steps += [] if calls or outcome else [name]
-        elif what == "model":
-            for call in self._owners.get((turn, number), ()):
-                call.role = rest.rpartition(":")[0]
+            return
+        # Another attempt may have taken another road, and called something else at that step.
+        attempt, name = node.attempts, rest.rpartition(":")[0]
+        calls = [c for c in self._by_step.get((turn, number), ()) if (c.what, c.attempt) == (what, attempt)]
+        for call in calls:
+            call.role = name
+            if what == "model":
                 call.model = result.get("model", "") if isinstance(result, dict) else ""
+        if what == "tool" and not calls and not outcome:
+            node.steps.append(name)
 
     def _ledger(self, entry: Entry) -> None:
         data = entry.data
@@ -200,12 +206,12 @@ class Conversation:
         worst = Spend.from_plain(entry.data["worst"])
         call = self._calls[entry.data["op"]] = Call(entry.at, worst, what="tool" if worst.tool_calls else "model")
         for node in running:
-            attempt = len(node.letter.attempts) if node.letter else 0
+            attempt = node.attempts
             host = node.letter.attempts[-1].host if node.letter and attempt else ""
             step = _step_of(entry.data["op"], call.what, node.envelope.id, attempt, host)
             if step is not None:
                 call.step, call.attempt = step, attempt
-                self._owners.setdefault((node.envelope.id, step), []).append(call)
+                self._by_step.setdefault((node.envelope.id, step), []).append(call)
                 node.calls.append(call)
                 return
         if running:

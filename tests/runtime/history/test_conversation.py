@@ -60,6 +60,30 @@ def test_a_tool_call_stands_with_its_name_and_is_told_once():
     assert (node.steps, node.spent.tool_calls) == ([], 2)
 
 
+def test_a_model_call_is_not_named_after_the_tool_that_another_attempt_called_at_that_step():
+    book = begun()
+    book.add("ledger.release", op=reserve(book, "m", 0, 1))
+    book.add("mail.again", id="m", error="overloaded")
+    op = derive_id("m", 0, 2, "host-1.1", "tool")
+    book.add("ledger.reserve", op=op, account=ACCOUNT, worst={"tool_calls": 1}, lease_s=60.0, now=1.0)
+    book.add("mail.step", turn="m", step=[0, "tool:credit:1e", {"tool": "credit"}, "intended"])
+    calls = [(call.what, call.attempt, call.role) for call in node_of(book).calls]
+    assert calls == [("model", 1, ""), ("tool", 2, "credit")]
+
+
+def test_a_call_is_named_by_its_own_attempt_alone():
+    book = begun()
+    for attempt, role in enumerate(["writer", "critic"], 1):
+        book.add("ledger.settle", op=reserve(book, "m", 0, attempt), actual=ACTUAL, now=1.0)
+        book.add("mail.step", turn="m", step=[0, f"model:{role}:0f", {"model": role}])
+        if attempt == 1:
+            book.add("mail.again", id="m", error="overloaded")
+    assert [(call.attempt, call.role, call.model) for call in node_of(book).calls] == [
+        (1, "writer", "writer"),
+        (2, "critic", "critic"),
+    ]
+
+
 def test_a_tool_call_that_a_person_has_settled_is_told_without_one_that_was_paid():
     book = begun()
     book.add("mail.step", turn="m", step=[0, "tool:credit:1e", {}])
