@@ -8,7 +8,6 @@ at the end) and ``logs/*.jsonl`` (one log per process).
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 import shutil
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
 from stigmergy.actors.journal.places import is_server, of_shard, store_of
+from stigmergy.actors.journal.room import NO_ROOM
 from stigmergy.protocols.errors import NoJournal, StorageFull, UsageError
 
 from .history.beginnings import has_begun
@@ -27,9 +27,6 @@ from .history.together import together
 _DATABASE: Final = "journal.db"
 _POINTER: Final = "journal.url"
 _SIGNS: Final = ("run.json", _DATABASE, f"{_DATABASE}.mark", _POINTER)
-
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says of a disk that is full, or of a user's share of it."""
 
 RUNS: Final = Path("runs")
 """Where run folders are, unless somebody says otherwise."""

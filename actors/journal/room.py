@@ -6,12 +6,16 @@ on it; a refused batch is an error that the sender can handle, and closing still
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stigmergy.protocols.errors import StorageFull
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk that is full, or of a user's share of it: `StorageFull` for us."""
 
 
 @dataclass(frozen=True, slots=True)

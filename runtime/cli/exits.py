@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
+from stigmergy.actors.journal.room import NO_ROOM
 from stigmergy.protocols.errors import BudgetExhausted, Quarantined, StigmergyError, SwarmStopped, UsageError
-
-from ..run_folder import NO_ROOM
 
 
 class Exit(IntEnum):
