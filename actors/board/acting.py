@@ -86,7 +86,6 @@ class Acting:
 
     def _catch_up(self) -> None:
         """It is as late as it was before: what drivers did since then is done again."""
-        self._outpost.caught_up()
         while self._ahead:
             self._again()
 

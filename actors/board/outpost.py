@@ -1,15 +1,15 @@
 """What the board hears from volatile hosts: dead letters, verdicts, and messages to drivers.
 
 Such a host judges and buries by itself; the board keeps the record and tells drivers, as ever. Rounds that are played
-again bring the same once more, which nobody is told twice. The newest of it is known by its name, and all that is older
-by its number.
+again bring the same once more, which nobody is told twice. A host tells in the order of its rounds, so all that it had
+to tell of those before its newest one has come; and of that one, what has come is known by its name.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from stigmergy.protocols.envelope import Envelope
 
@@ -17,8 +17,25 @@ from .clerk import Clerk
 from .dead_letters import Death
 from .machines import Machines
 
-NEWEST: Final = 16_384
-"""So much is known by name."""
+
+class Heard:
+    """What one host has told of the newest round of which it has told anything."""
+
+    __slots__ = ("again", "known", "round")
+
+    def __init__(self, number: int) -> None:
+        self.round = number
+        self.known: Counter[tuple[str, ...]] = Counter()
+        """How often what has come,"""
+        self.again: Counter[tuple[str, ...]] = Counter()
+        """and since all began again."""
+
+    def knows(self, what: tuple[str, ...]) -> bool:
+        """Note that something has come. Returns whether it had come before all began again."""
+        self.again[what] += 1
+        known = self.known[what]
+        self.known[what] = max(known, self.again[what])
+        return self.again[what] <= known
 
 
 class Outpost:
@@ -27,33 +44,31 @@ class Outpost:
     def __init__(self, machines: Machines, clerk: Clerk) -> None:
         self._m = machines
         self._clerk = clerk
-        self._known: Counter[tuple[str, ...]] = Counter()
-        """What has come in a swarm that goes by rounds, and how often, oldest first,"""
-        self._again: Counter[tuple[str, ...]] = Counter()
-        """and since it began again."""
-        self._older = 0
-        """How much has come that is not known by name any more,"""
-        self._due = 0
-        """and how much of that is still to come again."""
+        self._heard: dict[str, Heard] = {}
+        """By host, whichever life of it."""
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
             "bury": lambda _p, _t, a: self._bury(Envelope.from_wire(a[0]), a[1], a[2], a[3]),
             "verdict": lambda _p, _t, a: self._verdict(a),
             "told": lambda _p, _t, a: self._told(a),
+            "of a round": lambda peer, _t, a: self._of_a_round(peer, *a),
         }
 
     def begin_again(self) -> None:
         """All that has come will come once more."""
-        self._again.clear()
-        self._due = self._older
+        for heard in self._heard.values():
+            heard.again.clear()
 
-    def caught_up(self) -> None:
-        """All that had come has come once more."""
-        self._due = 0
+    def _of_a_round(self, peer: str, number: int, name: str, payload: Any) -> None:
+        """Something that may come once more, with the round in which it happened there."""
+        host = peer.partition(".")[0]
+        heard = self._heard.get(host)
+        if heard is None or heard.round < number:
+            heard = self._heard[host] = Heard(number)
+        if number == heard.round and not heard.knows(_name_of(name, payload)):
+            self.requests[name](peer, 0, payload)
 
     def _bury(self, envelope: Envelope, reason: str, detail: str, attempts: int) -> None:
         m = self._m
-        if self._came_before("dead", envelope.id, envelope.to):
-            return
         self._clerk.dead_letters.post(envelope, Death(reason, detail, m.now, attempts, envelope.to), m.now)
         m.outbox.event(
             "dead_letter",
@@ -61,26 +76,16 @@ class Outpost:
         )
 
     def _verdict(self, plain: dict[str, Any]) -> None:
-        if self._came_before("verdict", plain["conversation"], plain["reason"], *plain["agents"]):
-            return
         self._m.record("watch.verdict", plain)
         self._m.outbox.event("verdict", plain)
 
     def _told(self, fields: list[Any]) -> None:
-        if not self._came_before("told", fields[0]):
-            self._m.outbox.tell(fields[4], "told", fields)
+        self._m.outbox.tell(fields[4], "told", fields)
 
-    def _came_before(self, *what: str) -> bool:
-        if self._m.round is None:
-            return False
-        if what not in self._known and self._due:
-            self._due -= 1
-            return True
-        self._again[what] += 1
-        known = self._known[what]
-        self._known[what] = max(known, self._again[what])
-        if len(self._known) > NEWEST:
-            oldest = next(iter(self._known))
-            self._older += self._known.pop(oldest)
-            self._again.pop(oldest, None)
-        return self._again[what] <= known
+
+def _name_of(name: str, payload: Any) -> tuple[str, ...]:
+    """What tells it from all others of its round, but for those that are quite alike: these are counted."""
+    if name == "verdict":
+        return name, payload["conversation"], payload["reason"], *payload["agents"]
+    envelope = Envelope.from_wire(payload[0] if name == "bury" else payload)
+    return name, envelope.id, envelope.to

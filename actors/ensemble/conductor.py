@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextvars import ContextVar
 from typing import Final
 
 from ..transport.link import PeerGone
@@ -26,6 +27,9 @@ from .fellow import Fellow
 from .member import Orders, Report
 
 ADVICE: Final = "what can differ between two runs of one seed is what the world outside says: see docs/volatile.md"
+
+playing: ContextVar[int | None] = ContextVar("playing", default=None)
+"""The round of the score of which is what happens now. It holds for the task that plays, and not for drivers beside."""
 
 
 class Bar:
@@ -126,6 +130,9 @@ class Conductor(Course):
 
     async def _begin_again(self) -> bool:
         """Bring new members to where the old ones were. Returns whether all are there."""
+        for place, letter in self.rounds.office.collect():
+            if _is_driven(letter):  # the others are sent again
+                self.rounds.office.put(place, letter)
         try:
             await self._meet(self._ensemble.others)
             if not self._score:
@@ -141,13 +148,22 @@ class Conductor(Course):
 
     async def _play(self, bar: Bar) -> bool:
         """Give an order, and do what is to be done here, unless it was done before. Returns whether all met again."""
+        before = playing.set(bar.after)
+        try:
+            return await self._play_in_time(bar)
+        finally:
+            playing.reset(before)
+
+    async def _play_in_time(self, bar: Bar) -> bool:
         rounds, office, members = self.rounds, self.rounds.office, self._ensemble.others
         office.route([(office.find(place.name) if type(place) is Far else place, letter) for place, letter in bar.sent])
         try:
             for fellow in members:
                 await fellow.send("orders", list(bar.orders), bar.after)
             if rounds.number < bar.orders.number:
+                playing.set(None)  # that is not done once more
                 await rounds.play(bar.orders.number)
+            playing.set(bar.orders.number)
             met = await self._meet(members)
         except PeerGone:
             return False
@@ -194,7 +210,16 @@ class Conductor(Course):
         office = self.rounds.office
         sent = office.collect()
         self._sent += [one for one in sent if not one[0].name.startswith(f"{OUTSIDE}/")]
-        office.route([one for one in sent if one[0].name.startswith(f"{OUTSIDE}/")])
+        heard = [one for one in sent if one[0].name.startswith(f"{OUTSIDE}/")]
+        office.route([one for one in heard if not _is_driven(one[1])])
+        before = playing.set(None)  # the score does not have what drivers tell each other
+        office.route([one for one in heard if _is_driven(one[1])])
+        playing.reset(before)
+
+
+def _is_driven(letter: Letter) -> bool:
+    """Whether a driver has sent it."""
+    return letter.sender.startswith(f"{OUTSIDE}/")
 
 
 def _by_agent(one: tuple[Act, Fellow]) -> tuple[str, int]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from .acts import Acts
 from .asked import Asked
 from .line import Line, TurnLine
 from .turn import Turn
+
+TOLD: Final = frozenset({"bury", "told", "verdict"})
+"""What people hear of, who shall not hear it again when rounds are played once more."""
 
 
 class RoundLine(Line):
@@ -17,6 +20,19 @@ class RoundLine(Line):
 
     acts: Acts
     """Set when there is a host."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.playing: Callable[[], int | None] = lambda: None
+        """The round that is being played, and may be played once more; None for what happens once only."""
+
+    def tell(self, name: str, payload: Any) -> None:
+        """See `Line.tell`."""
+        number = self.playing() if name in TOLD else None
+        if number is None:
+            super().tell(name, payload)
+        else:
+            super().tell("of a round", [number, name, payload])
 
     async def act(self, turn: Turn, operation: str, arguments: dict[str, Any]) -> Any:
         """See `Line.act`. What the turn sends does not wait for it."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stigmergy.actors.ensemble.conductor import Conductor
+from stigmergy.actors.ensemble.conductor import Conductor, playing
 from stigmergy.actors.ensemble.ensemble import Ensemble
 from stigmergy.actors.ensemble.member import Member
 from stigmergy.actors.mesh.bodies import Bodies
@@ -95,7 +95,9 @@ def _go_by_rounds(service: VolatileService, line: RoundLine, stage: Stage, bodie
     host.mesh = ensemble
     if ensemble.conducts:
         service.course = Conductor(rounds, ensemble, line)
+        line.playing = playing.get
     else:
+        line.playing = lambda: rounds.number
         service.fault = Member(rounds, ensemble, line).fault
 
 

@@ -95,6 +95,8 @@ class Villager(Agent):
 
     @handles
     def ask(self, question: Question, ctx: Context) -> Answer:
+        if str(ctx.sender).startswith("client/"):
+            ctx.tell(ctx.sender, News(left=question.n))
         return Answer(n=self.state.heard, text=f"{self.state.lines[-1:]} {question.n} {ctx.sender}")
 
 
@@ -180,6 +182,9 @@ class Couple(Agent):
     async def ask(self, question: Question, ctx: Context) -> Answer:
         self.open += 1
         self.trace += f"+{question.n}"
+        if str(ctx.sender).startswith("client/"):
+            for _ in range(3):
+                ctx.tell(ctx.sender, News(left=question.n))
         for _ in range(question.n % 3):
             await asyncio.sleep(0)
             self.trace += f".{question.n}"
