@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from .letter import Letter
-from .pools import Pools
+from .pools import Pools, is_free
 from .slot import Part, Pool, Slot
 from .turn import Ground
 
@@ -51,7 +51,7 @@ class Handout(Pools):
 
     def _hand_out(self, part: Part) -> None:
         pool, office = part.pool, self._host.office
-        free = deque(member for member in pool.members if not member.busy and not member.reserved)
+        free = deque(filter(is_free, pool.members))
         while pool.waiting and (free or len(pool.members) < part.spec.pool):
             if not free:
                 free.append(self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, final
 
 from stigmergy.protocols.errors import StigmergyError
 from stigmergy.protocols.message import Message
@@ -89,18 +89,15 @@ class Far:
         self.road.room = waiting
 
 
+@final
 class Nowhere:
     """An address that leads to nobody."""
 
-    __slots__ = ("error", "name", "reserved")
-
-    busy = True
-    """As a member of a pool it takes nothing."""
+    __slots__ = ("error", "name")
 
     def __init__(self, name: str, error: StigmergyError) -> None:
         self.name = name
         self.error = error
-        self.reserved = False
 
 
 class Topic:

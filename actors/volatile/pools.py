@@ -24,7 +24,7 @@ class Pools:
     def put(self, part: Part, letter: Letter) -> None:
         """Give a letter to a member of a pool that is free, or keep it until one is."""
         pool = part.pool
-        member = next((slot for slot in pool.members if not slot.reserved and not slot.busy), None)
+        member = next(filter(is_free, pool.members), None)
         while member is None and len(pool.members) < part.spec.pool:
             one = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
             pool.members.append(one)
@@ -75,14 +75,15 @@ class Pools:
             for number, member in enumerate(pool.members):
                 if type(member) is not Slot:
                     moved = self.enroll(member.name)
-                    moved.reserved = member.reserved and type(moved) is Far and moved.road is member.road
+                    if type(moved) is not Nowhere:
+                        moved.reserved = _is_at(moved, member) and member.reserved
                     pool.members[number] = moved
             self.refill(pool)
 
     def refill(self, pool: Pool) -> None:
         """Give members that are free what waits, in order."""
         for member in pool.members:
-            if pool.waiting and not member.reserved and not member.busy:
+            if pool.waiting and is_free(member):
                 self._refill(pool, member)
 
     def replace(self, slot: Slot) -> None:
@@ -90,7 +91,8 @@ class Pools:
         members = slot.part.pool.members
         if slot in members:
             member = members[members.index(slot)] = self.enroll(slot.name)
-            member.reserved = slot.reserved
+            if type(member) is not Nowhere:
+                member.reserved = slot.reserved
 
     def _refill(self, pool: Pool, member: Slot | Far | Nowhere) -> None:
         """Give a free member what waits."""
@@ -99,3 +101,13 @@ class Pools:
         member.reserved = bool(pool.waiting)
         if pool.waiting:
             self._host.office.put(member, pool.waiting.popleft())
+
+
+def is_free(member: Slot | Far | Nowhere) -> bool:
+    """Whether a member can have a letter now: one to whose host there is no way cannot."""
+    return type(member) is not Nowhere and not member.reserved and not member.busy
+
+
+def _is_at(moved: Slot | Far, member: Far | Nowhere) -> bool:
+    """Whether a member is where it was: on the same host, and that is not this one."""
+    return type(moved) is Far and type(member) is Far and moved.road is member.road
