@@ -251,9 +251,8 @@ class Board:
     def _step(self, _peer: str, _ticket: int, payload: list[Any]) -> None:
         (turn, wired), mail = payload, self.machines.mail
         steps = [Step(*one) for one in wired]
-        mail.check_room(turn, steps)
-        for step in steps:
-            mail.step(turn, step)
+        for step, weight in zip(steps, mail.weigh(turn, steps), strict=True):
+            mail.step(turn, step, weight)
 
     def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:
         if peer.startswith(CLIENT + "/"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
@@ -42,33 +41,26 @@ class Letter:
     """Ids of the asks of this turn, to be forgotten with it."""
     held_at: float = 0.0
     """Unix seconds since when it waits for a person; 0 when it does not."""
-    weighed: dict[int, tuple[Any, int]] | None = field(default=None, compare=False, repr=False)
-    """By number of a step, the result that was weighed last, and its bytes: who looks for room first weighs once."""
+    weights: dict[int, int] | None = field(default=None, compare=False, repr=False)
+    """How many of them each step has, by its number."""
 
-    def keep(self, step: Step) -> None:
-        """Put a step in its place."""
-        self.weight += self.growth(step)
+    def keep(self, step: Step, weight: int | None = None) -> None:
+        """Put a step in its place; who has weighed it says its ``weight``."""
+        self.weights = self.weights or {}
+        weight = weight_of(step) if weight is None else weight
+        self.weight += weight - self.weights.get(step.number, 0)
+        self.weights[step.number] = weight
         self.steps[step.number] = step
 
-    def growth(self, step: Step) -> int:
-        """How many bytes more it would have with a step."""
-        before = self.steps.get(step.number)
-        lighter = 0 if before is None else self._weight_of(before)
-        return self._weight_of(step) - lighter
+    def with_steps(self, weights: dict[int, int]) -> int:
+        """How many bytes it would have with steps of these numbers and weights."""
+        return self.weight + sum(weights.values()) - sum((self.weights or {}).get(number, 0) for number in weights)
 
     def forget_failures(self) -> None:
         """Drop the steps that a turn which starts over tries again."""
-        self.steps = {number: step for number, step in self.steps.items() if not step.failed}
-        self.weight = sum(map(self._weight_of, self.steps.values()))
-
-    def _weight_of(self, step: Step) -> int:
-        """How many bytes a step has recorded."""
-        if self.weighed is None:
-            self.weighed = {}
-        known = self.weighed.get(step.number)
-        if known is None or known[0] is not step.result:
-            known = self.weighed[step.number] = (step.result, len(pack(step.result)))
-        return known[1]
+        for number in [number for number, step in self.steps.items() if step.failed]:
+            del self.steps[number]
+            self.weight -= (self.weights or {}).pop(number, 0)
 
     @property
     def waits(self) -> bool:
@@ -79,6 +71,11 @@ class Letter:
     def doubt(self) -> Step | None:
         """The first step that only a person can decide, if there is one."""
         return min((step for step in self.steps.values() if step.in_doubt), default=None, key=lambda s: s.number)
+
+
+def weight_of(step: Step) -> int:
+    """How many bytes a step has recorded."""
+    return len(pack(step.result))
 
 
 def take_out(boxes: dict[str, deque[str]], name: str, message: str) -> None:

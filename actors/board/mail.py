@@ -17,7 +17,7 @@ from stigmergy.protocols.errors import Oversized
 from stigmergy.protocols.turn import Step
 
 from ..transport.channel import MAX_BYTES
-from .letter import Letter
+from .letter import Letter, weight_of
 from .mailbag import Mailbag
 
 Record = Callable[[str, dict[str, Any]], None]
@@ -74,22 +74,28 @@ class Mail(Mailbag):
         """Count the attempts of all letters that go out together, each as (message, agent, host)."""
         self._write("mail.attempts", {"of": [list(one) for one in handed]})
 
-    def check_room(self, turn: str, steps: list[Step]) -> None:
-        """Raise Oversized when a turn would have recorded more with these steps than can be handed over together."""
+    def weigh(self, turn: str, steps: list[Step]) -> list[int]:
+        """How many bytes each of these steps has.
+
+        Raises Oversized when a turn would have recorded more with them than can be handed over together.
+        """
+        weights = [weight_of(step) for step in steps]
         letter = self.letters.get(turn)
         if letter is None:
-            return
+            return weights
         state = len(self.states.get(letter.agent, b""))
-        total = letter.weight + sum(map(letter.growth, steps))
+        total = letter.with_steps({step.number: weight for step, weight in zip(steps, weights, strict=True)})
         if total + state + ROOM_BYTES > MAX_BYTES:
             raise Oversized(
                 f"a turn has recorded {total:,} bytes, and its agent's state has {state:,}; together they may have "
                 f"{MAX_BYTES - ROOM_BYTES:,}: let steps return references, or spread them over several turns"
             )
+        return weights
 
-    def step(self, turn: str, step: Step) -> None:
-        """Keep the result of a step before it is used."""
-        self._write("mail.step", {"turn": turn, "step": step.to_plain()})
+    def step(self, turn: str, step: Step, weight: int | None = None) -> None:
+        """Keep the result of a step before it is used; who has weighed it says its ``weight``."""
+        self._record("mail.step", {"turn": turn, "step": step.to_plain()})
+        self._keep(turn, step, weight)
 
     def reply(self, envelope: Envelope) -> str | None:
         """Keep an answer. Returns the asking turn's id, empty for an outside request; None when nobody waits."""

@@ -101,9 +101,12 @@ class Mailbag:
         self.flying.setdefault(agent, {})[message] = None
 
     def _step(self, data: dict[str, Any]) -> None:
-        letter = self.letters.get(data["turn"])
+        self._keep(data["turn"], Step(*data["step"]))
+
+    def _keep(self, turn: str, step: Step, weight: int | None = None) -> None:
+        letter = self.letters.get(turn)
         if letter is not None:
-            letter.keep(Step(*data["step"]))
+            letter.keep(step, weight)
 
     def _reply(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])

@@ -111,7 +111,7 @@ def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 def steps_are_not_kept(patch: pytest.MonkeyPatch) -> None:
     """A turn is told that its step was recorded, and it was not."""
-    patch.setattr(Mail, "step", lambda _self, _turn, _step: None)
+    patch.setattr(Mail, "step", lambda _self, _turn, _step, _weight: None)
 
 
 def agents_are_in_two_places(patch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.board.letter import weight_of
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.journal.memory import MemoryJournal
 from stigmergy.actors.transport.channel import Channel
@@ -56,7 +57,7 @@ def test_a_turn_that_starts_over_has_the_room_of_what_it_forgets():
 @pytest.fixture
 def unbounded(monkeypatch):
     """Turns record what they like, as in journals of before."""
-    monkeypatch.setattr(Mail, "check_room", lambda *_: None)
+    monkeypatch.setattr(Mail, "weigh", lambda _mail, _turn, steps: [weight_of(step) for step in steps])
 
 
 def test_a_turn_that_cannot_be_handed_over_is_a_dead_letter_its_asker_is_told_and_others_go_on(unbounded):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stigmergy.actors.board import letter as letters
 from stigmergy.actors.board.mail import Mail
+from stigmergy.actors.transport.channel import MAX_BYTES
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import Oversized
 from stigmergy.protocols.turn import Step
 
 
@@ -25,6 +29,11 @@ def mail_and_entries():
 
 def state(mail):
     return {name: value for name, value in vars(mail).items() if name != "_record"}
+
+
+def vars_of(kept):
+    """All that a letter holds."""
+    return {name: getattr(kept, name) for name in kept.__slots__}
 
 
 def test_a_repeat_is_accepted_once():
@@ -45,15 +54,38 @@ def test_a_step_is_packed_once_to_see_whether_there_is_room_and_to_keep_it(monke
     mail.accept(letter(1), "", 0.0)
     for number in range(3):
         steps = [Step(number, "s", [number] * 10), Step(number + 10, "s", None)]
-        mail.check_room("m1", steps)
-        for step in steps:
-            mail.step("m1", step)
-    again = [Step(2, "s", "another"), Step(2, "s", "another")]
-    mail.check_room("m1", again[:1])
-    mail.step("m1", again[0])
+        for step, weight in zip(steps, mail.weigh("m1", steps), strict=True):
+            mail.step("m1", step, weight)
+    another = Step(2, "s", "another")
+    mail.step("m1", another, *mail.weigh("m1", [another]))
     kept = mail.letters["m1"]
     assert kept.weight == sum(len(pack(step.result)) for step in kept.steps.values()) == 11 + 11 + 8 + 3
-    assert packed[:6] == [[0] * 10, None, [1] * 10, None, [2] * 10, None]
+    assert packed == [[0] * 10, None, [1] * 10, None, [2] * 10, None, "another"]
+
+
+def test_a_step_for_which_there_is_no_room_changes_nothing_about_its_letter():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.step("m1", Step(0, "s", "some"))
+    kept = mail.letters["m1"]
+    before, result = copy.deepcopy(vars_of(kept)), "x" * MAX_BYTES
+    held = sys.getrefcount(result)
+    with pytest.raises(Oversized):
+        mail.weigh("m1", [Step(0, "s", result)])
+    assert vars_of(kept) == before
+    assert sys.getrefcount(result) == held
+
+
+def test_what_a_failed_step_has_recorded_is_forgotten_with_it_and_weighs_nothing():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "host-1")
+    mail.step("m1", Step(0, "s", "kept"))
+    mail.step("m1", Step(1, "s", "x" * 1_000, "failed"))
+    mail.again("m1", "it failed")
+    assert mail.letters["m1"].weight == len(pack("kept"))
+    mail.step("m1", Step(1, "s", "y"))
+    assert mail.letters["m1"].weight == len(pack("kept")) + len(pack("y"))
 
 
 def test_what_cannot_come_again_is_not_remembered():
