@@ -18,7 +18,7 @@ from ..clock import Clock
 from ..journal.places import store_of
 from ..journal.port import Journal
 from ..transport.channel import Frame
-from ..transport.link import ASK, Endpoint, Handle, Link
+from ..transport.link import ASK, Endpoint, Handle, Link, PeerGone
 from .board import Board, BoardConfig
 from .machines import CLIENT
 from .neighbours import is_board
@@ -114,6 +114,16 @@ class BoardService:
         for peer in list(self._endpoint.links):
             self._endpoint.disconnect(peer)
         self._journal.close()
+
+    def let_go(self) -> None:
+        """See `Holding.let_go`. What no commit has made durable never happened, as with any death of a board."""
+        self._failure = self._failure or PeerGone("it was killed")
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for peer in list(self._endpoint.links):
+            self._endpoint.disconnect(peer, "it was killed")
+        with suppress(Exception):  # its disk may be gone
+            self._journal.close()
 
     def _now(self) -> float:
         return self._began + self._steady()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from stigmergy.protocols.codec import pack, unpack
 
 from .link import Handle, PeerGone
-from .services import Driver, Service, build
+from .services import Driver, Holding, Service, build
 
 
 class Process(Handle, Protocol):
@@ -95,8 +95,10 @@ class LocalProcess(Holder):
         return {"pid": os.getpid(), **self.service.health()}
 
     def kill(self) -> None:
-        """Forget the service without a word to it, as a crash would."""
-        self._service = None
+        """Forget the service, as a crash would. This process lives on, so what the kernel would free is let go of."""
+        service, self._service = self._service, None
+        if isinstance(service, Holding):
+            service.let_go()
 
     @property
     def service(self) -> Service:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .link import Handle
 
@@ -26,6 +26,15 @@ class Service(Protocol):
 
     async def close(self) -> None:
         """Stop, and leave files closed."""
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A service that holds what the kernel would let go of if its process died, such as the lock of a journal."""
+
+    def let_go(self) -> None:
+        """Let go of it at once, without a word to peers; nothing that was under way becomes durable."""
         ...
 
 

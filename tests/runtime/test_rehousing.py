@@ -79,6 +79,22 @@ async def test_a_board_whose_hosts_do_not_move_in_is_told_of_and_opened_again(tm
     assert str(TROUBLE) in dict(told.events)["board_failed"]["reason"]
 
 
+async def test_a_board_that_lives_and_is_declared_lost_is_replaced_though_it_is_in_this_very_process(
+    tmp_path, monkeypatch
+):
+    told = Told()
+    async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        fails(monkeypatch, 0)
+        assert swarm._housing is not None
+        (keeper,) = swarm._housing._keepers
+        keeper.lost("it did not answer a test")
+        await told.wait_for("board_started")
+        assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
+    assert not told.times("board_failed")
+
+
 async def test_a_swarm_whose_hosts_never_move_in_again_ends_and_whoever_asks_is_told_why(tmp_path, monkeypatch):
     told = Told()
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:

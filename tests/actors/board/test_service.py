@@ -43,6 +43,29 @@ async def test_a_board_that_could_not_commit_takes_nothing_in_even_when_there_is
     await service.close()
 
 
+async def test_a_board_that_is_killed_within_its_process_frees_its_journal_and_writes_nothing_that_was_under_way():
+    disk = MemoryDisk()
+    journal = MemoryJournal(disk)
+    service = BoardService(Board(journal, BoardConfig("run", {}), 0.0), journal, Clock())
+    client = Client("client/a", "run", lambda *_: None, Clock())
+    service.attach(client.name, client)
+    client.attach("board", service)
+    await put(client, "before")
+    last, come = journal.last_seq, asyncio.Event()
+    service._pump = come.set  # type: ignore[method-assign]
+    under_way = asyncio.ensure_future(put(client, "under way"))
+    await come.wait()
+    service.let_go()
+    BoardService._pump(service)
+    successor = MemoryJournal(disk)
+    assert service._ticker is not None
+    await asyncio.wait([service._ticker], timeout=5)
+    assert service._ticker.cancelled()
+    under_way.cancel()
+    await asyncio.sleep(0)
+    assert (successor.last_seq, len(disk.rows)) == (last, last)
+
+
 async def test_a_wall_clock_that_jumps_ends_no_lease():
     wall, lease_s = [1_000.0], 30.0
     journal = MemoryJournal()
