@@ -188,6 +188,8 @@ class Housing:
         """
         try:
             await self._start_hosts()
+            for keeper in self._keepers:  # none has lost its board meanwhile, or this would have been cancelled
+                keeper.has_hosts()
         except Exception as error:  # noqa: BLE001 - whoever waits for the hosts must hear of it
             gone = isinstance(error, PeerGone)
             if housed.done():
@@ -250,7 +252,9 @@ class Housing:
         self._introduce(self._keepers[shard])
         if self._client.stopped is not None:
             await self._client.call("stop", list(self._client.stopped))
-        if self._housed is not None:
+        if self._housed is None:
+            self._keepers[shard].has_hosts()
+        else:
             self._abandon()  # this may have waited for a board that died meanwhile, and come second for its successor
             if self._leaving is not None:
                 await self._leaving

@@ -55,7 +55,10 @@ class Household(NamedTuple):
     down: Callable[[], None]
     """Called when the board is gone: ends the hosts."""
     up: Callable[[int], Awaitable[None]]
-    """Called with its shard when there is a new one: starts hosts."""
+    """Called with its shard when there is a new one: starts hosts, and tells every keeper whose board has them.
+
+    It raises what kept them from starting, and does neither when a board is lost meanwhile: its successor gets them.
+    """
     on_event: Callable[[str, dict[str, Any]], None]
     on_apart: Callable[[int, list[int]], None]
     """Called now and then with a shard, and those to which it has no link."""
@@ -117,6 +120,10 @@ class Keeper:
     def lost(self, reason: str) -> None:
         """The link to the board has ended; a board that lives behind it is ended too."""
         self._gone(reason, Exit.CRASHED)
+
+    def has_hosts(self) -> None:
+        """The board of this moment has hosts, or nobody has asked for any."""
+        self._housed, self._homeless = True, 0
 
     async def close(self) -> None:
         """Stop the board in good order."""
@@ -213,7 +220,7 @@ class Keeper:
         self._with.on_event("board_started", {"epoch": start.epoch, **self._which})
         process = self._process
         try:
-            await self._with.up(self._with.shard)
+            await self._with.up(self._with.shard)  # which says `has_hosts`, unless a board is lost meanwhile
         except Exception as error:  # noqa: BLE001 - as above: a board without hosts is opened again
             reason = f"no hosts for the new board: {error}"
             self._with.on_event("board_failed", {"reason": reason, **self._which})
@@ -222,9 +229,6 @@ class Keeper:
                     await process.close()
             if process is self._process:
                 self._gone(reason, Exit.CRASHED)
-            return
-        if process is self._process:
-            self._housed, self._homeless = True, 0
 
     @property
     def _which(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pytest
 
 from stigmergy.actors.clock import Clock
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, StorageFull
-from stigmergy.runtime import Swarm
+from stigmergy.runtime import Plant, Swarm
 from stigmergy.runtime.blueprint import announce
 from tests.runtime.cast import Echo, Heard, Say
 
@@ -59,10 +59,10 @@ def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[],
     monkeypatch.setattr("stigmergy.runtime.housing.announce", announced)
 
 
-async def lose_board(swarm: Swarm) -> None:
+async def lose_board(swarm: Swarm, shard: int = 0) -> None:
     """Its process ends, which frees its journal."""
     assert swarm._housing is not None
-    (keeper,) = swarm._housing._keepers
+    keeper = swarm._housing._keepers[shard]
     await keeper.process.close()
     keeper.lost("killed by a test")
 
@@ -129,6 +129,28 @@ async def test_boards_that_take_their_time_to_get_no_hosts_are_not_opened_again_
         late_s[0] += 1_000.0
         await asyncio.sleep(0)
     assert (opened, told.times("board_started")) == (4, 4)
+
+
+async def test_boards_of_several_shards_that_are_lost_in_turn_before_they_have_hosts_are_not_opened_again_for_ever(
+    tmp_path, monkeypatch
+):
+    told, late_s, losses = Told(), [0.0], [0]
+    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    async with Swarm(plant=Plant(engine="local", shards=2), journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+
+        async def meanwhile() -> None:
+            late_s[0] += 31.0
+            losses[0] += 1
+            await lose_board(swarm, losses[0] % 2)
+            await asyncio.sleep(0)  # those who move in for the board before are told to leave it
+
+        fails(monkeypatch, 20, meanwhile)
+        await lose_board(swarm)
+        await told.wait_for("stopped")
+        assert swarm.stopped is not None
+        assert "the board is gone: 4 in a row have had no hosts" in swarm.stopped[1]
 
 
 async def test_boards_that_have_had_hosts_do_not_count_with_those_that_have_none(tmp_path, monkeypatch):
