@@ -64,9 +64,11 @@ def test_a_run_in_which_something_has_happened_is_kept_though_nothing_was_asked(
     assert folder.name in stigmergy("inspect", "last").out
 
 
-def test_a_run_that_was_only_got_ready_is_not_kept(app, stigmergy, place):
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_run_that_was_only_got_ready_is_not_kept(app, stigmergy, place, shards):
     text = STOPS.replace('await swarm.trail("x").define()', "await swarm.start()")
-    ran = stigmergy("run", app("does_nothing", text), "--engine", "local", "--reason", "user", "--quiet")
+    words = ("--engine", "local", "--reason", "user", "--quiet", "--shards", shards)
+    ran = stigmergy("run", app(f"does_nothing_{shards}", text), *words)
     assert (ran.code, (place / "runs").exists()) == (130, False)
 
 
