@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from stigmergy.protocols.budget import Budget
 
+from .aside import aside
 from .plant import Plant
 from .swarm import Swarm
 from .thinking import ModelSpec
 
+T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
@@ -73,6 +75,8 @@ class Stage:
     def swarm(self, *, models: Mapping[str, ModelSpec] | None = None, seed: int | None = None) -> Swarm:
         """A swarm as the command line wants it."""
         seed = self.seed if seed is None else seed
+        if self.plant.engine == "ray":
+            self.progress(0, 0, "starting Ray")
         swarm = Swarm(
             budget=self.budget,
             journal=self.journal,
@@ -83,6 +87,10 @@ class Stage:
         )
         self.on_swarm(swarm, seed)
         return swarm
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """What a function returns that computes for long, in a thread of its own; Ctrl-C does not wait for it."""
+        return await aside("app", work)
 
 
 @dataclass(frozen=True)

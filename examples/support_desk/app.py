@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -53,10 +54,9 @@ async def main(options: DeskOptions, stage: Stage) -> Outcome:
     if not options.route_only:
         load_articles(options.articles)
     brain = _brain(options)
-    stage.progress(0, 1, "learning from past tickets")
-    router: Classifier | tuple[str, ...] = (
-        _trained(options.history) if brain == "rules" else _categories(options.history)
-    )
+    stage.progress(0, 0, "learning from past tickets")
+    learn: Callable[[Path], Classifier | tuple[str, ...]] = _trained if brain == "rules" else _categories
+    router = await stage.aside(lambda: learn(options.history))
     async with stage.swarm(models=_models(options) if brain == "claude" else {}) as swarm:
         with tempfile.TemporaryDirectory(prefix="desk-") as scratch:
             folder = swarm.folder.path if swarm.folder is not None else Path(scratch)

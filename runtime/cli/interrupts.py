@@ -95,11 +95,12 @@ class Interrupts:
                     self._leave()
                     _in_child(self._last_words)
                 os._exit(Exit.INTERRUPTED)
+            # Here and not on the loop, which an agent or the start of Ray may keep busy.
+            self._say("stopping in good order; Ctrl-C again stops at once")
             loop.call_soon_threadsafe(self._begin, task)
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
         self._stopping = asyncio.get_running_loop().create_task(self._stop(task))
-        self._say("stopping in good order; Ctrl-C again stops at once")
 
     async def _stop(self, task: asyncio.Task[Any]) -> None:
         try:

@@ -96,7 +96,7 @@ class Plain:
         """See `Screen.progress`: the last step is told at once, others when they are due."""
         with self._lock:
             self._now = (done, total, text)
-            if done == total and total:
+            if done == total and total and self._now != self._told:
                 self._tell()
 
     def event(self, name: str, data: Mapping[str, Any]) -> None:
@@ -121,11 +121,11 @@ class Plain:
                     self._tell()
 
     def _tell(self) -> None:
-        if self._now != self._told:
-            done, total, text = self._told = self._now
-            self._told_at = time.monotonic()
-            share = f" of {total:,} ({percent(done / total)})" if total else ""
-            self.line(f"{clean(text)}: {done:,}{share}, {duration(self._told_at - self._began)}")
+        done, total, text = self._told = self._now
+        self._told_at = time.monotonic()
+        share = f" {done:,} of {total:,} ({percent(done / total)})," if total else f" {done:,}," if done else ""
+        if text:
+            self.line(f"{clean(text)}:{share} {duration(self._told_at - self._began)}")
 
 
 class Terminal:

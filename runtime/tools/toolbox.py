@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Sequence
-from contextlib import suppress
-from threading import Thread
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +17,7 @@ from stigmergy.actors.host.desk import Desk
 from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, UsageError
 from stigmergy.protocols.turn import Effect
 
+from ..aside import aside
 from ..models.port import ToolSpec
 from .declare import Allowed, Tool, Use
 
@@ -96,29 +95,7 @@ class Toolbox:
 async def _run(tool: Tool[Any, Any], arguments: BaseModel, use: Use) -> Any:
     if inspect.iscoroutinefunction(tool.function):
         return await tool.function(arguments, use)
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Any] = loop.create_future()
-
-    def work() -> None:
-        try:
-            result, error = tool.function(arguments, use), None
-        except BaseException as raised:  # noqa: BLE001 - it belongs to whoever waits
-            result, error = None, raised
-        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-            loop.call_soon_threadsafe(_tell, outcome, result, error)
-
-    # A thread of its own: one that never ends would keep a pool's place, and the process from ending.
-    Thread(target=work, name=f"tool-{tool.name}", daemon=True).start()
-    return await outcome
-
-
-def _tell(outcome: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if outcome.done():
-        return  # nobody waits any more
-    if error is None:
-        outcome.set_result(result)
-    else:
-        outcome.set_exception(error)
+    return await aside(f"tool-{tool.name}", lambda: tool.function(arguments, use))
 
 
 def _shaped(tool: Tool[Any, Any], result: Any) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from stigmergy.runtime.cli.interrupts import Interrupts
 
 from .samples import START, STARTS, WAITS
 
@@ -184,3 +188,23 @@ def test_on_ray_too(app, place, number):
         out, _ = process.communicate(timeout=LIMIT_S)
     assert not (Path(json.loads(out)["journal"]) / "journal.db-wal").exists(), "the journal was not closed"
     assert (process.returncode, json.loads(out)["stop_reason"]) == (130, "user")
+
+
+def test_it_is_acknowledged_at_once_though_the_loop_is_busy():
+    said: list[str] = []
+    heard = threading.Event()
+
+    def say(text):
+        said.append(text)
+        heard.set()
+
+    async def busy():
+        task = asyncio.create_task(asyncio.sleep(60))
+        with Interrupts(lambda: (), say, lambda: None, lambda: None).watching(task):
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard.wait(10)  # nothing else runs on this loop meanwhile
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(busy())
+    assert said == ["stopping in good order; Ctrl-C again stops at once"]

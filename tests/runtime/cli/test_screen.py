@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from stigmergy.runtime.cli.events import Events
@@ -15,6 +17,24 @@ def test_a_pipe_gets_plain_lines_and_the_last_step_always(capfd):
         screen.progress(10, 10, "tickets")
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("tickets: 10 of 10 (100 %), ")
+
+
+def test_a_pipe_gets_a_sign_of_life_while_one_thing_takes_long_and_nobody_knows_how_long(monkeypatch):
+    lines: list[str] = []
+    enough = threading.Event()
+
+    class Told(Plain):
+        def line(self, text):
+            lines.append(text)
+            if len(lines) == 3:
+                enough.set()
+
+    monkeypatch.setattr("stigmergy.runtime.cli.screen.BEAT_S", 0.001)
+    monkeypatch.setattr("stigmergy.runtime.cli.screen.PLAIN_EVERY_S", 0.0)
+    with Told() as screen:
+        screen.progress(0, 0, "learning")
+        assert enough.wait(10)
+    assert all(line.startswith("learning: ") and line.endswith(" ms") for line in lines)
 
 
 def test_a_terminal_gets_events_above_its_line(capfd):

@@ -1,0 +1,34 @@
+"""Work in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from stigmergy.runtime.app import Stage
+
+
+async def test_it_gives_what_the_work_returns_or_raises_while_the_loop_goes_on():
+    went_on = threading.Event()
+    asyncio.get_running_loop().call_soon(went_on.set)
+    assert await Stage().aside(lambda: went_on.wait(10))
+    with pytest.raises(ZeroDivisionError):
+        await Stage().aside(lambda: 1 / 0)
+
+
+async def test_who_is_cancelled_does_not_wait_for_it():
+    begun, over = threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        over.wait(10)
+
+    task = asyncio.create_task(Stage().aside(work))
+    assert await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert not over.is_set()
+    over.set()
