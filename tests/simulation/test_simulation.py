@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 
 from tests.simulation.judge import judge
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, Mutation
 
 SEEDS = 120
 """Within so many seeds each mutation is caught."""
@@ -28,6 +29,11 @@ def test_nothing_is_violated_with_several_shards(seed, shards):
     assert judge(seed, shards=shards).violations == []
 
 
+def is_caught(mutation: Mutation, seed: int) -> bool:
+    """Whether a seed notices that a safeguard is gone."""
+    return any(said.startswith(mutation.caught_as) for said in judge(seed, shards=mutation.shards).violations)
+
+
 def test_the_same_seed_is_the_same_run():
     first: list[str] = []
     second: list[str] = []
@@ -36,12 +42,16 @@ def test_the_same_seed_is_the_same_run():
     assert len(first) > 20
 
 
+@pytest.mark.filterwarnings("default:a safeguard:UserWarning")
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_safeguard_that_is_gone_is_noticed(name, monkeypatch):
     mutation = MUTATIONS[name]
     mutation.take_away(monkeypatch)
-    shards, seeds = mutation.shards, range(mutation.first, mutation.first + SEEDS)
-    assert any(said.startswith(mutation.caught_as) for seed in seeds for said in judge(seed, shards=shards).violations)
+    seeds = range(mutation.first, mutation.first + SEEDS)
+    seed = next((seed for seed in seeds if is_caught(mutation, seed)), None)
+    assert seed is not None, f"none of the seeds {seeds} notices that {name!r}"
+    if seed != mutation.first:
+        warnings.warn(f"a safeguard is missed later: {name!r} has first={mutation.first}, make it {seed}", stacklevel=1)
 
 
 def test_the_command_replays_a_seed_in_another_process():
