@@ -75,6 +75,8 @@ class Keeper:
         self._process: Process | None = None
         self._epoch = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
+        self._beats = -1
+        """What the board's last sign of life was."""
         self._why = ""
         """Why the last board went, or did not come up."""
         self._housed = True
@@ -237,28 +239,30 @@ class Keeper:
 
     async def _watch(self) -> None:
         """Ask for signs of life. A thread answers for a board whose loop hangs: its beats count, not its answers."""
-        beats = -1
         while True:
             await asyncio.sleep(1.0)
-            process, epoch = self._process, self._epoch
-            if process is not None:
-                try:
-                    health = await process.health()
-                except PeerUnavailable:
-                    health = {"beats": beats}
-                except PeerGone as gone:
-                    if process is self._process:
-                        self._gone(str(gone), Exit.CRASHED)
-                    continue
-                if health.get("lost") and process is self._process:
-                    self._gone(health["failed"], Exit.CRASHED)
-                    continue
-                if process is self._process and (apart := health.get("apart")) is not None:
-                    self._with.on_apart(self._with.shard, apart)
-                if health.get("beats") != beats and process is self._process:
-                    beats = health.get("beats", -1)
-                    self._carry_out(self._supervisor.heartbeat(BOARD, epoch, self._now()))
-            self._carry_out(self._supervisor.tick(self._now()))
+            await self._look()
+
+    async def _look(self) -> None:
+        process, epoch = self._process, self._epoch
+        if process is not None:
+            try:
+                health = await process.health()
+            except PeerUnavailable:
+                health = {"beats": self._beats}
+            except PeerGone as gone:
+                if process is self._process:
+                    self._gone(str(gone), Exit.CRASHED)
+                return
+            if health.get("lost") and process is self._process:
+                self._gone(health["failed"], Exit.CRASHED)
+                return
+            if process is self._process and (apart := health.get("apart")) is not None:
+                self._with.on_apart(self._with.shard, apart)
+            if health.get("beats") != self._beats and process is self._process:
+                self._beats = health.get("beats", -1)
+                self._carry_out(self._supervisor.heartbeat(BOARD, epoch, self._now()))
+        self._carry_out(self._supervisor.tick(self._now()))
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

@@ -83,7 +83,7 @@ async def test_who_waits_for_hosts_need_not_wait_when_it_is_stopped(monkeypatch)
         await asyncio.Event().wait()
 
     monkeypatch.setattr("stigmergy.runtime.shepherd.Shepherd.begin", never)  # as a Ray that takes long
-    async with Swarm(plant=LOCAL) as swarm:
+    async with asyncio.timeout(10), Swarm(plant=LOCAL) as swarm:
         swarm.add(Echo)
         starting = asyncio.create_task(swarm.start())
         await begun.wait()
