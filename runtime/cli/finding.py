@@ -54,7 +54,8 @@ def find_run(name: str, runs: Path) -> RunFolder:
         raise UsageError(f"{len(fitting):,} runs in {runs}/ begin with {name!r}: give more of the id")
     ids = [run.id for run in known]
     advice = f"; the last one is {ids[-1]}" if ids else ""
-    raise UsageError(f"there is no run {name!r:.100} in {runs}/{meant(name, ids)}{advice}; see `stigmergy runs {runs}`")
+    listing = "stigmergy runs" if runs == RUNS else f"stigmergy runs {runs}"
+    raise UsageError(f"there is no run {name!r:.100} in {runs}/{meant(name, ids)}{advice}; see `{listing}`")
 
 
 @contextmanager

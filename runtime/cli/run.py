@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, TextIO
 
 from stigmergy.protocols.errors import SwarmStopped
 
-from ..app import Outcome
+from ..app import Outcome, Table
 from ..run_folder import RUNS
 from .choices import Choices, named_app, read_choices
 from .events import stopper
@@ -62,6 +63,7 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
     outcome = _outcome(ending)
     report = {} if outcome is None else _report(outcome, ending, records)
     if outcome is not None:
+        outcome = replace(outcome, tables=outcome.tables or (_plain_table(outcome, ending, choices.app.name),))
         records.keep(outcome)
         _show(outcome, report, choices, records, stdout)
     for warning in () if outcome is None else outcome.warnings:
@@ -86,6 +88,14 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     if outcome.warnings:
         ends["warnings"] = list(outcome.warnings)
     return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
+
+
+def _plain_table(outcome: Outcome, ending: Ending, title: str) -> Table:
+    """For an app without a table of its own: the single values of its report, and the figures of its swarms."""
+    own = {name: value for name, value in plain(outcome.report).items() if not isinstance(value, (dict, list))}
+    rows = {**own, **{name: value for name, value in partial_outcome(ending).report.items() if name not in own}}
+    cells = [(name, f"{value:,}" if type(value) is int else str(value)) for name, value in rows.items()]
+    return Table(title, ("", ""), tuple((name.replace("_", " "), cell) for name, cell in cells))
 
 
 def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: Records, stdout: TextIO) -> None:

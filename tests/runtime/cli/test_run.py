@@ -35,6 +35,14 @@ def test_tables_and_notes_of_an_app_are_printed_as_they_are(stigmergy, app):
     assert (title, heads.split(), row.split(), note) == ("done", ["what", "n"], ["things", "1,000"], "a note")
 
 
+def test_an_app_without_tables_shows_its_single_values_and_the_figures_of_its_swarms(stigmergy, app):
+    bare = NOTHING.replace('tables=(Table("done", ("what", "n"), (("things", "1,000"),)),), notes=("a note",)', "")
+    said = stigmergy("run", app("bare_a", bare), "--engine", "local")
+    shown = [line.split() for line in said.out.splitlines()]
+    assert ["ok", "True"] in shown
+    assert ["dead", "letters", "0"] in shown
+
+
 def test_quiet_is_quiet(stigmergy, app):
     ran = stigmergy("run", app("desk_b", DESK), "--engine", "local", "--ask", "broken", "--quiet")
     assert (ran.code, ran.err) == (0, "")
