@@ -94,7 +94,7 @@ def _wanted(alternatives: Sequence[frozenset[str]]) -> str:
 
 class _Record(NamedTuple):
     fields: list[str] | None
-    """None if a quotation mark was opened and never closed."""
+    """None if a quotation mark was opened and not closed, or closed elsewhere than at the end of its field."""
     end: int
     """Index of the line after it."""
 
@@ -118,6 +118,8 @@ def _record(lines: Sequence[str], at: int, delimiter: str) -> _Record:
                     return _Record(None, end)
             parts.append(line[column:quote])
             column = quote + 1
+            if column < len(line) and line[column] != delimiter:
+                return _Record(None, end)
         stop = line.find(delimiter, column)
         parts.append(line[column:] if stop < 0 else line[column:stop])
         fields.append("".join(parts))

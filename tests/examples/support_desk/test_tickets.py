@@ -147,6 +147,28 @@ def test_a_stray_quotation_mark_that_meets_the_next_quoted_field_costs_one_row_t
     assert texts(rows) == ["third", "quoted, with comma", "last"]
 
 
+@pytest.mark.parametrize(
+    ("content", "lines", "found"),
+    [
+        (
+            '1,"where" is my order\n2,the 12" kettle broke\n3,"I want a refund\n4,"My parcel is late"\n5,ok "fine"\n',
+            [2, 4],
+            ['the 12" kettle broke', "My parcel is late", 'ok "fine"'],
+        ),
+        (
+            '1,"where is my order\n2,I want a refund\n3,hello "there"\n',
+            [2],
+            ["I want a refund", 'hello "there"'],
+        ),
+        ('1,"one\n\ntwo" three\n4,"five\nsix"\n', [2, 4], ["five\nsix"]),
+    ],
+)
+def test_text_after_a_closing_quotation_mark_costs_its_row_and_never_hides_the_next(read, content, lines, found):
+    rows = read("id,text\n" + content)
+    assert texts(rows) == found
+    assert [line for line, _ in rejected(rows)] == lines
+
+
 def test_a_quotation_mark_inside_a_text_is_a_character(read):
     assert texts(read('text,category\na 12" pipe,x\nnext,y\n')) == ['a 12" pipe', "next"]
 
