@@ -1,6 +1,7 @@
 """Footprint: which files a run was made of, by digest, so that it is not resumed with others unnoticed.
 
-They are the app's own Python files, and every file or folder that its options name.
+They are the app's own Python files, and every file or folder that its options name. A folder may be all there is on
+a disk, named by mistake: it is read only for an app that has begun a swarm, and so did not refuse it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,17 @@ from .loading import find
 
 def footprint(source: str, options: BaseModel) -> dict[str, str]:
     """Digests by absolute path. What is not there, such as a file still to be written, is left out."""
-    files = {*_app_files(source), *(file for path in _paths(options) for file in _files(path))}
-    return {str(file.absolute()): _digest(file) for file in sorted(files)}
+    return {**single_files(source, options), **folders(options)}
+
+
+def single_files(source: str, options: BaseModel) -> dict[str, str]:
+    """Those of the app, and of the options that name one file each."""
+    return _digests({*_app_files(source), *(path for path in _paths(options) if path.is_file())})
+
+
+def folders(options: BaseModel) -> dict[str, str]:
+    """Those of all files in the folders that options name, and in the folders below these."""
+    return _digests({file for path in _paths(options) if path.is_dir() for file in _files(path, "*")})
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -41,11 +51,12 @@ def _paths(options: BaseModel) -> Iterator[Path]:
         yield from (one for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, Path))
 
 
-def _files(path: Path, pattern: str = "*") -> Iterator[Path]:
-    if path.is_dir():
-        yield from (file for file in path.rglob(pattern) if file.is_file() and "__pycache__" not in file.parts)
-    elif path.is_file():
-        yield path
+def _files(folder: Path, pattern: str) -> Iterator[Path]:
+    return (file for file in folder.rglob(pattern) if file.is_file() and "__pycache__" not in file.parts)
+
+
+def _digests(files: set[Path]) -> dict[str, str]:
+    return {str(file.absolute()): _digest(file) for file in sorted(files)}
 
 
 def _digest(file: Path) -> str:

@@ -23,7 +23,7 @@ from ..run_folder import RUNS, RunFolder
 from ..swarm import Swarm
 from ..tenure import amend, iso
 from .choices import Choices
-from .footprint import footprint
+from .footprint import folders, single_files
 from .secrets import shown_argv, shown_options
 from .versions import versions
 
@@ -45,13 +45,14 @@ class Records:
     def __init__(self, choices: Choices, argv: Sequence[str], past: Past | None = None) -> None:
         self._home = choices.home
         self._past = past or Past(secrets.token_hex(8), {})
-        self._about = {
+        self._options = choices.options
+        self._about: dict[str, Any] = {
             "app": choices.app.name,
             "source": choices.source,
             "argv": ["stigmergy", "run", *shown_argv(argv)],
             "cwd": str(Path.cwd()),
             "options": shown_options(choices.options),
-            "files": {} if choices.journal is None else footprint(choices.source, choices.options),
+            "files": {} if choices.journal is None else single_files(choices.source, choices.options),
             "versions": versions(),
             "performance": self._past.performance,
         }
@@ -64,6 +65,8 @@ class Records:
     def add(self, swarm: Swarm) -> None:
         """A swarm was made; it has no folder before it begins. One that began in an earlier life goes on."""
         number = len(self.swarms)
+        if not number and self._home is not None:
+            self._about["files"] |= folders(self._options)
         swarm.about = {**self._about, "number": number}
         if number in self._past.folders:
             swarm.go_on(self._past.folders[number], to_the_end=self._past.done)

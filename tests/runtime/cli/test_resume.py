@@ -104,6 +104,42 @@ def test_interrupted_runs_are_listed_with_how_to_go_on(place, stigmergy, office,
     assert listed.splitlines()[-1] == f"interrupted runs go on with: stigmergy resume {folder.name}"
 
 
+LOOKS = (
+    START
+    + """
+class O(Options):
+    input: Path
+
+async def main(options, stage):
+    (options.input / "looked").touch()
+    if os.environ.get("REFUSE"):
+        raise UsageError(f"cannot read {options.input}: it is not a file")
+    async with stage.swarm() as swarm:
+        await swarm.trail("x").define()
+    return Outcome({})
+
+app = App(name="looks", summary="", options=O, main=main)
+"""
+)
+
+
+def test_a_folder_is_read_only_for_an_app_that_did_not_refuse_it_before_it_made_a_swarm(
+    place, stigmergy, app, monkeypatch
+):
+    name, folder = app("looks_" + place.name[-8:].replace("-", "_"), LOOKS), place / "papers"
+    folder.mkdir()
+    unreadable = folder / "unreadable"
+    unreadable.symlink_to("/proc/self/mem")  # it can be opened, and the first byte cannot be read
+    monkeypatch.setenv("REFUSE", "1")
+    refused = stigmergy("run", name, "--input", folder, "--engine", "local", "--quiet")
+    assert (refused.code, refused.complaint) == (2, f"stigmergy: cannot read {folder}: it is not a file")
+    monkeypatch.delenv("REFUSE")
+    unreadable.unlink()
+    assert stigmergy("run", name, "--input", folder, "--engine", "local", "--quiet").code == 0
+    (run,) = (place / "runs").iterdir()
+    assert str(folder / "looked") in json.loads((run / "run.json").read_text())["files"]
+
+
 def test_what_changed_since_the_start_is_named_and_refused_unless_anyway(place, stigmergy, office, killed):
     papers = place / "papers.txt"
     papers.write_text("one")
