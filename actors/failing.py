@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
 import traceback
+from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from stigmergy.protocols.errors import (
@@ -39,13 +43,37 @@ FINAL: Final = (
 MAX_TRACE: Final = 8_192
 """Characters of a traceback that travel with a failed turn."""
 
+_PYTHON: Final = sysconfig.get_path("stdlib") + os.sep
+
+_LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
+
 
 def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     """An error of a turn as one of ours that can travel, and its traceback if it was not one of ours."""
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
         return _travelling(error), ""
     trace = "".join(traceback.format_exception(error))[-MAX_TRACE:]
-    return HandlerFailed(legible(f"{agent}: {type(error).__name__}: {legible(error)}")), legible(trace)
+    return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {legible(error)}")), legible(trace)
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of the user's own code that an error came through, `` at app.py:86 in sell``; or nothing.
+
+    By base name, which is the same on every machine. Of agents that are installed as a library, it is the handler's.
+    """
+    steps = [step for step in traceback.walk_tb(error.__traceback__) if not _is_ours_or_pythons(step[0])]
+    own = [step for step in steps if not _is_library(Path(step[0].f_code.co_filename))] or steps[:1]
+    return "".join(f" at {Path(f.f_code.co_filename).name}:{line} in {f.f_code.co_name}" for f, line in own[-1:])
+
+
+def _is_ours_or_pythons(frame: FrameType) -> bool:
+    module, file = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
+    pythons = file.startswith("<") or (file.startswith(_PYTHON) and not _is_library(Path(file)))
+    return pythons or module.startswith("stigmergy.")
+
+
+def _is_library(file: Path) -> bool:
+    return not _LIBRARIES.isdisjoint(file.parts)
 
 
 def _travelling(error: StigmergyError) -> StigmergyError:

@@ -217,7 +217,10 @@ def test_dead_letters_are_shown_up_to_three_and_then_counted(stigmergy, app):
     ran = stigmergy("run", app("desk_j", DESK), "--engine", "local", *asks)
     lines = [line for line in ran.err.splitlines() if "dead letter" in line]
     assert len(lines) == 4
-    assert lines[0].startswith("dead letter: Question@1 to librarian/pool.1: handler failed: ")
+    assert lines[0].startswith("dead letter: Question@1 to librarian/pool.1: handler failed: librarian/pool.1 at app.")
+    assert " in look: ValueError: the page is " in lines[0]
+    listed = json.loads(stigmergy("dead-letters", "last", "--json").out)["dead_letters"]
+    assert all(" at app.py:" in dead["detail"] for dead in listed)
     assert lines[-1] == "3 more dead letters; `stigmergy dead-letters` lists them"
     assert "\x1b" not in ran.err
 

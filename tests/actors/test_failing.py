@@ -1,0 +1,84 @@
+"""How an error of a handler is worded: who, where in the user's own code, and what."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+
+from stigmergy.actors.failing import worded
+from stigmergy.protocols.errors import UsageError
+
+
+def raised(call):
+    """What a call raises, and the first line of its source."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - the subject of these tests
+        return error, inspect.getsourcelines(call)[1]
+    raise AssertionError("nothing was raised")
+
+
+def wording(error):
+    return str(worded("seller/pool.1", error)[0])
+
+
+def sell():
+    return {}["price"]
+
+
+def outside():
+    return json.loads("no")
+
+
+def awaits_nothing():
+    async def handler():
+        await None
+
+    asyncio.run(handler())
+
+
+def test_an_error_names_the_line_of_the_handler_that_raised_it():
+    error, first = raised(sell)
+    assert wording(error) == f"seller/pool.1 at test_failing.py:{first + 1} in sell: KeyError: 'price'"
+
+
+def test_an_error_of_pythons_own_library_names_the_line_that_called_it():
+    error, first = raised(outside)
+    assert wording(error).startswith(
+        f"seller/pool.1 at test_failing.py:{first + 1} in outside: JSONDecodeError: Expecting value"
+    )
+
+
+def test_an_await_of_nothing_names_its_line():
+    error, first = raised(awaits_nothing)
+    assert f" at test_failing.py:{first + 2} in handler: TypeError: " in wording(error)
+
+
+def test_the_place_stands_before_a_text_of_many_lines_which_is_cut_where_it_is_shown():
+    def handler():
+        raise ValueError("one\n" + "two" * 1_000)
+
+    assert " in handler: ValueError: one\n" in wording(raised(handler)[0])
+
+
+def test_an_error_that_no_code_of_the_user_was_part_of_names_no_place():
+    assert wording(ValueError("x")) == "seller/pool.1: ValueError: x"
+
+
+def test_code_that_is_installed_as_a_library_names_the_line_that_was_called_first():
+    source = "def inner():\n    raise ValueError('x')\n\ndef handle():\n    inner()\n"
+    code = compile(source, "/somewhere/site-packages/shop.py", "exec")
+    shop = {"__name__": "shop"}
+    exec(code, shop)
+
+    def mine():
+        shop["handle"]()
+
+    error = raised(mine)[0]
+    error.__traceback__ = error.__traceback__.tb_next.tb_next  # without the frames of this test
+    assert wording(error) == "seller/pool.1 at shop.py:5 in handle: ValueError: x"
+
+
+def test_an_error_of_ours_is_worded_as_it_is():
+    assert wording(UsageError("say more")) == "say more"
