@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+from typing import Any
 
 from stigmergy.actors.failing import worded
 from stigmergy.protocols.errors import UsageError
@@ -24,7 +25,8 @@ def wording(error):
 
 
 def sell():
-    return {}["price"]
+    prices: dict[str, int] = {}
+    return prices["apple"]
 
 
 def outside():
@@ -33,14 +35,15 @@ def outside():
 
 def awaits_nothing():
     async def handler():
-        await None
+        nothing: Any = None
+        await nothing
 
     asyncio.run(handler())
 
 
 def test_an_error_names_the_line_of_the_handler_that_raised_it():
     error, first = raised(sell)
-    assert wording(error) == f"seller/pool.1 at test_failing.py:{first + 1} in sell: KeyError: 'price'"
+    assert wording(error) == f"seller/pool.1 at test_failing.py:{first + 2} in sell: KeyError: 'apple'"
 
 
 def test_an_error_of_pythons_own_library_names_the_line_that_called_it():
@@ -52,7 +55,7 @@ def test_an_error_of_pythons_own_library_names_the_line_that_called_it():
 
 def test_an_await_of_nothing_names_its_line():
     error, first = raised(awaits_nothing)
-    assert f" at test_failing.py:{first + 2} in handler: TypeError: " in wording(error)
+    assert f" at test_failing.py:{first + 3} in handler: TypeError: " in wording(error)
 
 
 def test_the_place_stands_before_a_text_of_many_lines_which_is_cut_where_it_is_shown():
@@ -69,7 +72,7 @@ def test_an_error_that_no_code_of_the_user_was_part_of_names_no_place():
 def test_code_that_is_installed_as_a_library_names_the_line_that_was_called_first():
     source = "def inner():\n    raise ValueError('x')\n\ndef handle():\n    inner()\n"
     code = compile(source, "/somewhere/site-packages/shop.py", "exec")
-    shop = {"__name__": "shop"}
+    shop: dict[str, Any] = {"__name__": "shop"}
     exec(code, shop)
 
     def mine():
