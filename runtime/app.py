@@ -75,7 +75,7 @@ class Stage:
     def swarm(self, *, models: Mapping[str, ModelSpec] | None = None, seed: int | None = None) -> Swarm:
         """A swarm as the command line wants it."""
         seed = self.seed if seed is None else seed
-        if self.plant.engine == "ray" and not self.plant.address:
+        if self.plant.engine == "ray" and self.plant.address == "local":
             self.progress(0, 0, "starting Ray")
         swarm = Swarm(
             budget=self.budget,
