@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,15 @@ def an_answer(ask: str) -> Envelope:
     return Envelope("r", "reply", "T@1", "a/1", "client/main", b"", "talk", reply_to=ask)
 
 
+async def an_earlier_life(journal: Path) -> None:
+    """One that ends while an ask of it is open."""
+    GATE.update(there=asyncio.Event(), let=asyncio.Event())
+    async with Town(Waiter, journal=journal) as town:
+        before = town.begin("waiter/earlier", Wait(text="a"), Waited)
+        await GATE["there"].wait()
+    await asyncio.gather(before, return_exceptions=True)
+
+
 async def waiting(town: Town, number: int) -> None:
     async with asyncio.timeout(10):
         while (await town.request("counts"))["waiting"] != number:
@@ -50,11 +60,7 @@ async def waiting(town: Town, number: int) -> None:
 
 
 async def test_late_answers_are_not_kept_beside_those_of_an_earlier_life(tmp_path):
-    GATE.update(there=asyncio.Event(), let=asyncio.Event())
-    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
-        before = town.begin("waiter/earlier", Wait(text="a"), Waited)
-        await GATE["there"].wait()
-    await asyncio.gather(before, return_exceptions=True)
+    await an_earlier_life(tmp_path / "journal.db")
     async with Town(Waiter, journal=tmp_path / "journal.db") as town:
         client = town._client
         await client.come_back()
@@ -72,11 +78,7 @@ async def test_late_answers_are_not_kept_beside_those_of_an_earlier_life(tmp_pat
 
 
 async def test_an_answer_that_comes_while_the_way_of_its_question_is_looked_for_is_not_lost(tmp_path, monkeypatch):
-    GATE.update(there=asyncio.Event(), let=asyncio.Event())
-    async with Town(Waiter, journal=tmp_path / "journal.db") as town:
-        before = town.begin("waiter/earlier", Wait(text="a"), Waited)
-        await GATE["there"].wait()
-    await asyncio.gather(before, return_exceptions=True)
+    await an_earlier_life(tmp_path / "journal.db")
     async with Town(Waiter, journal=tmp_path / "journal.db") as town:
         await town._client.come_back()
         line_for = town._client.shards.line_for

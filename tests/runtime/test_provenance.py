@@ -12,21 +12,16 @@ from stigmergy.protocols import UsageError
 from stigmergy.runtime.provenance import check_owner, described, shown_owner, this_program
 from stigmergy.runtime.run_folder import RunFolder
 
-SCRIPT = """
+from .cli.samples import ECHO
+
+SCRIPT = (
+    """
 import asyncio, os, sys
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Swarm, handles
-
-class Word(Message):
-    text: str
-
-class Echo(Agent):
-    "Says it again"
-
-    @handles
-    def echo(self, word: Word) -> Word:
-        return word
-
+"""
+    + ECHO
+    + """
 async def main(run, die):
     async with Swarm.resume(run) if run else Swarm(engine="local", journal="runs") as swarm:
         swarm.add(Echo)
@@ -38,6 +33,7 @@ async def main(run, die):
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:]))
 """
+)
 
 
 @pytest.fixture

@@ -20,9 +20,7 @@ app = App(name="nothing", summary="Does nothing", options=Options, main=main)
 """
 )
 
-SHOWS = (
-    START
-    + """
+ECHO = """
 class Word(Message):
     text: str
 
@@ -32,7 +30,13 @@ class Echo(Agent):
     @handles
     def echo(self, word: Word) -> Word:
         return word
+"""
+"""An agent, and what it takes."""
 
+SHOWS = (
+    START
+    + ECHO
+    + """
 async def main(options, stage):
     async with stage.swarm() as swarm:
         swarm.add(Echo)

@@ -13,23 +13,16 @@ from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.run_folder import RunFolder
 
 from .killing import RUN
-from .samples import SHOWS, STOPS
+from .samples import ECHO, SHOWS, STOPS
 
-TASKS = """
+TASKS = (
+    """
 import asyncio
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Swarm, handles
-
-class Word(Message):
-    text: str
-
-class Echo(Agent):
-    "Says it again"
-
-    @handles
-    def echo(self, word: Word) -> Word:
-        return word
-
+"""
+    + ECHO
+    + """
 async def main():
     async with Swarm(engine="local", journal="runs") as swarm:
         swarm.add(Echo)
@@ -38,6 +31,7 @@ async def main():
 if __name__ == "__main__":
     asyncio.run(main())
 """
+)
 
 
 DOES = {
