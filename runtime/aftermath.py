@@ -5,6 +5,7 @@ from __future__ import annotations
 from stigmergy.protocols.errors import StigmergyError
 
 from .figures import SwarmReport
+from .history.cases import cases_in
 from .history.figures import Figures
 from .run_folder import RunFolder
 
@@ -27,7 +28,7 @@ def journaled(folder: RunFolder, reason: str, text: str) -> SwarmReport:
     """
     view = folder.view(intact_prefix=True)
     try:
-        figures = Figures.of(view.read())
+        figures, doubts = Figures.of(view.read()), len(cases_in(view))
     finally:
         view.close()
     totals = figures.totals
@@ -38,7 +39,9 @@ def journaled(folder: RunFolder, reason: str, text: str) -> SwarmReport:
         tokens=totals.tokens,
         usd=totals.nano_usd / 1e9,
         dead_letters=dict(figures.dead),
-        forfeited=figures.money.forfeited,
+        forfeited=figures.money.forfeited.calls,
+        forfeited_tools=figures.money.forfeited.tools,
+        open_cases=doubts,
         stop_reason=stop[0],
         stop_text=stop[1],
         journal=str(folder.path),

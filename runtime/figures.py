@@ -20,6 +20,10 @@ class SwarmReport:
     """By reason; None when the board could not be asked."""
     forfeited: int = 0
     """Calls of which nobody knows whether they were billed: they count at their worst case."""
+    forfeited_tools: int = 0
+    """Those of them that were calls of tools."""
+    open_cases: int = 0
+    """Turns that wait for a person."""
     stop_reason: str = ""
     """Empty unless the swarm stopped by itself: ``budget``, ``loop``, ``user`` or ``failure``."""
     stop_text: str = ""
@@ -40,6 +44,8 @@ class SwarmReport:
             usd=spent.nano_usd / 1e9,
             dead_letters=counts["dead_letters"],
             forfeited=counts["forfeited"],
+            forfeited_tools=counts["forfeited_tools"],
+            open_cases=counts["held"],
             stop_reason=reason,
             stop_text=text,
             journal=journal,

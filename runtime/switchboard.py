@@ -22,7 +22,7 @@ from .line import Line
 _FIRST: Final = frozenset({"kind", "join", "lost", "retire", "resume"})
 """What every shard has to hear; their answers are alike."""
 
-_SUMS: Final = ("accepted", "waiting", "left", "decided", "reserved", "forfeited", "seq")
+_SUMS: Final = ("accepted", "waiting", "left", "decided", "held", "reserved", "forfeited", "forfeited_tools", "seq")
 
 
 class Switchboard:

@@ -5,11 +5,12 @@
 
 from .ledger import Ledger
 from .paths import ROOT, agent_account, ancestors, parse
-from .records import Alert, Outcome, Position, Reservation, Settlement
+from .records import Alert, Forfeits, Outcome, Position, Reservation, Settlement
 
 __all__ = [
     "ROOT",
     "Alert",
+    "Forfeits",
     "Ledger",
     "Outcome",
     "Position",

@@ -16,7 +16,7 @@ from stigmergy.protocols.errors import JournalError
 from .accounts import Account, Accounts, Amounts, joint_demand
 from .clock import LeaseClock
 from .limits import AGENTS, SECONDS, Limits
-from .records import Alert, Outcome, Reservation, Settlement
+from .records import Alert, Forfeits, Outcome, Reservation, Settlement
 from .slices import promise
 
 
@@ -62,8 +62,7 @@ class Books:
         """The accounts with a ceiling in seconds: time passes there without any entry."""
         self.alerts: list[Alert] = []
         self.remember = remember
-        self.forfeited = 0
-        """Reservations that count at their worst case for want of an actual."""
+        self.forfeited = Forfeits()
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the books as one entry says. Raises: JournalError for an entry of another kind."""
@@ -139,7 +138,9 @@ class Books:
         overrun = _excess(counted, NOTHING if earlier and earlier.outcome == "released" else worst)
         ended = Settlement(name, op.reservation.account, outcome, counted, overrun, worst, late)
         self.over[name] = op, ended
-        self.forfeited += (outcome == "forfeited") - bool(earlier and earlier.outcome == "forfeited")
+        more = (outcome == "forfeited") - bool(earlier and earlier.outcome == "forfeited")
+        known = self.forfeited
+        self.forfeited = Forfeits(known.calls + more, known.tools + more * bool(worst.tool_calls))
         if len(self.over) > self.remember:
             del self.over[next(iter(self.over))]
 

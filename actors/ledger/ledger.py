@@ -23,7 +23,7 @@ from .accounts import Account, Amounts, joint, joint_demand
 from .books import Books, consumed
 from .limits import INDEX, SECONDS
 from .paths import ROOT, parse
-from .records import Alert, Position, Reservation, Settlement
+from .records import Alert, Forfeits, Position, Reservation, Settlement
 from .slices import checked_share, cut, remainder
 from .snapshot import restore, snapshot
 
@@ -222,7 +222,7 @@ class Ledger:
         return tuple(op.reservation for op in self._books.held.values())
 
     @property
-    def forfeited(self) -> int:
+    def forfeited(self) -> Forfeits:
         """How many calls are counted at their worst case because nobody told what they did cost."""
         return self._books.forfeited
 

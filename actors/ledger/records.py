@@ -25,6 +25,14 @@ class Reservation(NamedTuple):
     lease_s: float
 
 
+class Forfeits(NamedTuple):
+    """How many calls count at their worst case because nobody told what they did cost."""
+
+    calls: int = 0
+    tools: int = 0
+    """Those of them that were calls of tools."""
+
+
 class Settlement(NamedTuple):
     """What became of a reservation."""
 

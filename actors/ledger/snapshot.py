@@ -13,7 +13,7 @@ from stigmergy.protocols.budget import Budget, Spend
 from .accounts import Account
 from .books import Books, Live, Op
 from .limits import Limits
-from .records import Reservation, Settlement
+from .records import Forfeits, Reservation, Settlement
 
 
 def snapshot(books: Books) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def snapshot(books: Books) -> dict[str, Any]:
         "accounts": [_account(account) for account in books.accounts],
         "held": [_op(books, op) for op in books.held.values()],
         "over": [_op(books, op) | _ended(settlement) for op, settlement in books.over.values()],
-        "forfeited": books.forfeited,
+        "forfeited": list(books.forfeited),
         "live": [[holder, live.path, _anchor(books, live.account), live.agents] for holder, live in books.live.items()],
     }
 
@@ -47,7 +47,7 @@ def restore(data: dict[str, Any], remember: int) -> Books:
         worst = op.reservation.worst
         ended = Settlement(row["op"], row["account"], row["outcome"], counted, overrun, worst, row["late"])
         books.over[row["op"]] = op, ended
-    books.forfeited = data["forfeited"]
+    books.forfeited = Forfeits(*data["forfeited"])
     for holder, path, anchor, agents in data["live"]:
         books.live[holder] = Live(path, books.accounts.ensure(anchor), agents)
     return books

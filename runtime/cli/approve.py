@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from stigmergy.actors.board.cases import Case
-from stigmergy.actors.board.mail import Mail
 from stigmergy.protocols.errors import UsageError
 
+from ..history.cases import cases_in
 from ..run_folder import RunFolder
 from .arguments import Parser
 from .finding import add_run, find_run, opened
@@ -82,13 +82,8 @@ def _result(text: str) -> tuple[str, Any]:
 
 
 def _cases(run: RunFolder, *, intact: bool) -> list[Case]:
-    """What is in doubt by the journal; of a run that was killed also what no board has come to holding."""
-    mail = Mail(lambda _kind, _data: None)
     with opened(run, intact=intact) as journal:
-        for entry in journal.read(kinds="mail."):
-            mail.apply(entry.kind, entry.data)
-    doubts = ((letter, letter.doubt) for letter in mail.letters.values())
-    return [Case.of(letter, step) for letter, step in doubts if step is not None]
+        return cases_in(journal)
 
 
 def _show(run: RunFolder, cases: list[Case], *, as_json: bool) -> None:

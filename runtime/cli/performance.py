@@ -48,6 +48,16 @@ class Ending(NamedTuple):
         return sum(report.forfeited for report in self.reports.values())
 
     @property
+    def forfeited_tools(self) -> int:
+        """Those of them that were calls of tools."""
+        return sum(report.forfeited_tools for report in self.reports.values())
+
+    @property
+    def open_cases(self) -> int:
+        """Turns of all swarms that wait for a person."""
+        return sum(report.open_cases for report in self.reports.values())
+
+    @property
     def text(self) -> str:
         """What the swarms said about why they stopped; empty when they did not."""
         return next((report.stop_text for report in self.reports.values() if report.stop_text), "")

@@ -25,6 +25,7 @@ from ..tenure import amend, iso
 from .choices import Choices
 from .footprint import folders, single_files
 from .secrets import shown_argv, shown_options
+from .text import counted
 from .versions import versions
 
 
@@ -122,9 +123,22 @@ def shown(folder: RunFolder) -> tuple[list[Table], list[str], list[str]]:
 
 def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:
     """A sentence for somebody whose run did not come to its end."""
-    home = folder.path.parent == RUNS.absolute()
     more = ", with a larger budget" if budget else ""
-    return f"to go on: stigmergy resume {folder.id if home else relative(folder.path)}{more}"
+    return f"to go on: stigmergy resume {_named(folder)}{more}"
+
+
+def how_to_decide(folder: RunFolder, cases: int) -> str:
+    """A sentence for somebody whose run left something to a person."""
+    run = _named(folder)
+    wait, it = (f"{counted(cases, 'call')} waits", "it") if cases == 1 else (f"{counted(cases, 'call')} wait", "them")
+    return (
+        f"{wait} for a person: stigmergy approve {run} shows {it} and takes the decision; then stigmergy resume {run}"
+    )
+
+
+def _named(folder: RunFolder) -> str:
+    """A run as one would name it here."""
+    return folder.id if folder.path.parent == RUNS.absolute() else str(relative(folder.path))
 
 
 def plain(value: Any) -> Any:

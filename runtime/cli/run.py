@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TextIO
 
@@ -19,7 +19,7 @@ from .failures import explain, say, tell
 from .loading import load_app
 from .performance import Ending, cut_off, partial_outcome, perform
 from .quiet import Noise
-from .records import Records, how_to_resume, plain, relative
+from .records import Records, how_to_decide, how_to_resume, plain, relative
 from .render import console_for, print_outcome
 from .screen import screen_for
 from .text import counted, first_line
@@ -85,6 +85,8 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
     if ending.forfeited:
         ends["forfeited_calls"] = ending.forfeited
+    if ending.open_cases:
+        ends["open_cases"] = ending.open_cases
     if outcome.warnings:
         ends["warnings"] = list(outcome.warnings)
     return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
@@ -121,8 +123,24 @@ def _explain(ending: Ending, records: Records) -> None:
         text = ending.text or (explain(error)[1] if error is not None else "")
         partial = "; the figures are partial" if ending.reports else ""
         say(f"stopped by {stopper(reason)}: {first_line(text)}{partial}")
-    if ending.forfeited:
-        lost = counted(ending.forfeited, "call")
-        say(f"{lost} ended without a known answer and may have been billed: counted at the worst case")
+    for lost in lost_calls(ending):
+        say(lost)
     if reason in {"budget", "failure", "user"} and records.folders:
         say(how_to_resume(records.folders[-1], budget=reason == "budget"))
+    for folder in records.folders:
+        if folder.id in ending.reports and (waiting := ending.reports[folder.id].open_cases):
+            say(how_to_decide(folder, waiting))
+
+
+def lost_calls(ending: Ending) -> Iterator[str]:
+    """Sentences about calls whose end nobody knows."""
+    tools = ending.forfeited_tools
+    if models := ending.forfeited - tools:
+        lost = counted(models, "model call")
+        yield f"{lost} ended without a known answer and may have been billed: counted at the worst case"
+    if tools:
+        it, does, is_ = ("it", "does", "is") if tools == 1 else ("they", "do", "are")
+        yield (
+            f"{counted(tools, 'tool call')} ended without a known result: what {it} {does} may have happened, "
+            f"and {it} {is_} counted"
+        )

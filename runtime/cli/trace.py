@@ -151,7 +151,8 @@ def _outcome(node: Node) -> Iterator[Text]:
         yield Text(f"{who} done{took}", style="green")
     else:
         host = f" on {letter.attempts[-1].host}" if letter.outcome == "running" else ""
-        yield Text(f"{who}: {letter.outcome}{host}{tries}", style="yellow")
+        state = "waits for a person" if letter.held else letter.outcome
+        yield Text(f"{who}: {state}{host}{tries}", style="yellow")
     if node.answer is not None and node.answer.mode == "error" and letter.outcome != "dead":
         yield Text(f"the asker got {clean(node.answer.type)}: {first_line(_said(node.answer))}", style="red")
 

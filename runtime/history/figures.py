@@ -131,7 +131,7 @@ class Figures:
             "conversations": len(self.talks.all),
             "stop": None if self.stop is None else {"reason": self.stop[0], "text": self.stop[1]},
             **cost_to_plain(totals),
-            "forfeited": self.money.forfeited,
+            "forfeited": self.money.forfeited.calls,
             "kinds": [self._party(kind) for kind in self.kinds()],
             "agents": [self._party(agent) for agent in self.agents()],
             "accounts": [position_to_plain(at) for at in self.money.accounts()],

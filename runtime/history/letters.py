@@ -47,6 +47,8 @@ class Letter:
     ended: float = 0.0
     """Unix seconds; 0 while it is open."""
     outcome: Outcome = "waiting"
+    held: bool = False
+    """Whether it waits for a person."""
     reason: str = ""
     """Why it is dead, in the words of the dead-letter topic."""
     detail: str = ""
@@ -129,7 +131,7 @@ class Letters:
 
 
 def _hand_over(letter: Letter, agent: str, host: str, at: float) -> None:
-    letter.agent, letter.outcome = agent, "running"
+    letter.agent, letter.outcome, letter.held = agent, "running", False
     letter.attempts.append(Attempt(host, at))
 
 
@@ -149,7 +151,7 @@ def _take_back(letter: Letter, lost: dict[str, Any], at: float) -> None:
 
 def _hold(letter: Letter, at: float) -> None:
     letter.finish(at, "held: a person has to decide")
-    letter.outcome = "waiting"
+    letter.outcome, letter.held = "waiting", True
 
 
 def _untry(letter: Letter) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.journal import Entry
-from stigmergy.actors.ledger import ROOT, Alert, Ledger, Position
+from stigmergy.actors.ledger import ROOT, Alert, Forfeits, Ledger, Position
 from stigmergy.protocols.budget import Spend
 
 _CONVERSATION: Final = "/conversation:"
@@ -46,7 +46,7 @@ class Money:
             self.alerts += [TimedAlert(entry.at, alert) for alert in self._ledger.drain_alerts()]
 
     @property
-    def forfeited(self) -> int:
+    def forfeited(self) -> Forfeits:
         """Calls of which nobody knows whether they were billed: they count at their worst case."""
         return self._ledger.forfeited
 

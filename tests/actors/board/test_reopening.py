@@ -208,7 +208,7 @@ def test_a_call_whose_answer_was_lost_counts_at_its_worst_case_and_is_named(site
     site.die()
     site.begin()
     counts = site.board.counts()
-    assert (counts["reserved"], counts["forfeited"]) == (0, 1)
+    assert (counts["reserved"], counts["forfeited"], counts["forfeited_tools"]) == (0, 1, 0)
     position = site.board.machines.treasury.ledger.position("swarm")
     assert (position.settled.nano_usd, position.settled.model_calls) == (1_250_000_000, 2)
 
