@@ -80,7 +80,10 @@ def _lost(mark: Mark, damage: str) -> Audit:
 
 def missing(files: Files, mark: Mark) -> JournalCorrupt:
     """The error for a journal whose database is gone."""
-    return corrupt(files, f"the database is missing, and with it {mark.seq} acknowledged entries")
+    return JournalCorrupt(
+        f"journal {files.database} cannot be read: the database is missing, and with it {mark.seq} acknowledged "
+        "entries; restore a backup, the files were left as they are"
+    )
 
 
 def corrupt(files: Files, damage: str) -> JournalCorrupt:

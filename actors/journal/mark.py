@@ -139,7 +139,6 @@ def _newest(found: list[Mark | None], path: Path) -> Mark:
     readable = [mark for mark in found if mark is not None]
     if not readable:
         raise JournalCorrupt(
-            f"{path} is damaged, so nobody can say how far the journal went; restore both from one backup, or read "
-            f"what is there with SqliteJournal.open_readonly(path, intact_prefix=True)"
+            f"{path} is damaged, so nobody can say how far the journal went: restore both from one backup"
         )
     return max(readable, key=lambda mark: (mark.epoch, mark.seq))

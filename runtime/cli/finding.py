@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from ..run_folder import RUNS, RunFolder
 from ..tenure import LOCK, RECORD, driver_of
 from .arguments import Parser, meant
 from .failures import say
+from .records import named
 from .unbegun import state_of
 
 LAST: Final = "last"
@@ -62,14 +63,12 @@ def find_run(name: str, runs: Path) -> RunFolder:
 def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
     """A run's journal as it is now; damage is an error unless the ``intact`` part will do. Raises: UsageError."""
     try:
-        journal = run.view(intact_prefix=True)
+        journal = _view(run)
     except NoJournal:
         if not run.read(RECORD):
             raise
         state = state_of(run, running=bool(is_running(run)))
         raise UsageError(f"run {run.id} has no journal yet: {state}") from None
-    except JournalError as why:
-        raise UsageError(str(why)) from None
     try:
         if journal.damage and not intact:
             raise UsageError(
@@ -81,6 +80,25 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
         yield journal
     finally:
         journal.close()
+
+
+@contextmanager
+def sound(run: RunFolder) -> Iterator[ReadOnlyJournal]:
+    """A run's journal as it is now, for who needs all of it. Raises: NoJournal, UsageError."""
+    with closing(_view(run)) as journal:
+        if journal.damage:
+            raise UsageError(
+                f"journal {run.place} is damaged: {journal.damage}; restore it from a backup, or see what stands "
+                f"before the damage: stigmergy inspect {named(run)} --intact"
+            )
+        yield journal
+
+
+def _view(run: RunFolder) -> ReadOnlyJournal:
+    try:
+        return run.view(intact_prefix=True)
+    except JournalError as why:
+        raise UsageError(str(why)) from None
 
 
 def is_running(run: RunFolder) -> bool | None:

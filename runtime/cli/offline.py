@@ -17,11 +17,12 @@ from stigmergy.actors.board.estate import Estate
 from stigmergy.actors.board.owners import Place
 from stigmergy.actors.journal.places import of_shard, store_of
 from stigmergy.actors.journal.port import Journal
-from stigmergy.protocols.errors import JournalError, JournalLocked, UsageError, unpack
+from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, UsageError, unpack
 
 from ..line import Line
 from ..run_folder import RunFolder
 from ..switchboard import Switchboard
+from .finding import sound
 
 ME: Final = "client/command-line"
 
@@ -39,6 +40,9 @@ def board_of(run: RunFolder) -> Iterator[Ask]:
             raise UsageError(
                 f"run {run.id} is still going on: use swarm.decide or swarm.put_back there, or wait until it has ended"
             ) from None
+        except JournalCorrupt as why:
+            with sound(run):
+                raise UsageError(str(why)) from None
         except JournalError as why:
             raise UsageError(str(why)) from None
         estate = Estate(boards, time.time())

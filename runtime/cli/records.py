@@ -124,19 +124,19 @@ def shown(folder: RunFolder) -> tuple[list[Table], list[str], list[str]]:
 def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:
     """A sentence for somebody whose run did not come to its end."""
     more = ", with a larger budget" if budget else ""
-    return f"to go on: stigmergy resume {_named(folder)}{more}"
+    return f"to go on: stigmergy resume {named(folder)}{more}"
 
 
 def how_to_decide(folder: RunFolder, cases: int) -> str:
     """A sentence for somebody whose run left something to a person."""
-    run = _named(folder)
+    run = named(folder)
     wait, it = (f"{counted(cases, 'call')} waits", "it") if cases == 1 else (f"{counted(cases, 'call')} wait", "them")
     return (
         f"{wait} for a person: stigmergy approve {run} shows {it} and takes the decision; then stigmergy resume {run}"
     )
 
 
-def _named(folder: RunFolder) -> str:
+def named(folder: RunFolder) -> str:
     """A run as one would name it here."""
     return folder.id if folder.path.parent == RUNS.absolute() else str(relative(folder.path))
 

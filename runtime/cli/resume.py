@@ -27,7 +27,7 @@ from ..tenure import driver_of
 from .arguments import Parser, refuse
 from .choices import Choices, add_house, add_output, named_app, read_choices
 from .failures import say
-from .finding import find_run, opened, runs_in
+from .finding import find_run, runs_in, sound
 from .footprint import changed, footprint
 from .loading import load_app
 from .quiet import Noise
@@ -162,7 +162,7 @@ def _journal_of(run: RunFolder) -> str:
 def _is_open(run: RunFolder) -> bool:
     """Whether a run that came to its end has something to handle: a letter that was put back, or decided about."""
     letters = Letters()
-    with opened(run, intact=False) as journal:
+    with sound(run) as journal:
         for entry in journal.read(kinds="mail."):
             letters.apply(entry)
     return bool(letters.open)
@@ -170,19 +170,14 @@ def _is_open(run: RunFolder) -> bool:
 
 def _check_journal(folder: RunFolder) -> None:
     try:
-        journal = folder.view()
+        with sound(folder) as journal:
+            first = next(iter(journal.read()), None)
+            if first is not None:
+                check_beginning(first.kind, first.data, first.data.get("run", ""))
     except NoJournal:
         return  # it was killed before there was one
     except JournalError as why:
-        raise UsageError(str(why)) from None
-    try:
-        first = next(iter(journal.read()), None)
-        if first is not None:
-            check_beginning(first.kind, first.data, first.data.get("run", ""))
-    except JournalError as why:
         raise UsageError(f"{folder.path}: {why}") from None
-    finally:
-        journal.close()
 
 
 def _check_same(known: dict[str, Any], choices: Choices) -> None:

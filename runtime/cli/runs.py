@@ -13,6 +13,8 @@ from ..provenance import shown_owner
 from ..run_folder import RUNS, RunFolder
 from .arguments import Parser
 from .finding import is_running, runs_in
+from .records import named
+from .soundness import damages
 from .text import clean, cut, duration, when
 
 _COLUMNS: Final = ("run", "app", "began", "took", "messages", "usd", "ended by")
@@ -24,7 +26,12 @@ def runs(argv: Sequence[str]) -> int:
     parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, default=RUNS, help="default: runs/")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
     given = parser.parse_all(argv)
-    found = [summary(run) for run in runs_in(given.folder)]
+    all_runs = runs_in(given.folder)
+    found = [summary(run) for run in all_runs]
+    ended = [run for run, one in zip(all_runs, found, strict=True) if one["ended_by"] != "running"]
+    damaged = damages(reversed(ended))
+    for run, one in zip(all_runs, found, strict=True):
+        one["damage"] = damaged.get(str(run.path), "")
     if given.json:
         sys.stdout.write(json.dumps({"folder": str(given.folder), "runs": found}, ensure_ascii=False) + "\n")
         return 0
@@ -34,10 +41,14 @@ def runs(argv: Sequence[str]) -> int:
         sys.stdout.write(f"no runs in {given.folder}/ yet: `stigmergy run APP` makes one\n")
         return 0
     console_for(sys.stdout).print(table_for("", _COLUMNS, map(_row, found)))
-    broken = [one["run"] for one in found if one["ended_by"] == "killed" and one["app"]]
+    broken = [one["run"] for one in found if one["ended_by"] == "killed" and one["app"] and not one["damage"]]
     if broken:
         more = f" (or another of {len(broken):,})" if len(broken) > 1 else ""
         sys.stdout.write(f"interrupted runs go on with: stigmergy resume {broken[-1]}{more}\n")
+    for run in all_runs:
+        if damage := damaged.get(str(run.path)):
+            reads = f"stigmergy inspect {named(run)} --intact reads what stands before"
+            sys.stdout.write(f"damaged: {run.id}: {clean(damage)}; {reads}\n")
     return 0
 
 
@@ -73,7 +84,7 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
         duration(found["seconds"]),
         "-" if messages is None else f"{messages:,}",
         "-" if usd is None else f"{usd:,.6f}".rstrip("0").rstrip("."),
-        found["ended_by"] or "-",
+        (found["ended_by"] or "-") + ", damaged" * bool(found["damage"]),
     )
 
 
