@@ -21,7 +21,7 @@ from stigmergy.actors.journal.places import is_server, of_shard, store_of
 from stigmergy.actors.journal.room import NO_ROOM
 from stigmergy.protocols.errors import NoJournal, StorageFull, UsageError
 
-from .history.beginnings import has_begun
+from .history.beginnings import has_begun, is_event
 from .history.together import together
 
 _DATABASE: Final = "journal.db"
@@ -90,6 +90,9 @@ class RunFolder:
 
         Raises: UsageError, JournalError where that cannot be known.
         """
+        place = self._address or self.place
+        if self.shards == 1 and store_of(place).has(place, is_event):
+            return True
         try:
             journal = self.view(intact_prefix=True)
         except NoJournal:

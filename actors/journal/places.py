@@ -9,6 +9,7 @@ such a place is there, so nobody else waits for it or needs it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,7 +18,8 @@ from stigmergy.protocols.errors import UsageError
 from .files import Files
 from .lock import is_held
 from .memory import MemoryJournal
-from .port import Journal
+from .port import Entry, Journal
+from .snapshot import has_entry
 from .sqlite import SqliteJournal
 from .view import ReadOnlyJournal
 
@@ -38,6 +40,13 @@ class Store(Protocol):
 
         With ``intact_prefix`` a damaged one serves what stands before the damage, instead of raising. Where there is
         none it raises NoJournal.
+        """
+        ...
+
+    def has(self, place: str, wanted: Callable[[Entry], bool]) -> bool:
+        """Whether some entry is wanted, read from the first to that one and no further.
+
+        False also where that cannot be said: somebody writes the journal, or it is damaged before any such entry.
         """
         ...
 
@@ -68,6 +77,10 @@ class Disk:
     def view(self, place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
         """See `Store.view`."""
         return SqliteJournal.open_readonly(place, intact_prefix=intact_prefix)
+
+    def has(self, place: str, wanted: Callable[[Entry], bool]) -> bool:
+        """See `Store.has`."""
+        return has_entry(Files.at(place), wanted)
 
     def is_open(self, place: str) -> bool:
         """See `Store.is_open`."""

@@ -5,12 +5,16 @@ The rule of this file: each question is a session of its own, which ends with th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import psycopg
 
+from stigmergy.protocols.errors import JournalError
+
 from . import postgres_tables as tables
+from .port import Entry
 from .postgres import PostgresJournal
 from .postgres_place import Place
 from .postgres_session import Session, connect, settled, translate
@@ -29,6 +33,18 @@ class PostgresStore:
     def view(self, place: str, *, intact_prefix: bool = False) -> ReadOnlyJournal:
         """See `Store.view`."""
         return PostgresJournal.open_readonly(place, intact_prefix=intact_prefix)
+
+    def has(self, place: str, wanted: Callable[[Entry], bool]) -> bool:
+        """See `Store.has`."""
+
+        def found(session: Session, name: str) -> bool:
+            run = tables.find_run(session, name)
+            return run is not None and any(map(wanted, tables.read(session, run.id, 0, sys.maxsize, "")))
+
+        try:
+            return _ask(place, found)
+        except JournalError:
+            return False
 
     def is_open(self, place: str) -> bool:
         """See `Store.is_open`."""

@@ -14,19 +14,22 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, NoJournal
+from stigmergy.protocols.errors import JournalCorrupt, JournalError, JournalLocked, NoJournal, UsageError
 
 from .database import connect_witness, read, translate
 from .files import Files, is_journal
 from .inspection import corrupt, inspect, missing
-from .lock import is_held_here
+from .lock import WriterLock, is_held_here
 from .mark import copying, read_mark
+from .port import Entry
 from .records import UNWRITTEN, Mark
 from .view import ReadOnlyJournal
 
@@ -71,6 +74,21 @@ def copy_of(
         except OSError as error:
             raise JournalError(f"cannot copy journal {files.database}: {error}; pass scratch= with room") from error
         return ReadOnlyJournal(found, mark.epoch, partial(read, connection), undo.pop_all().close)
+
+
+def has_entry(files: Files, wanted: Callable[[Entry], bool]) -> bool:
+    """`Store.has` where the files are, without a copy: nobody can begin to write meanwhile."""
+    try:
+        if not (files.lock.exists() and files.database.exists() and is_journal(files.database)):
+            return False
+        with ExitStack() as undo:
+            undo.callback(WriterLock(files.lock).release)
+            connection = connect_witness(files)
+            undo.callback(files.shm.unlink, missing_ok=True)
+            undo.callback(connection.close)
+            return any(map(wanted, read(connection, 0, sys.maxsize, "")))
+    except (sqlite3.Error, OSError, JournalError, UsageError):
+        return False
 
 
 def _none(files: Files) -> NoJournal:
