@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from pathlib import Path
@@ -45,13 +46,19 @@ MAX_TRACE: Final = 8_192
 
 _PYTHON: Final = sysconfig.get_path("stdlib") + os.sep
 
+_PLACED: Final = re.compile(r"[\w.-]+/[\w.-]+ at .+?:\d+ in \S+: ")
+"""How a text begins that says where it happened."""
+
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
-    """An error of a turn as one of ours that can travel, and its traceback if it was not one of ours."""
+    """An error of a turn as one of ours that can travel; and its traceback, of one of ours what it has no room for.
+
+    One of ours stays of its class, and says where it was raised first if it has a text for people to say it in.
+    """
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
-        return _travelling(error), ""
+        return _placed(agent, error)
     trace = "".join(traceback.format_exception(error))[-MAX_TRACE:]
     return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {legible(error)}")), legible(trace)
 
@@ -74,6 +81,17 @@ def _is_ours_or_pythons(frame: FrameType) -> bool:
 
 def _is_library(file: Path) -> bool:
     return not _LIBRARIES.isdisjoint(file.parts)
+
+
+def _placed(agent: str, error: StigmergyError) -> tuple[StigmergyError, str]:
+    known, place = _travelling(error), _place(error)
+    if not place or isinstance(error, (SwarmStopped, Fenced)) or _PLACED.match(str(known)):
+        return known, ""
+    if known.fields[:1] != ("message",):
+        return known, place.strip()
+    name, (_, *rest) = pack(known)[0], known.args or ("",)
+    own = "" if type(error).__name__ == name else f"{type(error).__name__}: "
+    return unpack(name, [legible(f"{agent}{place}: {own}{known}"), *rest]), ""
 
 
 def _travelling(error: StigmergyError) -> StigmergyError:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from typing import Any
 
+import pytest
+
 from stigmergy.actors.failing import worded
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.errors import BudgetExhausted, Conflict, HandlerFailed, SwarmStopped, UsageError
 
 
 def raised(call):
@@ -83,5 +86,51 @@ def test_code_that_is_installed_as_a_library_names_the_line_that_was_called_firs
     assert wording(error) == "seller/pool.1 at shop.py:5 in handle: ValueError: x"
 
 
-def test_an_error_of_ours_is_worded_as_it_is():
+def test_an_error_of_ours_stays_what_it_is_and_says_where_it_happened():
+    def refuse():
+        raise UsageError("say more")
+
+    error, first = raised(refuse)
+    assert type(worded("seller/pool.1", error)[0]) is UsageError
+    assert wording(error) == f"seller/pool.1 at test_failing.py:{first + 1} in refuse: say more"
+
+
+def test_an_error_of_ours_that_no_code_of_the_user_was_part_of_is_worded_as_it_is():
     assert wording(UsageError("say more")) == "say more"
+
+
+def test_of_an_error_that_is_passed_on_only_its_first_place_is_named():
+    first = "clerk/1 at shop.py:7 in look: ValueError: torn"
+
+    def pass_on():
+        raise HandlerFailed(first)
+
+    assert wording(raised(pass_on)[0]) == first
+
+
+def test_a_class_of_the_users_is_named_though_it_travels_as_its_ancestor():
+    class SoldOut(UsageError):
+        pass
+
+    def sell_out():
+        raise SoldOut("none left")
+
+    error, first = raised(sell_out)
+    assert wording(error) == f"seller/pool.1 at test_failing.py:{first + 1} in sell_out: SoldOut: none left"
+
+
+@pytest.mark.parametrize("error", [BudgetExhausted("swarm", "usd", 1.0, 0.5, 2.0), Conflict("k", 1, 2)])
+def test_an_error_whose_fields_are_figures_keeps_them(error):
+    def act():
+        raise error
+
+    known, trace = worded("seller/pool.1", raised(act)[0])
+    assert (type(known), known.args) == (type(error), error.args)
+    assert re.fullmatch(r"at test_failing.py:\d+ in act", trace)
+
+
+def test_an_end_of_the_swarm_is_no_fault_of_a_handler():
+    def act():
+        raise SwarmStopped("the user said so", "user")
+
+    assert wording(raised(act)[0]) == "the user said so"
