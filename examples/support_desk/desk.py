@@ -27,6 +27,8 @@ class Results:
 
     resolutions: dict[str, Resolution] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    """Those that were given to the desk, whether they came to their end or not."""
 
 
 async def work_off(swarm: Swarm, tickets: Sequence[Ticket], at_once: int, progress: Progress) -> Results:
@@ -36,6 +38,9 @@ async def work_off(swarm: Swarm, tickets: Sequence[Ticket], at_once: int, progre
 
     async def clerk() -> None:
         for ticket in waiting:
+            if swarm.stopped is not None:
+                return
+            results.begun.add(ticket.id)
             began = time.perf_counter()
             try:
                 resolution = await _resolve(swarm, ticket)

@@ -28,6 +28,7 @@ def outcome(
         "rejected": len(rejected),
         "rejected_rows": [{"line": row.line, "reason": row.reason} for row in rejected],
         "untouched": len(tickets) - len(results.resolutions),
+        "in_flight": len(results.begun) - len(results.resolutions),
         "agreement": _agreement(tickets, results, answered),
         "messages": swarm.messages,
         "model_calls": swarm.model_calls,
@@ -71,7 +72,7 @@ def _tables(report: dict[str, Any], results: Results) -> tuple[Table, ...]:
         ("handed to a person", f"{sum(report['escalated'].values()):,}"),
         *((f"   {reason.replace('_', ' ')}", f"{count:,}") for reason, count in report["escalated"].items()),
         ("rejected rows", f"{report['rejected']:,}"),
-        ("untouched", f"{report['untouched']:,}"),
+        *_left(report["untouched"], report["in_flight"]),
         ("agreement with labels", "-" if agreement is None else f"{agreement:.1%}"),
         ("messages", f"{report['messages']:,}"),
         ("model calls", f"{report['model_calls']:,}"),
@@ -91,6 +92,13 @@ def _tables(report: dict[str, Any], results: Results) -> tuple[Table, ...]:
         bad = tuple((str(row["line"]), row["reason"]) for row in report["rejected_rows"][:_SHOWN])
         tables.append(Table("rejected rows", ("line", "why"), bad))
     return tuple(tables)
+
+
+def _left(without_outcome: int, in_flight: int) -> list[tuple[str, str]]:
+    """What there was no time for; of a run that stopped early, apart from what it broke off."""
+    if not in_flight:
+        return [("untouched", f"{without_outcome:,}")]
+    return [("untouched", f"{without_outcome - in_flight:,}"), ("begun, not finished", f"{in_flight:,}")]
 
 
 _SHOWN = 12
