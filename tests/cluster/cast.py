@@ -88,3 +88,11 @@ def _take_more_memory_than_allowed() -> None:
         bytearray(2**30)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+class Clockwork(Agent):
+    """Says which event loop it runs on."""
+
+    @handles
+    async def say(self, said: Say) -> Heard:
+        return Heard(text=f"{said.text} {type(asyncio.get_running_loop()).__module__}")

@@ -10,6 +10,7 @@ import pytest
 
 from stigmergy.protocols import HandlerFailed, HostLost
 from stigmergy.runtime import Plant, Swarm
+from tests.cluster.cast import Clockwork
 from tests.runtime.cast import Echo, Fickle, Heard, Say, Slow
 from tests.runtime.volatile.company import Asker, Patient, Ping, Plain, Pong
 from tests.runtime.volatile.test_hosts import Book, Courier, Order, told
@@ -32,13 +33,14 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 async def test_the_same_agents_run_on_several_hosts_without_a_journal():
     async with Swarm(durable=False, engine="ray") as swarm:
         swarm.add(Book, mailbox=10_000)
-        for kind in (Asker, Courier, Echo, Fickle, Patient, Plain):
+        for kind in (Asker, Clockwork, Courier, Echo, Fickle, Patient, Plain):
             swarm.add(kind)
         for asked in ("plain", "patient"):
             assert await swarm.ask("asker/1", Ping(n=30, to=asked), reply=Pong) == Pong(
                 n=3 * sum(range(1, 11)), text="asker/1"
             )
         assert (await swarm.ask("echo", Say(text="a"), reply=Heard)).text == "a!"
+        assert (await swarm.ask("clockwork", Say(text="on"), reply=Heard)).text == "on uvloop", "a third slower without"
         couriers, book = living("courier", 1, 5), living("book", 2)[0]
         await asyncio.gather(*(swarm.ask(courier, Order(to=[book], count=1_000)) for courier in couriers))
         heard = await told(swarm, book, 5_000)
