@@ -9,12 +9,13 @@ with an error breaks the ring.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import Quarantined
 
 from ..volatile.asked import Asked
+from ..volatile.places import Place
 from ..volatile.turn import Ground
 from ..watchdog.sightings import Finding
 from ..watchdog.waits import Waits
@@ -22,6 +23,10 @@ from .talks import Talks
 
 Ask = Callable[[str, str, Any], Awaitable[Any]]
 """``await ask(host, word, payload)``: an answer of a host, which may be this one."""
+
+
+PATIENCE: Final = 2
+"""Beats that an ask may be open before it is reported."""
 
 
 class Wait(NamedTuple):
@@ -43,8 +48,6 @@ class Lookout:
         self._talks = talks
         self._ask = ask
         self._numbered = 0
-        self._young: set[Asked] = set()
-        """Open at the last beat for the first time."""
         self._told: dict[Asked, Wait] = {}
         """Reported as open."""
         self._graph = Waits()
@@ -55,29 +58,28 @@ class Lookout:
 
     def sweep(self) -> tuple[list[Wait], list[int]]:
         """What began to take time since the last beat, and the numbers of what has ended; for the graph."""
-        young: set[Asked] = set()
         told: dict[Asked, Wait] = {}
         begun: list[Wait] = []
-        for asked, asker, to, talk in self._open():
-            if asked in self._told:
-                told[asked] = self._told[asked]
-            elif asked in self._young:
-                self._numbered += 1
-                told[asked] = Wait(self._numbered, asker, to, talk)
-                begun.append(told[asked])
-            else:
-                young.add(asked)
-        ended = [wait.number for asked, wait in self._told.items() if asked not in told]
-        self._young, self._told = young, told
-        return begun, ended
-
-    def _open(self) -> Iterator[tuple[Asked, str, str, list[Any]]]:
-        parts = self._host.parts
         for turn in self._host.turns:
             for asked, place in turn.waits.items():
-                part = parts.get(place.name.partition("/")[0])
-                if part is not None and not part.reentrant and not asked.done():
-                    yield asked, turn.slot.name, place.name, list(turn.letter.talk.parts)
+                asked.beats += 1
+                if asked.beats < PATIENCE or asked.done():
+                    continue
+                wait = self._told.get(asked)
+                if wait is None and self._can_block(place):
+                    self._numbered += 1
+                    wait = Wait(self._numbered, turn.slot.name, place.name, list(turn.letter.talk.parts))
+                    begun.append(wait)
+                if wait is not None:
+                    told[asked] = wait
+        ended = [wait.number for asked, wait in self._told.items() if asked not in told]
+        self._told = told
+        return begun, ended
+
+    def _can_block(self, place: Place) -> bool:
+        """Whether an agent takes no other message while it waits itself."""
+        part = self._host.parts.get(place.name.partition("/")[0])
+        return part is not None and not part.reentrant
 
     def still(self, numbers: list[int]) -> bool:
         """Whether these asks are all open."""
@@ -91,7 +93,7 @@ class Lookout:
 
     def restart(self) -> None:
         """Another host keeps the graph from now on, and is to be told everything."""
-        self._young, self._told = set(), {}
+        self._told = {}
         for host in list(self._reports):
             self.forget(host)
 

@@ -25,6 +25,8 @@ class Asked:
     found: Answered | None = None
     deadline = 0.0
     """Seconds on the host's clock after which nobody wants the answer; 0 while nobody waits."""
+    beats = 0
+    """For how many beats of its host it has been open."""
     waiting: asyncio.Future[Any] | None = None
     """Made when somebody waits, or when there will be no answer."""
 
