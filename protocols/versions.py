@@ -16,7 +16,8 @@ code is refused, never guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from .errors import Malformed, UnknownVersion
@@ -37,8 +38,12 @@ def upcasts(version: int) -> Callable[[Upcast], Upcast]:
     return mark
 
 
-def upcasters(cls: type) -> dict[int, Upcast]:
-    """The functions that `upcasts` has marked in a class and its bases, by the version that they take."""
+@lru_cache(maxsize=4_000)
+def upcasters(cls: type) -> Mapping[int, Upcast]:
+    """The functions that `upcasts` has marked in a class and its bases, by the version that they take.
+
+    Worked out once: whoever opens a host asks for each message type of each kind.
+    """
     members = [member for owner in reversed(cls.__mro__) for member in vars(owner).values()]
     functions = [member.__func__ for member in members if isinstance(member, staticmethod)]
     return {getattr(function, _MARK): function for function in functions if hasattr(function, _MARK)}

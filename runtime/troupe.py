@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,7 +24,7 @@ class Troupe:
     """One kind, ready to act."""
 
     cls: type[Agent]
-    handlers: dict[str, Handler]
+    handlers: Mapping[str, Handler]
     state: type[BaseModel]
     spec: KindSpec
     tools: Toolbox
@@ -46,6 +48,12 @@ def troupe_of(spec: KindSpec) -> Troupe:
             f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
             'a script that starts a swarm must do so below `if __name__ == "__main__":`'
         ) from None
-    handlers = handlers_of(found)
-    tools = Toolbox(spec.name, found.tools)
-    return Troupe(found, {**older_handlers(handlers), **handlers}, state_class(found), spec, tools)
+    handlers, state = _read(found)
+    return Troupe(found, handlers, state, spec, Toolbox(spec.name, found.tools))
+
+
+@lru_cache(maxsize=1_000)
+def _read(cls: Any) -> tuple[Mapping[str, Handler], type[BaseModel]]:
+    """The handlers of a class by all that they take, and its state; worked out once: each host of each swarm asks."""
+    handlers = handlers_of(cls)
+    return MappingProxyType({**older_handlers(handlers), **handlers}), state_class(cls)

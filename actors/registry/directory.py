@@ -64,9 +64,19 @@ class Directory:
 
     def __init__(self) -> None:
         self.listings: dict[str, Listing] = {}
+        self._read: Listing | None = None
         self._index: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._stages: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)
         """By message type: the kinds that know it, by the schema that they know."""
+
+    def read(self, plain: dict[str, Any]) -> Listing:
+        """`Listing.read`, not done again for what was read a moment ago: it is checked first, and then entered.
+
+        Raises: InvalidCard, InvalidName.
+        """
+        if self._read is None or self._read.plain is not plain:
+            self._read = Listing.read(plain)
+        return self._read
 
     def put(self, listing: Listing) -> None:
         """Enter a kind, in the place of what was known of it."""

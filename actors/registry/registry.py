@@ -88,7 +88,7 @@ class Registry:
         known = self._directory.listings.get(spec.name)
         if known is not None and known.plain == plain:
             return False
-        self._directory.check(Listing.read(plain))
+        self._directory.check(self._directory.read(plain))
         self._do("registry.kind", plain)
         return True
 
@@ -233,7 +233,7 @@ class Registry:
         """Carry out one journal entry. Raises: JournalCorrupt for an entry that this registry never wrote."""
         match kind:
             case "registry.kind":
-                self._directory.put(Listing.read(data))
+                self._directory.put(self._directory.read(data))
             case "registry.join":
                 host, epoch = data["host"], data["epoch"]
                 self._epochs[host] = epoch

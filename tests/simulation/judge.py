@@ -31,6 +31,6 @@ def judge(
     run = simulation(seed, say, shards)
     run.run()
     found = violations(run)
-    digest = " ".join(rows[-1][6].hex() for disk in run.disks if (rows := disk.rows()))
+    digest = " ".join(rows[-1][6].hex() for rows in run.written if rows)
     run.close()
     return Outcome(seed, found, run.struck, run.timeline.steps, run.timeline.now, digest)

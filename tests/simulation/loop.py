@@ -8,9 +8,10 @@ is, at every await point.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from typing import Any, NoReturn
 
@@ -24,19 +25,49 @@ class Killed(BaseException):
     """Unwinds the stack of a process that has just been killed."""
 
 
+class Call:
+    """What an event loop has to do: a callback in its context. It is its own handle, and knows no more than it must."""
+
+    __slots__ = ("args", "callback", "context", "is_off")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = copy_context() if context is None else context
+        self.is_off = False
+
+    def cancel(self) -> None:
+        """Do not do it. What it holds on to is let go, as `asyncio.Handle` does."""
+        self.is_off = True
+        self.callback, self.args = _nothing, ()
+
+    def cancelled(self) -> bool:
+        """Whether it is not to be done."""
+        return self.is_off
+
+
 class Timeline:
-    """What happens when. The heap holds ``(when, number, loop, handle)``; a loop of None is the world itself."""
+    """What happens when. A loop of None is the world itself.
+
+    One order of all: by time, and at one time by the number under which it was put here. What is due at once stands
+    in line behind everything that was put here for this very moment before the moment came.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
         self.steps = 0
-        self._heap: list[tuple[float, int, ProcessLoop | None, Any]] = []
         self._number = 0
+        self._due: deque[tuple[int, ProcessLoop | None, Any]] = deque()
+        self._later: list[tuple[float, int, ProcessLoop | None, Any]] = []
+        """A heap."""
 
-    def push(self, when: float, loop: ProcessLoop | None, handle: Any) -> None:
+    def push(self, when: float, loop: ProcessLoop | None, what: Any) -> None:
         """Put something in its place; what is due at once comes after what is due already."""
         self._number += 1
-        heappush(self._heap, (max(when, self.now), self._number, loop, handle))
+        if when <= self.now:
+            self._due.append((self._number, loop, what))
+        else:
+            heappush(self._later, (when, self._number, loop, what))
 
     def after(self, delay: float, call: Callable[[], None]) -> None:
         """Let the world do something later."""
@@ -50,23 +81,32 @@ class Timeline:
             asyncio._set_running_loop(None)
 
     def _run(self, until: float, is_over: Callable[[], bool]) -> None:
-        heap, running = self._heap, None
-        while heap and heap[0][0] <= until and not is_over():
-            when, number, loop, handle = heappop(heap)
-            self.now = max(self.now, when)
+        due, later, running = self._due, self._later, None
+        while not is_over():
+            if later and (later[0][0] <= self.now or (not due and later[0][0] <= until)):
+                self.now, number, loop, what = heappop(later)
+            elif due:
+                number, loop, what = due.popleft()
+            else:
+                return
             if loop is None:
-                handle()
-            elif loop.alive and not handle.cancelled():
+                what()
+            elif loop.alive and not what.is_off:
                 if loop.held is not None:
-                    loop.held.append(handle)
+                    loop.held.append(what)
                 elif loop.busy_until > self.now:
-                    heappush(heap, (loop.busy_until, number, loop, handle))
+                    heappush(later, (loop.busy_until, number, loop, what))
                 else:
                     self.steps += 1
                     if running is not loop:
                         asyncio._set_running_loop(loop)
                         running = loop
-                    handle._run()
+                    try:
+                        what.context.run(what.callback, *what.args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - the next callback is not to blame
+                        loop.call_exception_handler({"message": f"{what.callback!r} failed", "exception": error})
 
 
 class ProcessLoop(asyncio.BaseEventLoop):
@@ -79,7 +119,7 @@ class ProcessLoop(asyncio.BaseEventLoop):
         self.lab = lab
         self.alive = True
         self.busy_until = 0.0
-        self.held: list[asyncio.Handle] | None = None
+        self.held: list[Call] | None = None
         """Callbacks that wait while the process hangs; None while it does not."""
         self.lingers = False
         """Whether it takes long to die when it is asked to."""
@@ -87,8 +127,8 @@ class ProcessLoop(asyncio.BaseEventLoop):
         self.tasks: list[asyncio.Task[Any]] = []
         """All of them, so that none is collected, and runs its `finally`, at a moment that no seed decides."""
         self.complaints: list[str] = []
-        self.on_end: list[Callable[[], None]] = []
-        """Who must hear that this process has ended."""
+        self.on_end: dict[object, Callable[[], None]] = {}
+        """Who must hear that this process has ended, until they need to hear it no more."""
         self._timeline = timeline
         self._offset = 0.0
         self._frozen: float | None = None
@@ -100,8 +140,8 @@ class ProcessLoop(asyncio.BaseEventLoop):
         """kill -9."""
         if self.alive:
             self.alive = False
-            told, self.on_end = self.on_end, []
-            for tell in told:
+            told, self.on_end = self.on_end, {}
+            for tell in told.values():
                 tell()
 
     def die(self) -> NoReturn:
@@ -153,27 +193,27 @@ class ProcessLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._timeline.now
 
-    def call_soon(  # type: ignore[override] # any callable will do
+    def call_soon(  # type: ignore[override] # any callable will do, and a handle of ours
         self, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+    ) -> Call:
+        call = Call(callback, args, context)
         if self.alive:
-            self._timeline.push(self._timeline.now, self, handle)
-        return handle
+            self._timeline.push(0.0, self, call)
+        return call
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # the same
 
     def call_at(  # type: ignore[override] # the same
         self, when: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+    ) -> Call:
+        call = Call(callback, args, context)
         if self.alive:
-            self._timeline.push(when, self, handle)
-        return handle
+            self._timeline.push(when, self, call)
+        return call
 
     def call_later(  # type: ignore[override] # the same
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Call:
         return self.call_at(self._timeline.now + delay, callback, *args, context=context)
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -198,11 +238,12 @@ class ProcessLoop(asyncio.BaseEventLoop):
         if self.alive and not isinstance(error, Killed):
             self.complaints.append(f"{self.name}: {context.get('message')}: {error!r}")
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing to count: it is passed over when its time comes."""
-
     def __del__(self) -> None:
         """There is nothing to close."""
+
+
+def _nothing() -> None:
+    return None
 
 
 def _close(coro: Any) -> None:

@@ -69,16 +69,17 @@ class Network:
         Raises: PeerUnavailable, PeerGone, and what the work raised.
         """
         call = _Call(source.create_future(), source)
-        timer = source.call_later(timeout_s, call.fail, PeerUnavailable(f"{target.name} did not answer in time"))
+        timer = source.call_later(timeout_s, call.run_out, target.name)
         try:
             self._send(call, target, work, may_double=may_double)
             return await call.answer
         finally:
             timer.cancel()
+            target.on_end.pop(call, None)
 
     def _send(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, may_double: bool) -> None:
         draw, weather = self._random.random, self.weather
-        if frozenset((call.source.name, target.name)) in self._cut:
+        if self._are_cut(call.source, target):
             self._struck["cut off"] += 1
             self._lose(call, target)
             return
@@ -99,7 +100,7 @@ class Network:
         if not target.alive:
             self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} has ended")))
             return
-        target.on_end.append(lambda: self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} ended"))))
+        target.on_end[call] = lambda: self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} ended")))
 
         def begin() -> None:
             _ = target.create_task(self._work(call, target, work, lost=lost))
@@ -112,10 +113,13 @@ class Network:
             value = await work()
         except Exception as error:  # noqa: BLE001 - an error is an answer too
             settle, value = call.fail, error
-        if lost or frozenset((call.source.name, target.name)) in self._cut:
+        if lost or self._are_cut(call.source, target):
             self._lose(call, target)
         else:
             self._timeline.after(self._latency(), lambda: settle(value))
+
+    def _are_cut(self, one: ProcessLoop, other: ProcessLoop) -> bool:
+        return bool(self._cut) and frozenset((one.name, other.name)) in self._cut
 
     def _lose(self, call: _Call, target: ProcessLoop) -> None:
         delay = BLINK_S if self._random.random() < 0.7 else self._random.uniform(BLINK_S, 3.0)
@@ -141,6 +145,10 @@ class _Call:
 
     def fail(self, error: BaseException) -> None:
         self.source.call_soon(self._settle, self.answer.set_exception, error)
+
+    def run_out(self, target: str) -> None:
+        """Its time is over."""
+        self.fail(PeerUnavailable(f"{target} did not answer in time"))
 
     def _settle(self, settle: Callable[[Any], None], value: Any) -> None:
         if not self.answer.done():

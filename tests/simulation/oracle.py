@@ -32,7 +32,7 @@ def violations(run: Simulation) -> list[str]:
     """Everything that is wrong with a run; empty for a good one."""
     if run.broken:
         return [f"C1 {run.broken}"]
-    reading = Reading([disk.rows() for disk in run.disks])
+    reading = Reading(run.written)
     found = list(reading.wrong)
     for check in (
         _ended,

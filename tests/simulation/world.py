@@ -18,6 +18,7 @@ from stigmergy.actors.board.owners import Place
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.host.host import open_host
 from stigmergy.actors.journal.port import Journal
+from stigmergy.actors.journal.records import Row
 from stigmergy.actors.transport.services import Service
 from stigmergy.protocols.errors import JournalLocked, StigmergyError
 
@@ -56,6 +57,8 @@ class Simulation:
         self.broken = ""
         """Why the journal could not be opened."""
         self.loops: list[ProcessLoop] = []
+        self.written: list[list[Row]] = []
+        """What is on the disks when it is over."""
         self._driver: ProcessLoop | None = None
         self._say = say
         self._random = Random(f"{seed} world")
@@ -70,6 +73,7 @@ class Simulation:
         self.timeline.run(DRAINED_BY_S, lambda: self.drained or bool(self.broken))
         for disk in self.disks:
             disk.lose_power()
+        self.written = [disk.rows() for disk in self.disks]
 
     def close(self) -> None:
         """Let go of everything."""
@@ -118,7 +122,7 @@ class Simulation:
             else:
                 driver.end()
 
-        driver.on_end.append(lambda: self.timeline.after(0.0, self._again))
+        driver.on_end[self] = lambda: self.timeline.after(0.0, self._again)
 
         def begin() -> None:
             driver.create_task(drive.live()).add_done_callback(over)
