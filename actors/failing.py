@@ -73,6 +73,16 @@ def _place(error: BaseException) -> str:
     return "".join(f" at {Path(f.f_code.co_filename).name}:{line} in {f.f_code.co_name}" for f, line in own[-1:])
 
 
+def standing(frame: FrameType | None) -> str:
+    """The innermost line of the user's own code at which a thread is, ``app.py:86 in sell``; empty if it is in none."""
+    while frame is not None:
+        code = frame.f_code
+        if not _is_ours_or_pythons(frame) and not _is_library(Path(code.co_filename)):
+            return f"{Path(code.co_filename).name}:{frame.f_lineno} in {code.co_name}"
+        frame = frame.f_back
+    return ""
+
+
 def _is_ours_or_pythons(frame: FrameType) -> bool:
     module, file = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
     pythons = file.startswith("<") or (file.startswith(_PYTHON) and not _is_library(Path(file)))

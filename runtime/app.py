@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,6 +54,9 @@ class Outcome:
     """What people must not miss although it is done: a line each on stderr, and in the object of ``--json``."""
 
 
+STARTING_RAY: Final = "starting Ray"
+"""What is shown as being done until there is a host, or the app says more."""
+
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
 
@@ -76,7 +79,7 @@ class Stage:
         """A swarm as the command line wants it."""
         seed = self.seed if seed is None else seed
         if self.plant.engine == "ray" and self.plant.address == "local":
-            self.progress(0, 0, "starting Ray")
+            self.progress(0, 0, STARTING_RAY)
         swarm = Swarm(
             budget=self.budget,
             journal=self.journal,

@@ -25,6 +25,10 @@ STALLED_S: Final = 2.0
 """A host whose loop has not turned for so long beyond its beat counts as silent, though its thread answers."""
 
 
+TELL_S: Final = 1.0
+"""How long a host that is to be ended lives on for the sake of the board, which is to hear why."""
+
+
 class Plan(NamedTuple):
     """How one host is made."""
 
@@ -66,6 +70,8 @@ class Shepherd:
         """Processes by ``name.epoch``."""
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._first: dict[str, asyncio.Future[None]] = {}
+        self._stuck: dict[str, str] = {}
+        """Hosts whose loops stand still: in which line of the user's code, if it is one."""
 
     async def begin(self, hosts: int) -> None:
         """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
@@ -156,7 +162,7 @@ class Shepherd:
             elif isinstance(decision, Stop):
                 self._spawn(self._stop(decision))
             elif isinstance(decision, Kill):
-                self._end(decision.child, decision.epoch, "it did not answer")
+                self._end(decision.child, decision.epoch, self._why_ended(f"{decision.child}.{decision.epoch}"))
             elif isinstance(decision, GiveUp):
                 self._spawn(self._give_up(decision))
 
@@ -210,9 +216,24 @@ class Shepherd:
                 self._end(child, epoch, health["lost"])
                 self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, self._now()))
                 return
-            if health is not None and health.get("stalled_s", 0.0) < STALLED_S:
+            if health is not None and not self._stands_still(peer, health):
                 self._carry_out(self._supervisor.heartbeat(child, epoch, self._now()))
             await asyncio.sleep(1.0)
+
+    def _stands_still(self, peer: str, health: dict[str, Any]) -> bool:
+        """Whether its loop has stopped turning; whoever listens hears once in which line of the user's code."""
+        stalled_s, at = health.get("stalled_s", 0.0), health.get("at", "")
+        if stalled_s < STALLED_S:
+            self._stuck.pop(peer, None)
+            return False
+        if at and peer not in self._stuck:
+            self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": stalled_s})
+        self._stuck[peer] = at
+        return True
+
+    def _why_ended(self, peer: str) -> str:
+        at = self._stuck.get(peer)
+        return f"ended by the runtime, because {f'{at} did not return' if at else 'it gave no sign of life'}"
 
     async def _stop(self, stop: Stop) -> None:
         process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
@@ -222,11 +243,13 @@ class Shepherd:
         self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, self._now()))
 
     def _end(self, child: str, epoch: int, reason: str) -> None:
+        """End a host. The board hears why before it sees its link to it break, if it listens at all."""
         peer = f"{child}.{epoch}"
         process = self._up.pop(peer, None)
         if process is not None:
-            process.kill()
-            self._spawn(self._tell_lost(peer, reason))
+            told = self._spawned(self._tell_lost(peer, reason))
+            telling = self._spawned(asyncio.wait([told], timeout=TELL_S))
+            telling.add_done_callback(lambda _: process.kill())  # also if it is cancelled before it begins
 
     async def _tell_lost(self, peer: str, reason: str) -> None:
         await _quietly(self._yard.call("lost", [peer, reason]))
@@ -249,9 +272,13 @@ class Shepherd:
         return self._yard.clock.steady()
 
     def _spawn(self, work: Any) -> None:
+        _ = self._spawned(work)
+
+    def _spawned(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
+        return task
 
 
 def own_host(agent: str) -> str:

@@ -180,13 +180,14 @@ class Clerk:
         if letter.envelope.mode == "ask":
             self.answer_error(letter.envelope, error, letter.agent)
 
-    def bury_if_deadly(self, message: str) -> bool:
-        """End a letter whose host died under it on its last attempt."""
+    def bury_if_deadly(self, message: str, cause: str) -> bool:
+        """End a letter whose host died under it on its last attempt, for that cause."""
         m = self._m
         letter = m.mail.letters[message]
         if letter.attempts < m.kinds[letter.agent.partition("/")[0]].attempts:
             return False
-        what = f"{letter.envelope.type} killed its host {letter.attempts} times at {letter.agent}"
+        times = f"{letter.attempts} times" if letter.attempts > 1 else "once"
+        what = f"{letter.envelope.type} killed its host {times} at {letter.agent}; the last time: {cause}"
         self.bury(message, "killed its host", DeliveryError(what))
         return True
 

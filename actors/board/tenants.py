@@ -100,13 +100,15 @@ class Tenants:
         letters = m.mail.lost(host, m.runs_ahead, by_itself=by_itself)
         self._holders.lost(host)
         again = self._cases.hold_doubtful(letters)
-        m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message)])
+        m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message, reason)])
         m.dispatcher.lost(host)
         self._census.lost(host)
         if not known:
             m.exchange.tell_all(LOST, [host, reason])
         event = "host_gone" if known else "host_lost"
-        m.outbox.event(event, {"host": host, "reason": reason, "letters": len(letters)})
+        left = (m.mail.letters.get(message) for message in letters)
+        tried = sum(letter is not None and not letter.held_at for letter in left)
+        m.outbox.event(event, {"host": host, "reason": reason, "letters": tried})
 
     def expire(self) -> None:
         """Give up the hosts that were silent for too long."""

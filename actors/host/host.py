@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
+import threading
 from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
@@ -16,6 +17,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery
 
 from ..clock import REAL, Clock
+from ..failing import standing
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link, PeerGone
 from .boards import Boards
@@ -74,6 +76,8 @@ class HostService:
         self._runner = Runner(performer, boards, ahead, self._desk, self._rest, stretch)
         self._beating: asyncio.Task[None] | None = None
         self._beat_at = self._clock.steady()
+        self._thread = 0
+        """That of the loop; others ask for the health of this host."""
         self._lost = ""
         self._halted = False
 
@@ -84,14 +88,17 @@ class HostService:
 
     def attach(self, peer: str, handle: Handle) -> None:
         """See `Service.attach`; the peer is a board."""
+        self._thread = threading.get_ident()
         self._boards.add(peer, self._endpoint.connect(peer, handle, self._on_lost))
         if self._beating is None:
             self._beating = asyncio.get_running_loop().create_task(self._beat())
 
     def health(self) -> dict[str, Any]:
-        """See `Service.health`. ``stalled_s``: seconds since the loop last turned, beyond its beat."""
+        """See `Service.health`. ``stalled_s``: seconds since the loop last turned, beyond its beat; ``at``: where."""
+        stalled_s = max(0.0, self._clock.steady() - self._beat_at - BEAT_S)
         return {
-            "stalled_s": max(0.0, self._clock.steady() - self._beat_at - BEAT_S),
+            "stalled_s": stalled_s,
+            "at": standing(sys._current_frames().get(self._thread)) if stalled_s else "",  # noqa: SLF001 - documented
             "agents": len(self._cells),
             "turns": len(self._runner.tasks),
             "lost": self._lost,

@@ -47,6 +47,10 @@ class Events:
             case "host_lost":
                 back = f"; {counted(data['letters'], 'message')} it had will be tried again" if data["letters"] else ""
                 return f"host {data['host']} was lost ({first_line(data['reason'])}){back}"
+            case "host_stalled":
+                at, s = clean(data["at"]), data["seconds"]
+                waits = "all agents of that host wait (what blocks belongs in ctx.run)"
+                return f"host {data['host']} stands still: {at} has not returned for {s:.0f} s, and {waits}"
             case "host_started" if not str(data["host"]).endswith(".1"):
                 return f"host {data['host']} took its place"
             case "stopped":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from stigmergy.protocols.errors import StigmergyError, SwarmStopped
 
 from ..aftermath import journaled
-from ..app import Outcome, Stage, Table
+from ..app import STARTING_RAY, Outcome, Stage, Table
 from ..closing import in_turn
 from ..figures import SwarmReport
 from ..swarm import Swarm
@@ -63,15 +63,35 @@ class Ending(NamedTuple):
         return next((report.stop_text for report in self.reports.values() if report.stop_text), "")
 
 
+class Shown:
+    """What people see of an app on its stage; the start of Ray is over once a host is there."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._is_starting = False
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """See `Screen.progress`."""
+        self._is_starting = text == STARTING_RAY
+        self._screen.progress(done, total, text)
+
+    def event(self, name: str, data: Mapping[str, Any]) -> None:
+        """See `Screen.event`."""
+        if name == "host_started" and self._is_starting:
+            self.progress(0, 0, "at work")
+        self._screen.event(name, data)
+
+
 async def perform(choices: Choices, records: Records, screen: Screen, last_words: Callable[[], None]) -> Ending:
     """Run the app to its end, to a budget's, or to the user's patience, which may leave time for ``last_words``."""
+    shown = Shown(screen)
     stage = Stage(
         budget=choices.budget,
         journal=choices.journal,
         plant=choices.plant,
         seed=choices.seed,
-        progress=screen.progress,
-        on_event=screen.event,
+        progress=shown.progress,
+        on_event=shown.event,
         on_swarm=lambda swarm, _seed: records.add(swarm),
     )
     interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close, last_words)

@@ -6,11 +6,13 @@ import asyncio
 import inspect
 import json
 import re
+import sys
+import threading
 from typing import Any
 
 import pytest
 
-from stigmergy.actors.failing import worded
+from stigmergy.actors.failing import standing, worded
 from stigmergy.protocols.errors import BudgetExhausted, Conflict, HandlerFailed, SwarmStopped, UsageError
 
 
@@ -134,3 +136,20 @@ def test_an_end_of_the_swarm_is_no_fault_of_a_handler():
         raise SwarmStopped("the user said so", "user")
 
     assert wording(raised(act)[0]) == "the user said so"
+
+
+def test_where_a_thread_stands_is_the_innermost_line_of_the_users_code():
+    entered, leave = threading.Event(), threading.Event()
+
+    def spin():
+        entered.set()
+        leave.wait()  # Python's own code waits, for this line
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    entered.wait()
+    found = standing(sys._current_frames()[thread.ident or 0])
+    leave.set()
+    thread.join()
+    assert re.fullmatch(r"test_failing\.py:\d+ in spin", found)
+    assert standing(None) == ""

@@ -72,6 +72,9 @@ def test_letters_that_a_lost_host_had_not_begun_get_their_attempt_back(board: Bo
     assert {name: letter.attempts for name, letter in letters.items()} == {"begun": 1, "behind it": 1}
     board.tenants.lost("h.1", "by a test")
     assert {name: letter.attempts for name, letter in letters.items()} == {"behind it": 0}
+    told = dict(event for event in board.commit(NOW)[1])
+    assert told["dead_letter"]["detail"].endswith("killed its host once at b/1; the last time: by a test")
+    assert told["host_lost"] == {"host": "h.1", "reason": "by a test", "letters": 1}
     assert board.counts()["dead_letters"] == {"killed its host": 1}
 
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from stigmergy.runtime.cli.events import Events
+from stigmergy.runtime.cli.performance import Shown
 from stigmergy.runtime.cli.screen import Plain, Quiet, Terminal, screen_for
 
 
@@ -88,6 +89,14 @@ VERDICT = {
             {"host": "host-1.1", "reason": "its lease ended", "letters": 2},
             "host host-1.1 was lost (its lease ended); 2 messages it had will be tried again",
         ),
+        (
+            "host_stalled",
+            {"host": "host-1.1", "at": "app.py:41 in spin", "seconds": 2.6},
+            (
+                "host host-1.1 stands still: app.py:41 in spin has not returned for 3 s, and all agents of that host "
+                "wait (what blocks belongs in ctx.run)"
+            ),
+        ),
         ("host_started", {"host": "host-1.1"}, ""),
         ("host_started", {"host": "host-1.2"}, "host host-1.2 took its place"),
         (
@@ -100,3 +109,26 @@ VERDICT = {
 )
 def test_events_are_told_in_one_line(name, data, line):
     assert Events().line(name, data) == line
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [
+        (("starting Ray",), ["starting Ray", "at work"]),
+        (("starting Ray", "tickets"), ["starting Ray", "tickets"]),
+        ((), []),
+    ],
+)
+def test_ray_is_shown_as_starting_until_there_is_a_host_or_the_app_says_more(before, shown):
+    seen: list[str] = []
+
+    class Seen(Quiet):
+        def progress(self, done: int, total: int, text: str) -> None:
+            seen.append(text)
+
+    stage = Shown(Seen())
+    for text in before:
+        stage.progress(0, 0, text)
+    stage.event("host_started", {"host": "host-1.1"})
+    stage.event("host_started", {"host": "host-2.1"})
+    assert seen == shown

@@ -1,0 +1,85 @@
+"""How a host ends whose loop stands still: the board hears who ended it, and why, before the process is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stigmergy.actors.clock import Clock
+from stigmergy.protocols.supervision import Kill
+from stigmergy.runtime import shepherd as module
+from stigmergy.runtime.circle import Circle
+from stigmergy.runtime.shepherd import Shepherd, Yard
+
+STUCK = {"stalled_s": 4.0, "at": "app.py:41 in spin"}
+
+
+class Farm:
+    """A shepherd with one host that is up, and what happens there in order."""
+
+    def __init__(self, *, board_answers: bool = True) -> None:
+        self.happened: list[Any] = []
+        self.told = asyncio.Event()
+        self._board_answers = board_answers
+        hear, draw = (lambda *event: self.happened.append(event)), (lambda: 0.0)
+        yard = Yard(None, {}, self.call, self.call, {}, hear, Clock(), draw, Circle(None), lambda: False)  # type: ignore[arg-type]
+        self.shepherd = Shepherd(yard)
+        self.shepherd._up["host-1.1"] = SimpleNamespace(kill=self.kill)
+
+    async def call(self, request: str, payload: Any) -> None:
+        self.happened.append((request, payload))
+        if not self._board_answers:
+            await asyncio.Event().wait()
+
+    def kill(self) -> None:
+        self.happened.append("killed")
+        self.told.set()
+
+    async def end(self) -> None:
+        self.shepherd._carry_out([Kill("host-1", 1)])
+        async with asyncio.timeout(10):
+            await self.told.wait()
+
+
+async def test_a_host_that_stands_still_in_a_handler_is_told_of_once_and_ended_for_that():
+    farm = Farm()
+    assert farm.shepherd._stands_still("host-1.1", STUCK)
+    assert farm.shepherd._stands_still("host-1.1", STUCK)
+    await farm.end()
+    assert farm.happened == [
+        ("host_stalled", {"host": "host-1.1", "at": "app.py:41 in spin", "seconds": 4.0}),
+        ("lost", ["host-1.1", "ended by the runtime, because app.py:41 in spin did not return"]),
+        "killed",
+    ]
+
+
+async def test_what_was_slow_once_is_no_reason_later():
+    farm = Farm()
+    assert farm.shepherd._stands_still("host-1.1", STUCK)
+    assert not farm.shepherd._stands_still("host-1.1", {"stalled_s": 0.0, "at": ""})
+    await farm.end()
+    assert farm.happened[1:] == [
+        ("lost", ["host-1.1", "ended by the runtime, because it gave no sign of life"]),
+        "killed",
+    ]
+
+
+async def test_a_host_is_ended_though_the_board_does_not_answer(monkeypatch):
+    monkeypatch.setattr(module, "TELL_S", 0.01)
+    farm = Farm(board_answers=False)
+    await farm.end()
+    assert farm.happened[-1] == "killed"
+
+
+@pytest.mark.parametrize("turns_of_the_loop", [0, 1, 2])
+async def test_a_host_is_ended_though_its_shepherd_ends_first(turns_of_the_loop):
+    farm = Farm(board_answers=False)
+    farm.shepherd._carry_out([Kill("host-1", 1)])
+    for _ in range(turns_of_the_loop):
+        await asyncio.sleep(0)
+    await farm.shepherd.close()
+    async with asyncio.timeout(10):
+        await farm.told.wait()
