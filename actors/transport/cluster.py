@@ -6,7 +6,6 @@ takes 30 % of memory and follows ``uv run`` into a copied working directory.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -50,7 +49,8 @@ class Cluster:
     def start(self) -> None:
         """Start or join. Blocks for 3 to 6 s.
 
-        Raises: UsageError when there is no cluster at the address; CancelledError when SIGTERM comes meanwhile.
+        SIGTERM that comes meanwhile is for who handles it, though Ray has a handler of its own. Raises: UsageError
+        when there is no cluster at the address, or Ray does not come up here; what who handles SIGTERM raises.
         """
         if self._address not in {"local", "auto"}:
             check_head(self._address)
@@ -64,24 +64,38 @@ class Cluster:
         if ray.is_initialized():
             self._joined = True
             return
-        stop = signal.getsignal(signal.SIGTERM)
+        stop: Any = signal.getsignal(signal.SIGTERM)
+        while not self._has_started(stop):
+            stop(signal.SIGTERM, None)  # it was meant for this one, and Ray begins again
+
+    def _has_started(self, stop: Any) -> bool:
+        """Start or join; False when SIGTERM came meanwhile, and is for ``stop``. Raises: UsageError."""
+        import ray
+
         try:
             ray.init(**(self._local() if self._address == "local" else {"address": self._address}), **_COMMON)
-        except (ConnectionError, ValueError, OSError, RuntimeError) as why:
-            text = str(why).strip().splitlines()[0][:200].rstrip(".")
+        except Exception as why:  # Ray raises plain ones, too
             self._clean()
-            raise UsageError(
-                f"cannot join a Ray cluster at {self._address!r}: {text}; check --address and, if the cluster wants a "
-                "token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; or leave --address out to run here"
-            ) from None
+            raise UsageError(self._wording(str(why).strip().splitlines())) from why
         except SystemExit:  # by Ray's own handler of SIGTERM
             if not callable(stop):
                 raise
             ray.shutdown()
             self._clean()
-            raise asyncio.CancelledError from None  # the one that it took the place of has heard of it, too
+            return False
         finally:
             self._give_back(stop)
+        return True
+
+    def _wording(self, said: list[str]) -> str:
+        """Why there is no Ray, and what to do."""
+        text = said[0][:200].rstrip(".") if said else "it does not say why"
+        if self._address == "local":
+            return f"Ray did not start on this machine: {text}; if it is just busy, try again, or take the local engine"
+        return (
+            f"cannot join a Ray cluster at {self._address!r}: {text}; check --address and, if the cluster wants a "
+            "token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; or leave --address out to run here"
+        )
 
     @staticmethod
     def _give_back(stop: Any) -> None:
