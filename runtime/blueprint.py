@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import secrets
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.clock import Clock
+from stigmergy.actors.host.host import open_host as open_durable_host
 from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.services import build, named
@@ -14,11 +17,18 @@ from stigmergy.protocols.errors import UsageError
 
 from .circle import GATE
 from .client import Client
+from .configuration import Configuration
 from .engines import Engine
 from .keeper import Keeper
 from .luggage import packed
 from .performer import open_performer
 from .roster import Roster
+from .tenure import Tenure
+from .volatile.opening import open_host as open_volatile_host
+
+DURABLE: Final = named(open_durable_host)
+VOLATILE: Final = named(open_volatile_host)
+"""What opens a host. It is imported here, so that nobody waits for that when a swarm starts."""
 
 
 class Blueprint(NamedTuple):
@@ -36,6 +46,31 @@ class Blueprint(NamedTuple):
     clock: Clock
     draw: Callable[[], float]
     """Random numbers in [0, 1), for the waits between restarts."""
+
+    @classmethod
+    def of(
+        cls,
+        config: Configuration,
+        tenure: Tenure | None,
+        engine: Engine,
+        roster: Roster,
+        on_event: Callable[[str, dict[str, Any]], None],
+    ) -> Blueprint:
+        """That of a configuration; without a ``tenure`` nothing is kept."""
+        plant = config.plant
+        common = {"run": config.run, "clock": config.clock, "limits": dict(plant.limits)}
+        board = {"journal": "" if tenure is None else tenure.journal, "durability": plant.durability}
+        host = {
+            "host": DURABLE if config.durable else VOLATILE,
+            "mesh": plant.spread and not config.durable,
+            "models": {role: spec.to_plain() for role, spec in config.models.items()},
+            "seed": config.seed,
+            "birth": secrets.token_hex(16) if tenure is None else tenure.birth,
+            "idle": {"after_s": plant.idle_after_s, "live": plant.live_agents},
+            "logs": "" if tenure is None else str(tenure.folder.logs),
+        }
+        hosts = plant.hosts or engine.hosts()
+        return cls(engine, {**common, **board}, {**common, **host}, hosts, roster, on_event, Clock(), random.random)
 
     def board_of(self, shard: int, shards: int) -> dict[str, Any]:
         """What the board of a shard is opened with."""

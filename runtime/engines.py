@@ -8,22 +8,8 @@ from typing import Any, Literal, Protocol
 
 from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.processes import LocalProcess, Process
-from stigmergy.protocols.errors import UsageError
 
 EngineName = Literal["ray", "local"]
-
-
-ClockName = Literal["live", "lockstep"]
-
-
-def check_clock(clock: ClockName, *, durable: bool, journal: bool) -> None:
-    """Whether these go together. Raises: UsageError."""
-    if clock not in {"live", "lockstep"}:
-        raise UsageError(f"there is no clock {clock!r:.40}; use 'live' or 'lockstep'")
-    if clock == "lockstep" and durable:
-        raise UsageError("rounds are for swarms without a journal: write Swarm(durable=False, clock='lockstep')")
-    if journal and not durable:
-        raise UsageError("a swarm that is not durable keeps no journal: leave out journal= or durable=False")
 
 
 class Engine(Protocol):
@@ -99,7 +85,5 @@ class RayEngine:
 
 
 def engine_of(name: EngineName, address: str) -> Engine:
-    """The engine of that name."""
-    if name not in {"ray", "local"}:
-        raise UsageError(f"there is no engine {name!r:.40}; use 'ray' or 'local'")
+    """The engine of that name; ``address`` is where Ray is."""
     return LocalEngine() if name == "local" else RayEngine(address)

@@ -11,10 +11,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from stigmergy.actors.board.neighbours import shard_of
-from stigmergy.actors.host.host import open_host as open_durable_host
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.actors.transport.processes import LocalProcess, Process
-from stigmergy.actors.transport.services import named
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
@@ -24,11 +22,6 @@ from .client import Client
 from .closing import in_turn, together
 from .keeper import Household, Keeper
 from .shepherd import Shepherd, Yard
-from .volatile.opening import open_host as open_volatile_host
-
-DURABLE: Final = named(open_durable_host)
-VOLATILE: Final = named(open_volatile_host)
-"""What opens a host. It is imported here, so that nobody waits for that when a swarm starts."""
 
 MEET_S: Final = 0.2
 """How long to wait before boards are introduced to each other again."""

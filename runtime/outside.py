@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final, Literal
 
 from stigmergy.actors.board.cases import Case, Verdict
 
 from .client import Client
 from .views import Claims, Facts, Trail, read_topic
 
+LOOK_S: Final = 0.05
+"""How long to wait before the board is asked again whether something has come to its end."""
+
+Figure = Literal["reserved", "left", "decided"]
+"""What comes to its end by itself: calls that are being paid for, what was open when a run was resumed, and turns
+about which a person has decided."""
+
 
 class Outside(ABC):
-    """What a swarm offers of its blackboard to the code that started it."""
+    """What a swarm offers of its blackboard to the code that started it. It needs a client, and gives the rest."""
 
     @abstractmethod
     async def _ready(self) -> Client:
         """The client, once there are hosts."""
+
+    async def request(self, name: str, payload: Any = None) -> Any:
+        """A request to the board, for views and tools."""
+        client = await self._ready()
+        return await client.call(name, payload)
+
+    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:  # noqa: ARG002
+        """Read from the blackboard; a driver holds no copies, so it always gets what is true now."""
+        return await self.request("look", [operation, arguments])
+
+    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Change the blackboard; what a driver does twice, it means twice."""
+        client = await self._ready()
+        return await client.act(operation, arguments)
 
     @property
     def facts(self) -> Facts:
@@ -37,34 +59,9 @@ class Outside(ABC):
         """What is on a topic, oldest first."""
         return await read_topic(self, topic, after, limit)
 
-    async def drain(self, timeout_s: float = 10.0) -> bool:
-        """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
-
-        A swarm that has stopped makes no new calls, but those in flight still cost.
-        """
-        client = await self._ready()
-        until = time.monotonic() + timeout_s
-        while (await client.call("counts"))["reserved"]:
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(0.05)
-        return True
-
-    async def finish(self) -> None:
-        """Wait until nothing is left of what was open when this run was resumed, but what waits for a person."""
-        while True:
-            counts = await self.request("counts")
-            if not counts["left"] or counts["stopped"]:
-                return
-            await asyncio.sleep(0.05)
-
-    async def request(self, name: str, payload: Any = None) -> Any:
-        """A request to the board, for views and tools."""
-        return await (await self._ready()).call(name, payload)
-
     async def cases(self) -> list[Case]:
         """Turns that wait for a person, the oldest first. The event ``case`` tells of each when it begins."""
-        return [Case(**{**case, "marks": tuple(case["marks"])}) for case in await self.request("cases")]
+        return [Case.from_plain(case) for case in await self.request("cases")]
 
     async def decide(self, case: str, verdict: Verdict, value: Any = None, *, by: str = "the driver") -> None:
         """Decide a case by its id.
@@ -85,11 +82,28 @@ class Outside(ABC):
         found: dict[str, str] = await self.request("put back", list(letters) or ["all"])
         return found
 
-    async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:  # noqa: ARG002
-        """Read from the blackboard; a driver holds no copies, so it always gets what is true now."""
-        return await self.request("look", [operation, arguments])
+    async def drain(self, timeout_s: float = 10.0) -> bool:
+        """Wait until the calls that are being paid for have settled; 10 s at most. False when some have not.
 
-    async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Change the blackboard; what a driver does twice, it means twice."""
-        client = await self._ready()
-        return await client.act(operation, arguments)
+        A swarm that has stopped makes no new calls, but those in flight still cost.
+        """
+        return await until_none(await self._ready(), "reserved", timeout_s)
+
+    async def finish(self) -> None:
+        """Wait until nothing is left of what was open when this run was resumed, but what waits for a person."""
+        await until_none(await self._ready(), "left")
+
+
+async def until_none(client: Client, figure: Figure, timeout_s: float = math.inf) -> bool:
+    """Wait until the board counts none of these; False when there are still some after so many seconds.
+
+    What a stopped swarm has ``left`` or ``decided`` stays so, and is not waited for.
+    """
+    until = time.monotonic() + timeout_s
+    while (counts := await client.call("counts"))[figure]:
+        if counts["stopped"] and figure != "reserved":
+            break
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, Self, TypedDict
+from typing import Any, Final, Self, TypedDict, get_args
 
 from stigmergy.protocols.errors import UsageError
 
@@ -65,8 +65,8 @@ def plant_of(premises: Premises, *, durable: bool) -> Plant:
     if unknown:
         raise UsageError(f"Swarm has no option {min(unknown)!r}")
     plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
+    if plant.engine not in get_args(EngineName):
+        raise UsageError(f"there is no engine {plant.engine!r:.40}; use 'ray' or 'local'")
     if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:
         raise UsageError(f"shards is {plant.shards!r:.40}; give a whole number from 1 to {MOST_SHARDS}")
-    if plant.shards > 1 and not durable:
-        raise UsageError("shards are parts of a journaled blackboard: a swarm with durable=False has none")
     return plant

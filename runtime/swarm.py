@@ -5,48 +5,43 @@ Example::
     async with Swarm(budget=Budget(usd=0.80, messages=10_000), journal="runs/") as swarm:
         swarm.add(Librarian)
         answer = await swarm.ask("librarian", Question(text="..."), reply=Answer)
+
+The rule of this file: what there is of a swarm only while it runs is its `Life`, and each verb is a sentence about it.
 """
 
 from __future__ import annotations
 
-import random
-import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import structlog
 
-from stigmergy.actors.clock import Clock
-from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.protocols.budget import Budget
-from stigmergy.protocols.errors import StigmergyError, UsageError
-from stigmergy.protocols.ids import AgentId, check_address, derive_id
+from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.ids import AgentId, check_address, check_name
 from stigmergy.protocols.message import Done, Message
 
-from .aftermath import report_of
 from .agent import Agent
-from .blueprint import Blueprint
-from .client import Client
-from .closing import in_turn
-from .engines import ClockName, Engine, check_clock, engine_of
+from .client import Client, EventHook
+from .configuration import ClockName, Configuration
+from .engines import engine_of
 from .figures import SwarmReport
-from .housing import DURABLE, VOLATILE, Housing
+from .life import Life, Phase
+from .outside import Outside
 from .plant import Premises, plant_of
 from .provenance import described
 from .roster import Roster
 from .run_folder import RunFolder
-from .stopping import Stopping
 from .tenure import RECORD, Tenure, options_of
 from .thinking import ModelSpec
-from .way import BoardWay, HostWay
 
 R = TypeVar("R", bound=Message)
 
 
-class Swarm(Stopping):
+class Swarm(Outside):
     """One run. Use it as an async context manager; kinds are added before or inside it."""
 
     def __init__(
@@ -58,7 +53,7 @@ class Swarm(Stopping):
         clock: ClockName = "live",
         seed: int = 0,
         models: Mapping[str, ModelSpec] | None = None,
-        on_event: Callable[[str, dict[str, Any]], None] | None = None,
+        on_event: EventHook | None = None,
         **premises: Unpack[Premises],
     ) -> None:
         """``journal`` is the folder for run folders, the URL of a PostgreSQL server, or None to keep nothing.
@@ -68,23 +63,16 @@ class Swarm(Stopping):
 
         Raises: UsageError.
         """
-        if type(seed) is not int or not 0 <= seed < 2**63:
-            raise UsageError(f"seed is {seed!r:.40}; give a whole number from 0 to 2^63 - 1")
-        if journal is not None and not str(journal).strip():
-            raise UsageError("journal is empty text: give a folder or a URL, or None to keep nothing")
-        check_clock(clock, durable=durable, journal=journal is not None)
-        self._durable, self._time = durable, clock
-        self._budget = budget or Budget()
-        self._journal = journal
-        self._plant = plant_of(premises, durable=durable)
-        self._seed = seed
-        self._models = dict(models or {})
-        self._hooks: list[Callable[[str, dict[str, Any]], None]] = [] if on_event is None else [on_event]
+        plant = plant_of(premises, durable=durable)
+        self._config = Configuration(budget or Budget(), journal, durable, clock, seed, dict(models or {}), plant)
         self._roster = Roster()
-        self._last: SwarmReport | None = None
-        self._failure: BaseException | None = None  # why there are no last figures
-        self._tenure: Tenure | None = None
+        self._hooks: list[EventHook] = [] if on_event is None else [on_event]
+        self._resumes: RunFolder | None = None
         self._to_the_end = False
+        self._told_to_stop: tuple[str, str] | None = None
+        """(reason, text) when its driver has said so before it began."""
+        self._life: Life | None = None
+        """The present one, or else the last."""
         self.about: dict[str, Any] = {}
         """What ``run.json`` says of this run besides what the swarm knows itself."""
         self.folder: RunFolder | None = None
@@ -120,11 +108,11 @@ class Swarm(Stopping):
 
         Kinds can be added until the first message is sent. Raises: UsageError, InvalidCard.
         """
-        if self._housing is not None and self._housing.started:
+        if self._life is not None and self._life.is_up and self._life.housing.started:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
         self._roster.add(cls, settings or {}, budget, changes)
 
-    def on_event(self, hook: Callable[[str, dict[str, Any]], None]) -> None:
+    def on_event(self, hook: EventHook) -> None:
         """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped``..."""
         self._hooks.append(hook)
 
@@ -132,19 +120,15 @@ class Swarm(Stopping):
 
     async def __aenter__(self) -> Self:
         """Start the engine and the board. Raises: UsageError, JournalError."""
-        if self._resumes is not None or self._journal is not None:
-            self._take_folder(time.time())
-        self._closing = False
-        run = derive_id("run", self._seed)
+        config, resumed = self._config, self._resumes is not None
+        engine = engine_of(config.plant.engine, config.plant.address)
+        tenure = self._take_over(time.time())
+        life = self._life = Life(config, self._roster, engine, tenure, self._tell, resumed=resumed)
+        told, self._told_to_stop = self._told_to_stop, None
         try:
-            self._engine = engine_of(self._plant.engine, self._plant.address)
-            await self._engine.start()
-            client = Client("client/main", run, self._heard, Clock(), self._plant.shards)
-            housing = self._housing = Housing(self._blueprint(run, self._engine), client)
-            await housing.open()
-            self._client = client
-            await client.call("ledger", ["open", ROOT, self._budget.to_plain()])
-            await self._obey(client)
+            if told is not None:
+                await life.stop(*told)
+            await life.open()
         except BaseException:
             await self.close()
             raise
@@ -157,8 +141,8 @@ class Swarm(Stopping):
         try:
             if error is None and self._to_the_end:
                 await self.finish()
-            elif error is None or isinstance(error, Exception):
-                await self._see_decided_through()
+            elif self._life is not None and (error is None or isinstance(error, Exception)):
+                await self._life.see_decided_through()
         except BaseException as late:
             error = late
             raise
@@ -167,46 +151,64 @@ class Swarm(Stopping):
 
     async def start(self) -> None:
         """Start the hosts; the first message does it otherwise. Raises: UsageError."""
-        if self._housing is None or self._client is None:
-            raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
-        await self._come_back(self._client)  # now, because who listens has said so
-        await self._housing.start()
-        if self._way is None:
-            self._way = BoardWay(self._client) if self._durable else HostWay(self._housing, self._client.name)
+        await self._ready()
+
+    async def stop(self, reason: str = "user", text: str = "stopped by its driver") -> None:
+        """Stop the swarm before it is done: nothing new begins, what is in flight may finish, figures stay readable.
+
+        One that has not begun yet stops as soon as it has; one that has ended is left alone.
+        """
+        if self._life is None:
+            self._told_to_stop = (reason, text)
+        elif not self.has_closed:  # another life of it is not meant
+            await self._life.stop(reason, text)
+
+    async def close(self, reason: str = "failure") -> None:
+        """Stop everything. Called by ``async with``; calling it twice is fine. ``reason``: why, if it did not stop."""
+        if self._life is not None:
+            await self._life.close(reason)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it has begun to start and cannot be asked anything yet."""
+        return self._life is not None and self._life.phase is Phase.OPENING
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether all of it has ended, so that there is nobody to be told anything."""
+        return self._life is not None and self._life.phase is Phase.CLOSED
+
+    @property
+    def stopped(self) -> tuple[str, str] | None:
+        """(reason, text) once the swarm has stopped by itself."""
+        return None if self._life is None else self._life.client.stopped
 
     async def processes(self) -> dict[str, dict[str, Any]]:
         """What each process says of itself, ``pid`` included, by name: ``board``, and hosts as ``name.epoch``.
 
         One that is just starting, or does not answer within 3 s, is left out.
         """
-        return {} if self._housing is None else await self._housing.health()
+        return {} if self._life is None else await self._life.housing.health()
 
-    async def close(self, reason: str = "failure") -> None:
-        """Stop everything. Called by ``async with``; calling it twice is fine. ``reason``: why, if it did not stop."""
-        ends = [one.close for one in (self._housing, self._client) if one is not None]
-        engine = [] if self._engine is None else [self._engine.stop]
-        await in_turn(self._take_figures, *ends, *engine, lambda: self._end(reason))
+    async def grow(self, hosts: int = 1) -> list[str]:
+        """Start one more host, or so many, and let agents spread to them; returns their names.
 
-    async def _take_figures(self) -> None:
-        """Keep the last figures; those of a swarm that cannot tell them are read from its journal in the end."""
-        try:
-            if self._client is not None:
-                self._last = await self.report()
-        except BaseException as error:
-            self._failure = error
-            if not isinstance(error, StigmergyError):
-                raise
-        finally:
-            self._closing = True
+        Without a journal, on several hosts. An agent goes between two turns; its mail waits for it and keeps its order.
 
-    async def _end(self, reason: str) -> None:
-        self._housing = self._client = self._engine = self._way = self._told_to_stop = None
-        failure, tenure, self._failure, self._tenure = self._failure, self._tenure, None, None
-        try:
-            self._last = self._last if failure is None else report_of(self.folder, failure)
-        finally:
-            if tenure is not None:
-                tenure.end((self._last and self._last.stop_reason) or reason, self._last or SwarmReport(), time.time())
+        Raises: UsageError.
+        """
+        if hosts < 1:
+            raise UsageError(f"hosts is {hosts}; give a number from 1")
+        return await (await self._running().begin()).grow(hosts)
+
+    async def move(self, agent: str | AgentId, host: str) -> None:
+        """Put an agent on a host, by its name (``host-2``), where it stays while that host lives.
+
+        Without a journal, on several hosts. It goes between two turns, with its state and its mail.
+
+        Raises: UsageError, InvalidName.
+        """
+        await (await self._running().begin()).move(str(AgentId.parse(str(agent))), host)
 
     # -- messages ----------------------------------------------------------------------------
 
@@ -224,73 +226,66 @@ class Swarm(Stopping):
         Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, UnknownMessage, Malformed, and what the
             answerer raised.
         """
-        way = self._way or await self._open_way()
+        way = await self._running().begin()
         return await way.ask(check_address(str(to)), message, reply, timeout_s)
+
+    async def tell(self, to: str | AgentId, message: Message) -> str:
+        """Begin a conversation without waiting for it; returns its id once the message is accepted.
+
+        Raises: SwarmStopped, MailboxFull, NoSuchAgent, UnknownMessage.
+        """
+        way = await self._running().begin()
+        return await way.send("tell", check_address(str(to)), message)
+
+    async def post(self, topic: str, message: Message) -> str:
+        """Put a message on a topic; returns the conversation's id. Raises: SwarmStopped."""
+        way = await self._running().begin()
+        return await way.send("post", check_name(topic, "topic"), message)
+
+    async def run(self, rounds: int | None = None) -> int:
+        """In lockstep: go on for so many rounds, or until nothing is left to happen. Returns how many it were.
+
+        Raises: UsageError when time is real.
+        """
+        if rounds is not None and rounds < 0:
+            raise UsageError(f"rounds is {rounds}; give a number from 0")
+        return await (await self._running().begin()).run(rounds)
 
     # -- figures -----------------------------------------------------------------------------
 
     async def report(self) -> SwarmReport:
         """The figures of this moment; after the end, the last ones. Raises: UsageError before the start."""
-        if self._client is None:
-            if self._last is None:
-                raise UsageError("the swarm has not run yet")
-            return self._last
-        figures = {} if self._way is None else await self._way.settle()
-        counts = await self._client.call("counts")
-        position = await self._client.call("ledger", ["position", ROOT])
-        return SwarmReport.of(position, {**counts, **figures}, str(self.folder.path) if self.folder else "")
+        if self._life is None:
+            raise UsageError("the swarm has not run yet")
+        return await self._life.report()
+
+    async def counts(self) -> dict[str, Any]:
+        """Plain figures of this moment: ``waiting`` messages, ``dead_letters`` by reason, and others."""
+        figures = await (await self._running().begin()).settle()
+        return {**await self.request("counts"), **figures}
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _take_folder(self, now: float) -> None:
+    def _take_over(self, now: float) -> Tenure | None:
+        """Have the run folder, if the run is kept. Raises: UsageError."""
+        if self._resumes is None and self._config.journal is None:
+            return None
         about = described(self.about, self._resumes)
-        self.folder = folder = self._resumes or RunFolder.create(self._journal or Path(), now)
-        own = {"seed": self._seed, "budget": self._budget.to_plain(), **self._plant.to_plain()}
-        self._tenure = Tenure(folder, {**about, **own}, now)
+        self.folder = self._resumes or RunFolder.create(self._config.journal or Path(), now)
+        return Tenure(self.folder, {**about, **self._config.to_plain()}, now)
+
+    def _running(self) -> Life:
+        """The life of this moment. Raises: UsageError when it can be asked nothing."""
+        if self._life is None or not self._life.is_up:
+            raise UsageError("the swarm is not running: use `async with Swarm(...) as swarm:`")
+        return self._life
 
     async def _ready(self) -> Client:
-        await self.start()
-        if self._client is None:
-            raise UsageError("the swarm is closed")
-        return self._client
+        life = self._running()
+        await life.begin()
+        return life.client
 
-    def _blueprint(self, run: str, engine: Engine) -> Blueprint:
-        folder = self.folder
-        return Blueprint(
-            engine,
-            {
-                "run": run,
-                "journal": "" if folder is None else folder.address(),
-                "durability": self._plant.durability,
-                "limits": dict(self._plant.limits),
-                "clock": self._time,
-            },
-            {
-                "host": DURABLE if self._durable else VOLATILE,
-                "clock": self._time,
-                "run": run,
-                "limits": dict(self._plant.limits),
-                "mesh": self._plant.spread and not self._durable,
-                "models": {role: spec.to_plain() for role, spec in self._models.items()},
-                "seed": self._seed,
-                "birth": secrets.token_hex(16) if self._tenure is None else self._tenure.birth,
-                "idle": {"after_s": self._plant.idle_after_s, "live": self._plant.live_agents},
-                "logs": "" if folder is None else str(folder.logs),
-            },
-            self._plant.hosts or engine.hosts(),
-            self._roster,
-            self._heard,
-            Clock(),
-            random.random,
-        )
-
-    def _heard(self, event: str, data: dict[str, Any]) -> None:
-        if event == "host_lost" and self._closing:
-            return  # it was asked to end
-        if event == "host_lost" and self._housing is not None:
-            self._housing.lost(data["host"], data["reason"])
-        if event == "host_wanted" and self._housing is not None:
-            self._housing.wanted(data["agent"])
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
         for hook in self._hooks:
             try:
                 hook(event, data)

@@ -32,8 +32,13 @@ class Tenure:
     """Held from construction to `end`."""
 
     def __init__(self, folder: RunFolder, facts: Mapping[str, Any], now: float) -> None:
-        """``facts`` are what was run. Raises: UsageError when somebody drives this run already."""
-        self._folder = folder
+        """``facts`` are what was run.
+
+        Raises: UsageError when somebody drives this run already, or the server of its journal lets nobody in.
+        """
+        self.folder = folder
+        self.journal: str = folder.address()
+        """Where a board opens its journal; never written down."""
         try:
             self._lock = WriterLock(folder.path / LOCK)
         except JournalLocked:
@@ -43,13 +48,17 @@ class Tenure:
         resumed = {"resumed": [*known.get("resumed", ()), iso(now)]} if began else {"started": iso(now)}
         self.birth: str = known.get("birth") or secrets.token_hex(16)
         """Made once for a run: it names the run to the outside world, and no other run has it."""
-        folder.write(RECORD, {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed})
+        try:
+            folder.write(RECORD, {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed})
+        except BaseException:
+            self._lock.release()
+            raise
 
     def end(self, reason: str, figures: SwarmReport, now: float) -> None:
         """Say how it ended, and let the next driver in; a second time changes nothing."""
         try:
-            if self._folder.path.is_dir():
-                amend(self._folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
+            if self.folder.path.is_dir():
+                amend(self.folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
         except StorageFull:
             pass  # it looks like one that was killed, which goes on just as well
         finally:

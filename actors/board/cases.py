@@ -7,7 +7,7 @@ held, never repeated by itself; what the person says becomes a recorded step, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from stigmergy.protocols.errors import AmbiguousEffect, ToolRefused, UsageError, pack
@@ -66,6 +66,11 @@ class Case(NamedTuple):
     def to_plain(self) -> dict[str, Any]:
         """As plain data."""
         return {**self._asdict(), "marks": list(self.marks)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Case:
+        """The inverse of `to_plain`."""
+        return cls(**{**plain, "marks": tuple(plain["marks"])})
 
 
 class Cases:

@@ -40,9 +40,9 @@ async def joined(cluster: Nodes, folder: Any, *kinds: Any, hosts: int = 3, **mor
 
 def hosts_of(swarm: Swarm) -> dict[str, Any]:
     """The hosts of this moment."""
-    assert swarm._housing is not None
-    assert swarm._housing._shepherd is not None
-    return dict(swarm._housing._shepherd._up)
+    assert swarm._life is not None
+    assert swarm._life.housing._shepherd is not None
+    return swarm._life.housing._shepherd.processes
 
 
 def journal_of(swarm: Swarm) -> Path:
@@ -55,8 +55,8 @@ async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes
 
     async with joined(cluster, tmp_path, Killer, hosts=6) as swarm:
         homes = [node_of(process) for process in hosts_of(swarm).values()]
-        assert swarm._housing is not None
-        assert node_of(swarm._housing._keepers[0].process) == ray.get_runtime_context().get_node_id()
+        assert swarm._life is not None
+        assert node_of(swarm._life.housing._keepers[0].process) == ray.get_runtime_context().get_node_id()
         assert sorted(map(homes.count, set(homes))) == [2, 2, 2]
         users = {(await swarm.ask(f"killer/{n}", Say(text="live"), reply=Heard)).n for n in range(12)}
         assert len(users) > 1

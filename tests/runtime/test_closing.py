@@ -20,6 +20,8 @@ from stigmergy.runtime.cli.finding import opened
 from stigmergy.runtime.cli.performance import perform
 from stigmergy.runtime.closing import in_turn, together
 from stigmergy.runtime.engines import LocalEngine
+from stigmergy.runtime.life import Life
+from stigmergy.runtime.run_folder import RunFolder
 from stigmergy.runtime.tenure import driver_of
 from tests.runtime.cast import Echo, Heard, Say
 from tests.runtime.tools_cast import Order, Paid, Strict, Teller, effects
@@ -144,7 +146,7 @@ async def test_a_swarm_that_cannot_tell_its_figures_is_closed_all_the_same_and_t
         async with swarm:
             swarm.add(Echo)
             await swarm.ask("echo/1", Say(text="a"), reply=Heard)
-            monkeypatch.setattr(Swarm, "report", report)
+            monkeypatch.setattr(Life, "report", report)
     monkeypatch.undo()
     assert swarm.folder is not None
     assert swarm.folder is not None
@@ -202,12 +204,38 @@ async def test_a_command_closes_all_its_swarms_though_one_cannot_be(monkeypatch)
     assert closed == ["first", "second"]
 
 
-async def test_a_swarm_whose_engine_there_is_not_lets_its_run_go(tmp_path):
-    swarm = Swarm(engine=cast(Any, "steam"), journal=tmp_path)
+def test_an_engine_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UsageError, match="steam"):
+        Swarm(engine=cast(Any, "steam"), journal=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_swarm_whose_engine_does_not_start_lets_its_run_go(tmp_path, monkeypatch):
+    async def start(_):
+        raise UsageError("no steam")
+
+    monkeypatch.setattr(LocalEngine, "start", start)
+    swarm = Swarm(engine="local", journal=tmp_path)
+    with pytest.raises(UsageError, match="no steam"):
         async with swarm:
             pass
     assert swarm.folder is not None
+    assert driver_of(swarm.folder) == ""
+    assert swarm.folder.read("run.json")["stop_reason"] == "failure"
+
+
+async def test_a_run_whose_record_finds_no_room_is_let_go(tmp_path, monkeypatch):
+    async with Swarm(engine="local", journal=tmp_path) as swarm:
+        pass
+
+    def full(*_):
+        raise Full("no room")
+
+    assert swarm.folder is not None
+    with monkeypatch.context() as disk, pytest.raises(Full):
+        disk.setattr(RunFolder, "write", full)
+        async with Swarm.resume(swarm.folder.path):
+            pass
     assert driver_of(swarm.folder) == ""
 
 

@@ -15,6 +15,7 @@ from stigmergy.actors.clock import Clock
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, StorageFull
 from stigmergy.runtime import Plant, Swarm
 from stigmergy.runtime.blueprint import announce
+from stigmergy.runtime.keeper import Keeper
 from tests.runtime.cast import Echo, Heard, Say
 
 TROUBLE = DeadlineExceeded("the board did not answer 'kinds' within 30 s")
@@ -47,7 +48,7 @@ async def nothing() -> None:
 
 def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[], Awaitable[None]] = nothing) -> None:
     """Let hosts move in when they have failed to so many times, without waiting in between."""
-    monkeypatch.setattr("stigmergy.runtime.swarm.random", SimpleNamespace(random=lambda: 0.0))
+    monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))
     failed = [0]
 
     async def announced(*of: Any) -> None:
@@ -60,10 +61,14 @@ def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[],
     monkeypatch.setattr("stigmergy.runtime.housing.announce", announced)
 
 
+def keeper_of(swarm: Swarm, shard: int = 0) -> Keeper:
+    assert swarm._life is not None
+    return swarm._life.housing._keepers[shard]
+
+
 async def lose_board(swarm: Swarm, shard: int = 0) -> None:
     """Its process ends, which frees its journal."""
-    assert swarm._housing is not None
-    keeper = swarm._housing._keepers[shard]
+    keeper = keeper_of(swarm, shard)
     await keeper.process.close()
     keeper.lost("killed by a test")
 
@@ -88,9 +93,7 @@ async def test_a_board_that_lives_and_is_declared_lost_is_replaced_though_it_is_
         swarm.add(Echo)
         await swarm.start()
         fails(monkeypatch, 0)
-        assert swarm._housing is not None
-        (keeper,) = swarm._housing._keepers
-        keeper.lost("it did not answer a test")
+        keeper_of(swarm).lost("it did not answer a test")
         await told.wait_for("board_started")
         assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
     assert not told.times("board_failed")
@@ -111,7 +114,7 @@ async def test_a_swarm_whose_hosts_never_move_in_again_ends_and_whoever_asks_is_
 @pytest.mark.parametrize("dies", [False, True])
 async def test_boards_that_take_their_time_to_get_no_hosts_are_not_opened_again_for_ever(tmp_path, monkeypatch, dies):
     told, late_s = Told(), [0.0]
-    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    monkeypatch.setattr("stigmergy.runtime.blueprint.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
         swarm.add(Echo)
         await swarm.start()
@@ -127,8 +130,7 @@ async def test_boards_that_take_their_time_to_get_no_hosts_are_not_opened_again_
         assert swarm.stopped is not None
         assert "the board is gone: 4 in a row have had no hosts, the last time because" in swarm.stopped[1]
         assert told.times("board_started") == 4
-        assert swarm._housing is not None
-        (keeper,) = swarm._housing._keepers
+        keeper = keeper_of(swarm)
         opened = Mock(side_effect=lambda work: work.close())
         monkeypatch.setattr(keeper, "_spawn", opened)
         for _ in range(60):  # its keeper goes on looking, and misses nobody
@@ -141,7 +143,7 @@ async def test_boards_of_several_shards_that_are_lost_in_turn_before_they_have_h
     tmp_path, monkeypatch
 ):
     told, late_s, losses = Told(), [0.0], [0]
-    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    monkeypatch.setattr("stigmergy.runtime.blueprint.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
     async with Swarm(plant=Plant(engine="local", shards=2), journal=tmp_path, on_event=told) as swarm:
         swarm.add(Echo)
         await swarm.start()
@@ -161,7 +163,7 @@ async def test_boards_of_several_shards_that_are_lost_in_turn_before_they_have_h
 
 async def test_boards_that_have_had_hosts_do_not_count_with_those_that_have_none(tmp_path, monkeypatch):
     told, late_s = Told(), [0.0]
-    monkeypatch.setattr("stigmergy.runtime.swarm.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
+    monkeypatch.setattr("stigmergy.runtime.blueprint.Clock", lambda: Clock(steady=lambda: time.monotonic() + late_s[0]))
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
         swarm.add(Echo)
         await swarm.start()
@@ -179,7 +181,7 @@ async def test_a_swarm_whose_disk_is_full_ends_and_says_so(tmp_path, monkeypatch
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
         swarm.add(Echo)
         await swarm.start()
-        monkeypatch.setattr("stigmergy.runtime.swarm.random", SimpleNamespace(random=lambda: 0.0))
+        monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))
         monkeypatch.setattr("stigmergy.actors.journal.room.Room.check", full)
         with pytest.raises(StigmergyError, match=r"the board is gone: .* because 80 MiB are free: free some space"):
             await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=20)

@@ -34,6 +34,7 @@ async def test_one_that_was_stopped_before_it_began_does_nothing_and_can_be_aske
         assert await refuses(swarm) == "user"
         report = await swarm.report()
     assert (report.stop_reason, report.stop_text, report.messages) == ("user", "Ctrl-C", 0)
+    assert swarm.stopped == ("user", "Ctrl-C")
 
 
 async def test_one_that_was_stopped_while_it_began_does_nothing_either(monkeypatch):
@@ -105,9 +106,8 @@ async def test_one_that_was_stopped_while_its_board_was_away_stays_stopped(tmp_p
     async with Swarm(plant=LOCAL, journal=tmp_path) as swarm:
         swarm.add(Echo)
         await swarm.ask("echo", Say(text="a"), reply=Heard)
-        housing = swarm._housing
-        assert housing is not None
-        keeper = housing._keepers[0]
+        assert swarm._life is not None
+        keeper = swarm._life.housing._keepers[0]
         await keeper.process.close()
         keeper.lost("lost by a test")
         await away.wait()
@@ -123,8 +123,7 @@ async def test_one_that_was_stopped_while_its_board_was_away_stays_stopped(tmp_p
         async with asyncio.timeout(20):
             while (await swarm.counts())["stopped"] is None:
                 pass  # each look lets the others go on
-    assert swarm._last is not None
-    assert swarm._last.stop_reason == "user"
+    assert (await swarm.report()).stop_reason == "user"
 
 
 async def test_to_stop_one_that_has_ended_is_not_to_stop_its_next_life():
@@ -137,5 +136,5 @@ async def test_to_stop_one_that_has_ended_is_not_to_stop_its_next_life():
     await swarm.stop()
     async with swarm:
         assert (await swarm.ask("echo", Say(text="a"), reply=Heard)).text
-        swarm._heard("host_lost", {"host": "nobody.1", "reason": "a test"})
+        await swarm.request("lost", ["host-1.1", "a test"])
     assert "host_lost" in heard

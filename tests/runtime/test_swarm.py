@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -285,3 +286,8 @@ async def test_hosts_of_a_stopped_swarm_are_started_once_though_two_boards_die_i
 def test_a_journal_without_a_name_is_refused_before_anything_is_written():
     with pytest.raises(UsageError, match="journal is empty text: give a folder or a URL, or None to keep nothing"):
         Swarm(journal="")
+
+
+def test_a_model_that_is_only_named_is_refused_in_a_sentence():
+    with pytest.raises(UsageError, match="the model 'writer' is 'claude'; give a ModelSpec"):
+        Swarm(models=cast(Any, {"writer": "claude"}))

@@ -16,9 +16,9 @@ from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.errors import DeadlineExceeded, MailboxFull, StigmergyError, SwarmStopped
 from stigmergy.protocols.message import decode, encode
-from stigmergy.runtime.blueprint import Blueprint
+from stigmergy.runtime.blueprint import DURABLE, Blueprint
 from stigmergy.runtime.client import Client
-from stigmergy.runtime.housing import DURABLE, Housing
+from stigmergy.runtime.housing import Housing
 from stigmergy.runtime.roster import Roster
 from stigmergy.runtime.thinking import ModelSpec
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stigmergy.runtime import Swarm
+from stigmergy.runtime.life import Life
 
 from .samples import SHOWS, START
 
@@ -34,13 +34,13 @@ def disk(monkeypatch):
 @pytest.fixture
 def full_at_the_end(disk, monkeypatch):
     """The disk is full when the swarm has done its work."""
-    finish = Swarm.report
+    finish = Life.report
 
-    async def full(swarm):
+    async def full(life):
         disk["full"] = not disk.get("freed")
-        return await finish(swarm)
+        return await finish(life)
 
-    monkeypatch.setattr(Swarm, "report", full)
+    monkeypatch.setattr(Life, "report", full)
     return disk
 
 
