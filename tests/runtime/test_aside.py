@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -32,3 +34,21 @@ async def test_who_is_cancelled_does_not_wait_for_it():
         await asyncio.wait_for(task, 5)
     assert not over.is_set()
     over.set()
+
+
+ENDS = """
+import asyncio, threading
+from stigmergy.runtime.app import Stage
+
+async def main():
+    begun = threading.Event()
+    task = asyncio.create_task(Stage().aside(lambda: begun.set() or threading.Event().wait()))
+    await asyncio.to_thread(begun.wait, 30)
+    task.cancel()
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_ends_does_not_wait_for_it():
+    assert subprocess.run([sys.executable, "-c", ENDS], timeout=60, check=False).returncode == 0

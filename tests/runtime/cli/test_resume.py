@@ -259,3 +259,11 @@ def test_dead_letters_that_were_put_back_are_handled_when_a_finished_run_is_resu
     assert "mail.dead" in after  # they failed again
     assert stigmergy("resume", run, "--json").code == 0
     assert len(entries(place, run)) == letters + len(after)
+
+
+def test_a_finished_run_whose_tables_nobody_kept_shows_the_single_values_of_its_report(place, stigmergy, app):
+    ran = stigmergy("run", app("shows_c", SHOWS), *RUN)
+    (Path(json.loads(ran.out)["journal"]) / "tables.json").unlink()
+    shown = [line.split() for line in stigmergy("resume", "last").out.splitlines()]
+    assert ["things", "1000"] in shown
+    assert not [line for line in shown if line[:1] == ["inside"]]

@@ -43,6 +43,16 @@ def test_an_app_without_tables_shows_its_single_values_and_the_figures_of_its_sw
     assert ["dead", "letters", "0"] in shown
 
 
+def test_what_an_app_without_tables_reports_is_shown_once_and_readably(stigmergy, app):
+    report = '{"messages": 12345, "share": 0.5, "rows": [1, 2], "inside": {"a": 1}}'
+    bare = SHOWS.replace('{"things": 1_000, "inside": {"a": 1}}, tables=(table,), notes=("a note",)', report)
+    said = stigmergy("run", app("bare_b", bare), "--engine", "local")
+    shown = [line.split() for line in said.out.splitlines()]
+    assert [line for line in shown if line[:1] == ["messages"]] == [["messages", "12,345"]]
+    assert ["share", "0.5"] in shown
+    assert not [line for line in shown if line[:1] in (["rows"], ["inside"])]
+
+
 def test_quiet_is_quiet(stigmergy, app):
     ran = stigmergy("run", app("desk_b", DESK), "--engine", "local", "--ask", "broken", "--quiet")
     assert (ran.code, ran.err) == (0, "")
