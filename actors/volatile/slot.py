@@ -100,13 +100,19 @@ class Pool:
         self.waiting: deque[Letter] = deque()
 
 
-class Slot:
+class Seat:
+    """The fields of a `Slot` that each message needs.
+
+    They lie side by side: in a crowd of a million, each line of memory that a message touches costs it 0.1 us or more.
+    """
+
+    __slots__ = ("agent", "busy", "mail", "name", "part", "pooled", "sent")
+
+
+class Slot(Seat):
     """One agent's place. The agent is made with its first message, a mailbox when a message must wait."""
 
-    __slots__ = (
-        "agent", "busy", "draws", "inbox", "kept", "last_place", "last_to", "leaving", "mail", "moved", "name", "notes",
-        "part", "pooled", "reserved", "room", "sent",
-    )  # fmt: skip
+    __slots__ = ("draws", "inbox", "kept", "last_place", "last_to", "leaving", "moved", "notes", "reserved", "room")
 
     last_to: str
     """The address that it told last, in lockstep,"""
