@@ -89,6 +89,31 @@ def encode(message: Message) -> bytes:
     return pack_body(plain(message))
 
 
+def addressed(message: Message) -> tuple[str, bytes]:
+    """Type and body of what somebody wants to send. Raises: UsageError for what is no message; Malformed, Oversized."""
+    try:
+        name = message.message_type
+    except AttributeError:
+        what = f"{message!r:.60}"
+    else:
+        if not isinstance(message, type):
+            return name, encode(message)
+        what = f"the class {message.__name__}"
+    raise UsageError(f"{what} is no Message: send an instance of a class of yours that derives from Message")
+
+
+def unlike(who: str, found: str, wanted: type[Message]) -> Malformed:
+    """The error for an answer of another type than was asked for: what to change."""
+    name = found.rpartition("@")[0]
+    if found == Done.message_type:
+        change = "its handler returned nothing; return one there, or leave out reply="
+    elif wanted is Done:
+        change = f"name the type with reply={name}"
+    else:
+        change = f"ask with reply={name}, or return the other one there"
+    return Malformed(f"{who} answered with {found}, not {wanted.message_type}: {change}")
+
+
 def plain(message: Message) -> dict[str, Any]:
     """The fields of a message as msgpack has them. Raises: Malformed."""
     fields = message.__dict__

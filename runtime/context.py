@@ -17,9 +17,8 @@ from pydantic import BaseModel
 from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.host.words import Words, answer_of, series_of, tell_of
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import Malformed
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.message import Done, Message, decode_as, encode, reads
+from stigmergy.protocols.message import Done, Message, addressed, decode_as, encode, reads, unlike
 from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
@@ -150,24 +149,24 @@ class Context:
         Raises: DeadlineExceeded, NoSuchAgent, UnknownMessage, Malformed (the answer is of another type),
             Quarantined, and what the answerer raised.
         """
-        question = Words(check_address(str(to)), message.message_type, encode(message), self._taint)
+        question = Words(check_address(str(to)), *addressed(message), self._taint)
         answer = await self._desk.ask(question, timeout_s, self._desk.clock.wall())
         for origin in answer.taint:
             self.mark(origin)
         if not reads(reply, answer.type):
-            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
+            raise unlike(str(to), answer.type, reply)
         return decode_as(reply, answer.type, answer.body)
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """Send a message when the turn commits."""
         self._numbers += 1
-        words = Words(check_address(str(to)), message.message_type, encode(message), self._taint)
+        words = Words(check_address(str(to)), *addressed(message), self._taint)
         self._sends.append(tell_of(self._desk.delivery, self._numbers, words))
 
     def post(self, topic: str, message: Message) -> None:
         """Put a message on a topic when the turn commits; everybody who follows it gets it, except the poster."""
         self._numbers += 1
-        post = [self._numbers, message.message_type, encode(message)]
+        post = [self._numbers, *addressed(message)]
         series = self._sends[-1] if self._sends else None
         if type(series) is not Series or series.to != topic or series.taint != self._taint:
             series = series_of(self._desk.delivery, check_name(topic, "topic"), self._taint)

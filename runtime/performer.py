@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from stigmergy.actors.failing import is_worth_another, worded
@@ -32,6 +33,9 @@ from .luggage import Luggage
 from .states import State, pack_state, read_state
 from .thinking import ModelSpec, Thinking
 from .troupe import Troupe, open_paths, troupe_of
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 FAULTS: Final = (TurnHeld, asyncio.CancelledError, Exception, SystemExit)
 """What may come out of user code and ends its turn."""
@@ -55,6 +59,8 @@ def open_performer(config: dict[str, Any]) -> AgentPerformer:
     open_paths(luggage.folders or config["paths"])
     logs = LogFile(Path(config["logs"]) / f"{config['name']}.jsonl" if config.get("logs") else None)
     log = logs.logger(host=config["name"])
+    if config.get("apart"):
+        _keep_warnings(log)
     models = {role: ModelSpec.from_plain(spec) for role, spec in config.get("models", {}).items()}
     troupes = {spec.name: troupe_of(spec) for spec in map(KindSpec.from_plain, config["kinds"])}
     return AgentPerformer(troupes, Thinking(models, time.time(), log), logs, luggage, config)
@@ -173,7 +179,7 @@ class AgentPerformer:
         if delivery.envelope.mode == "ask":
             if answer is not None and not isinstance(answer, Message):
                 handler = f"{troupe.cls.__name__}.{troupe.handlers[delivery.envelope.type].method}"
-                raise UsageError(f"{handler} returned {type(answer).__name__}, no Message")
+                raise UsageError(f"{handler} returned {type(answer).__name__}, no Message: return one, or nothing")
             ctx.answer(answer if answer is not None else Done())
         sends, writes = ctx.effects()
         before, state = live.pending, None
@@ -221,3 +227,12 @@ class AgentPerformer:
 async def _result(awaitable: Awaitable[Any]) -> Any:
     """What a handler gave that is to be awaited and is no coroutine."""
     return await awaitable
+
+
+def _keep_warnings(log: FilteringBoundLogger) -> None:
+    """What Python warns of in a process of its own, such as an await that was forgotten: nobody reads its stderr."""
+
+    def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
+        log.warning("python_warning", text=f"{Path(filename).name}:{lineno}: {category.__name__}: {message}")
+
+    warnings.showwarning = warned

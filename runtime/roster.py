@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stigmergy.protocols.budget import Budget
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.codec import pack
+from stigmergy.protocols.errors import UsageError, WireError
 from stigmergy.protocols.kind import KindSpec
 
 from .agent import Agent, describe
@@ -26,6 +27,8 @@ class Roster:
     ) -> None:
         """Add a kind. Raises: UsageError, InvalidName, InvalidCard."""
         module, path = locate(cls)
+        for name, value in settings.items():
+            _check_travels(cls, name, value)
         spec = describe(cls, module, dict(settings), **changes)
         if spec.name in self.kinds:
             raise UsageError(f"there is a kind {spec.name!r} already; add it with kind='another-name'")
@@ -34,3 +37,13 @@ class Roster:
             self.paths.append(path)
         if budget is not None:
             self.budgets[spec.name] = budget
+
+
+def _check_travels(cls: type[Agent], name: str, value: Any) -> None:
+    try:
+        pack(value)
+    except WireError as why:
+        raise UsageError(
+            f"settings[{name!r:.40}] of {cls.__name__} cannot go to a host ({why}): give plain data, such as a path, "
+            "and make it in on_start"
+        ) from None

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from stigmergy.actors.volatile.turn import fitted
 from stigmergy.protocols.envelope import Mode
-from stigmergy.protocols.errors import Malformed, UsageError
-from stigmergy.protocols.message import Message, decode_as, encode, reads
+from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.message import Message, addressed, decode_as, reads, unlike
 
 from .client import Client
 from .housing import Housing
@@ -52,14 +52,14 @@ class BoardWay:
 
     async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
         """See `Way.ask`."""
-        answer = await self._client.ask(to, message.message_type, encode(message), timeout_s, OUTSIDE)
+        answer = await self._client.ask(to, *addressed(message), timeout_s, OUTSIDE)
         if not reads(reply, answer.type):
-            raise Malformed(f"{to} answered with {answer.type}, not {reply.message_type}")
+            raise unlike(str(to), answer.type, reply)
         return decode_as(reply, answer.type, answer.body)
 
     async def send(self, mode: Mode, to: str, message: Message) -> str:
         """See `Way.send`."""
-        return await self._client.send(mode, to, message.message_type, encode(message), OUTSIDE)
+        return await self._client.send(mode, to, *addressed(message), OUTSIDE)
 
     async def run(self, rounds: int | None) -> int:  # noqa: ARG002
         """See `Way.run`."""

@@ -179,7 +179,8 @@ class Machines:
             able = next((k for k in offering if self.kinds[k].takes(message_type)), None)
             if able is not None:
                 return "", able
-            known = "; it is offered, but for other messages" if offering else ""
+            skills = ", ".join(sorted({one for kind in self.kinds.values() for one in kind.skills})) or "none"
+            known = "; it is offered, but for other messages" if offering else f" (skills: {skills:.200})"
             raise NoSuchAgent(f"nobody has the skill {skill!r} and accepts {message_type}{known}")
         if kind is None:
             known = ", ".join(sorted(self.kinds)) or "none"

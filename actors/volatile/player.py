@@ -185,7 +185,8 @@ class Player:
         if inspect.isawaitable(answer):
             return answer
         if letter.asked is not None and not isinstance(answer, Message):
-            raise UsageError(f"the handler of {slot.name} returned {type(answer).__name__}, no Message")
+            what = type(answer).__name__
+            raise UsageError(f"the handler of {slot.name} returned {what}, no Message: return one, or nothing")
         return None
 
     def reply(self, slot: Slot, letter: Letter, taint: tuple[str, ...], answer: Any) -> None:

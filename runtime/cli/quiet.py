@@ -2,7 +2,7 @@
 
 Ray's libraries write to the process's own stderr, threads and callbacks print tracebacks, and what
 an app prints must not get between a script and the JSON it waits for. The rule of this file: Python
-code that writes to ``sys.stderr`` is heard, everything below that is noise.
+code that writes to ``sys.stderr`` is heard, and so is an await that was forgotten; everything below that is noise.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from .failures import without_secrets
+from .failures import say, without_secrets
 
 KEPT: Final = 1_000
 """Log records that are kept; the first ones say most."""
 
 NOISE_BYTES: Final = 1024 * 1024
 """Of what libraries printed, the first MiB is kept."""
+
+
+_FORGOTTEN: Final = "was never awaited"
+"""What Python says of a call that did nothing: a mistake of the app's, which somebody has to see."""
 
 
 class Noise:
@@ -106,6 +110,8 @@ def _listening(keep: Any) -> Iterator[None]:
 
     def warned(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
         keep(f"{filename}:{lineno}: {category.__name__}: {message}")
+        if issubclass(category, RuntimeWarning) and str(message).endswith(_FORGOTTEN):
+            say(f"{message}, so it did nothing ({Path(filename).name}:{lineno}): write await before it")
 
     root, records, hooks = logging.getLogger(), _Records(keep), (sys.unraisablehook, threading.excepthook)
     root.addHandler(records)

@@ -19,7 +19,7 @@ from .failures import explain, say, tell
 from .loading import load_app
 from .performance import Ending, cut_off, partial_outcome, perform
 from .quiet import Noise
-from .records import Records, how_to_decide, how_to_resume, plain, relative
+from .records import Records, how_to_decide, how_to_resume, named, plain, relative
 from .render import console_for, print_outcome
 from .screen import screen_for
 from .text import counted, first_line
@@ -66,6 +66,8 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
         outcome = replace(outcome, tables=outcome.tables or (_plain_table(outcome, ending, choices.app.name),))
         records.keep(outcome)
         _show(outcome, report, choices, records, stdout)
+        if not choices.json:
+            _point_to_errors(ending, records, stdout)
     for warning in () if outcome is None else outcome.warnings:
         say(first_line(warning, MOST_OF_A_WARNING))
     _explain(ending, records)
@@ -112,6 +114,15 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
         home = choices.home is not None and choices.home.absolute() == RUNS.absolute()
         name = folder.id if home else relative(folder.path)
         console.print(f"journal: {relative(folder.path)}{more}; look inside: stigmergy inspect {name}", soft_wrap=True)
+
+
+def _point_to_errors(ending: Ending, records: Records, stdout: TextIO) -> None:
+    """Where there is more about messages that could not be handled."""
+    for folder in records.folders:
+        known = ending.reports.get(folder.id)
+        if known is not None and (dead := sum((known.dead_letters or {}).values())):
+            where = f"stigmergy dead-letters {named(folder)}; tracebacks: {relative(folder.logs)}"
+            console_for(stdout).print(f"{counted(dead, 'dead letter')}: {where}", soft_wrap=True)
 
 
 def _explain(ending: Ending, records: Records) -> None:

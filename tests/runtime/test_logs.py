@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 
 import pytest
 
 from stigmergy.runtime import Plant, Swarm, logs
 from stigmergy.runtime.logs import LogFile
+from stigmergy.runtime.performer import open_performer
 
 from .cast import Fickle, Heard, Say
 
@@ -53,3 +55,13 @@ async def test_a_run_goes_on_without_its_logs(tmp_path: Path, bad_sink: Path):
         (swarm.folder.logs / "host-1.1.jsonl").symlink_to(bad_sink)
         swarm.add(Fickle)
         assert (await swarm.ask("fickle/one", Say(text="a", n=1), reply=Heard)).text == "attempt 1"
+
+
+async def test_an_await_that_was_forgotten_in_a_host_of_its_own_is_in_its_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # to be put back
+    config = {"name": "host-1.1", "kinds": [], "paths": [], "seed": 0, "birth": "b", "logs": str(tmp_path)}
+    performer = open_performer({**config, "apart": True})
+    warnings.showwarning("coroutine 'Facts.put' was never awaited", RuntimeWarning, "/somewhere/app.py", 41)
+    await performer.close()
+    (line,) = (tmp_path / "host-1.1.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"] == "app.py:41: RuntimeWarning: coroutine 'Facts.put' was never awaited"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 
 from stigmergy.runtime.cli.quiet import Noise
 from stigmergy.runtime.cli.screen import Plain, Terminal
+
+from .samples import ECHO, START
 
 
 def test_a_reader_that_has_gone_costs_lines_and_nothing_else(tmp_path):
@@ -37,3 +41,32 @@ def test_what_an_app_prints_does_not_get_between_a_script_and_its_json(capfd):
         os.write(2, b"from a library\n")
         stdout.write("{}\n")
     assert capfd.readouterr() == ("{}\n", "from an app\n")
+
+
+FORGETS = (
+    START
+    + ECHO.replace("def echo(self, word: Word) -> Word:", "def echo(self, word: Word, ctx: Context) -> Word:").replace(
+        "        return word", "        ctx.facts.put('said', 1)\n        return word"
+    )
+    + """
+async def main(options, stage):
+    async with stage.swarm() as swarm:
+        swarm.add(Echo)
+        swarm.tell("echo", Word(text="x"))
+        await swarm.ask("echo", Word(text="x"), reply=Word)
+    return Outcome({})
+
+app = App(name="forgets", summary="Forgets to await", options=Options, main=main)
+"""
+)
+
+
+def test_an_await_that_was_forgotten_is_told_by_the_driver_and_by_a_handler(place, app):
+    """In a process of its own, since pytest makes errors of warnings."""
+    words = ("-m", "stigmergy.runtime.cli", "run", app("forgets", FORGETS), "--engine", "local", "--quiet")
+    ran = subprocess.run([sys.executable, *words], cwd=place, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0
+    said = ran.stderr.splitlines()
+    for name, line in zip(("tell", "put"), said, strict=True):
+        start = rf"stigmergy: coroutine '\S*\.{name}' was never awaited, so it did nothing \(app.py:\d+\): write await"
+        assert re.match(start, line), line

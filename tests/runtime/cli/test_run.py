@@ -29,6 +29,14 @@ def test_a_good_run_prints_its_tables_and_where_it_is_kept(stigmergy, app, place
     assert ran.err.splitlines()[-1].startswith("questions: 2 of 2 (100 %), ")
 
 
+def test_what_could_not_be_handled_is_pointed_to_with_its_tracebacks(stigmergy, app, place):
+    ran = stigmergy("run", app("desk_t", DESK), "--engine", "local", "--ask", "broken")
+    run = only_run(place)
+    where = f"stigmergy dead-letters {run.name}; tracebacks: runs/{run.name}/logs"
+    assert ran.out.splitlines()[-1] == f"2 dead letters: {where}"
+    assert any("ValueError: the page is" in log.read_text() for log in (run / "logs").iterdir())
+
+
 def test_tables_and_notes_of_an_app_are_printed_as_they_are(stigmergy, app):
     ran = stigmergy("run", app("nothing_a", NOTHING), "--engine", "local")
     title, heads, _, row, _, note = ran.out.splitlines()

@@ -1,0 +1,112 @@
+"""What people do wrong on their first day: each mistake is told with what it is, where, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stigmergy.protocols import Message, Skill, skill
+from stigmergy.protocols.errors import Malformed, NoSuchAgent, UsageError
+from stigmergy.runtime import Agent, Context, Swarm, handles
+
+
+class Do(Message):
+    what: str = ""
+
+
+class Made(Message):
+    n: int = 1
+
+
+class Novice(Agent):
+    """Makes the mistake that it is asked for."""
+
+    skills = [Skill(id="err", description="Errs")]
+
+    @handles
+    async def act(self, do: Do, ctx: Context) -> Made:
+        sent: Any = {"n": 1}
+        wrong: Any = None
+        match do.what:
+            case "returns a dict":
+                wrong = {"n": 1}
+            case "tells a dict":
+                ctx.tell("novice", sent)
+            case "posts a dict":
+                ctx.post("news", sent)
+            case "asks with a dict":
+                await ctx.ask("novice", sent)
+            case "tells a class":
+                ctx.tell("novice", Made)  # type: ignore[arg-type]
+        return wrong  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def swarm():
+    async with Swarm(engine="local") as swarm:
+        swarm.add(Novice)
+        yield swarm
+
+
+NO_MESSAGE = "is no Message: send an instance of a class of yours that derives from Message"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("returns a dict", "Novice.act returned dict, no Message: return one, or nothing"),
+        ("tells a dict", f" in act: {{'n': 1}} {NO_MESSAGE}"),
+        ("posts a dict", f" in act: {{'n': 1}} {NO_MESSAGE}"),
+        ("asks with a dict", f" in act: {{'n': 1}} {NO_MESSAGE}"),
+        ("tells a class", f" in act: the class Made {NO_MESSAGE}"),
+    ],
+)
+async def test_what_is_no_message_is_refused_in_words(swarm, what, said):
+    with pytest.raises(UsageError) as refused:
+        await swarm.ask("novice", Do(what=what), reply=Made)
+    assert said in str(refused.value)
+
+
+async def test_a_driver_that_sends_no_message_hears_it_at_once(swarm):
+    for send in (lambda: swarm.ask("novice", {"n": 1}), lambda: swarm.tell("novice", {"n": 1})):
+        with pytest.raises(UsageError, match=NO_MESSAGE):
+            await send()
+
+
+async def test_an_answer_of_another_type_says_what_to_change(swarm):
+    with pytest.raises(
+        Malformed, match=r"novice answered with stigmergy.Done@1, not Made@1: its handler returned noth"
+    ):
+        await swarm.ask("novice", Do(), reply=Made)
+
+
+async def test_an_answer_that_nobody_named_says_how_to(swarm):
+    class Other(Message, name="Other"):
+        pass
+
+    swarm.add(Answerer)
+    with pytest.raises(Malformed, match=r"answered with Made@1, not stigmergy.Done@1: name the type with reply=Made"):
+        await swarm.ask("answerer", Do())
+    with pytest.raises(Malformed, match=r"answered with Made@1, not Other@1: ask with reply=Made, or return the other"):
+        await swarm.ask("answerer", Do(), reply=Other)
+
+
+class Answerer(Agent):
+    """Answers."""
+
+    @handles
+    def act(self, do: Do) -> Made:
+        return Made()
+
+
+async def test_a_misspelt_skill_is_told_with_those_there_are(swarm):
+    with pytest.raises(NoSuchAgent, match=r"nobody has the skill 'er' and accepts Do@1 \(skills: err\)"):
+        await swarm.ask(skill("er"), Do())
+
+
+@pytest.mark.parametrize("value", [lambda: 1, object()])
+async def test_settings_that_cannot_travel_are_refused_where_they_are_given(value):
+    swarm = Swarm(engine="local")
+    with pytest.raises(UsageError, match=r"settings\['how'\] of Novice cannot go to a host .* make it in on_start"):
+        swarm.add(Novice, settings={"fine": [1, "two"], "how": value})
