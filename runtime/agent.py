@@ -150,7 +150,8 @@ def handlers_of(cls: type[Agent]) -> dict[str, Handler]:
         handler = _handler(cls, name, function)
         twin = found.setdefault(handler.accepts.message_type, handler)
         if twin is not handler:
-            raise UsageError(f"{cls.__name__}: {twin.method} and {name} both handle {handler.accepts.message_type}")
+            both = f"{cls.__name__}: {twin.method} and {name} both handle {handler.accepts.message_type}"
+            raise UsageError(f"{both}; keep one, or give each a message class of its own")
     if not found:
         raise UsageError(f"{cls.__name__} handles nothing: mark a method with @handles")
     return found
@@ -192,6 +193,11 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
     Toolbox(cls.__name__, cls.tools)
     if changes.get("reentrant", cls.reentrant) and state_class(cls) is not State:
         raise UsageError(f"{cls.__name__} is reentrant and has state: its turns overlap, so keep facts instead")
+    state = state_class(cls)
+    unset = next((name for name, field in state.model_fields.items() if field.is_required()), None)
+    if unset is not None:
+        field = f"{state.__name__}.{unset}"
+        raise UsageError(f"{cls.__name__}: {field} has no default; an agent begins with it, so give one")
     name = changes.pop("kind", None) or kind_name(cls)
     accepts = [handler.accepts for handler in handlers.values()]
     emits = {h.returns.message_type: h.returns for h in handlers.values() if h.returns is not None}
@@ -205,6 +211,9 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
         emits=list(emits.values()),
     )
     options = {option: getattr(cls, option) for option in _CHANGEABLE - {"kind"}} | changes
+    for option in ("pool", "mailbox", "attempts"):
+        if type(options[option]) is not int or options[option] < 1:
+            raise UsageError(f"{cls.__name__}: {option} is {options[option]!r:.40}; give a whole number from 1")
     return KindSpec(
         name=name,
         module=module,
@@ -214,7 +223,7 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
         reads=tuple(sorted(older_handlers(handlers))),
         skills=tuple(skill.id for skill in card.skills),
         settings=settings,
-        state=describe_state(state_class(cls)),
+        state=describe_state(state),
         **{**options, "topics": tuple(options["topics"])},
     )
 
@@ -228,7 +237,9 @@ def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handl
     hints = _hints(function, where) if accepts is None else _lenient_hints(function)
     accepts = accepts or hints.get(parameters[1])
     if not (isinstance(accepts, type) and issubclass(accepts, Message)):
-        raise UsageError(f"{where}: annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)")
+        order = "" if len(parameters) < len(_PARAMETERS) else f"; a handler takes ({', '.join(_PARAMETERS)})"
+        change = f"annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)"
+        raise UsageError(f"{where}: {change}{order}")
     returns = hints.get("return")
     answers = isinstance(returns, type) and issubclass(returns, Message)
     with_context, suspends = len(parameters) == len(_PARAMETERS), inspect.iscoroutinefunction(function)

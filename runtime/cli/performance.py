@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError, SwarmStopped
@@ -118,9 +119,13 @@ async def _close(swarm: Swarm) -> None:
 
 
 async def _main(choices: Choices, stage: Stage) -> Outcome:
-    outcome = await choices.app.main(choices.options, stage)
+    working = choices.app.main(choices.options, stage)
+    if not isawaitable(working):
+        raise TypeError(f"main of {choices.app.name} is not async: write `async def main(options, stage)`")
+    outcome = await working
     if not isinstance(outcome, Outcome):
-        raise TypeError(f"main of {choices.app.name} returned {type(outcome).__name__}, not Outcome")
+        what = f"main of {choices.app.name} returned {type(outcome).__name__}, not Outcome"
+        raise TypeError(f"{what}: end it with `return Outcome({{...}})`")
     return outcome
 
 

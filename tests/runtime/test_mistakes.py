@@ -8,7 +8,7 @@ import pytest
 
 from stigmergy.protocols import Message, Skill, skill
 from stigmergy.protocols.errors import Malformed, NoSuchAgent, UsageError
-from stigmergy.runtime import Agent, Context, Swarm, handles
+from stigmergy.runtime import Agent, Context, State, Swarm, handles
 
 
 class Do(Message):
@@ -110,3 +110,57 @@ async def test_settings_that_cannot_travel_are_refused_where_they_are_given(valu
     swarm = Swarm(engine="local")
     with pytest.raises(UsageError, match=r"settings\['how'\] of Novice cannot go to a host .* make it in on_start"):
         swarm.add(Novice, settings={"fine": [1, "two"], "how": value})
+
+
+class Needs(State):
+    n: int
+
+
+class Forgetful(Agent):
+    """Has a state that cannot begin."""
+
+    state: Needs
+
+    @handles
+    def act(self, do: Do) -> Made:
+        return Made()
+
+
+class Twice(Agent):
+    """Handles one type in two ways."""
+
+    @handles
+    def one(self, do: Do) -> Made:
+        return Made()
+
+    @handles
+    def other(self, do: Do) -> Made:
+        return Made()
+
+
+class Crossed(Agent):
+    """Takes its parameters in another order."""
+
+    @handles
+    def act(self, ctx: Context, do: Do) -> Made:
+        return Made()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Forgetful, "Forgetful: Needs.n has no default"),
+        (Twice, "Twice: one and other both handle Do@1; keep one, or give each a message class of its own"),
+        (Crossed, r"Crossed.act: annotate 'ctx' .*; a handler takes \(self, message, ctx\)"),
+    ],
+)
+def test_a_class_that_cannot_work_is_refused_where_it_is_added(kind, said):
+    with pytest.raises(UsageError, match=said):
+        Swarm(engine="local").add(kind)
+
+
+@pytest.mark.parametrize("change", [{"pool": 0}, {"attempts": -1}, {"mailbox": "many"}])
+def test_a_figure_that_cannot_be_is_refused(change):
+    ((name, value),) = change.items()
+    with pytest.raises(UsageError, match=f"Answerer: {name} is {value!r}; give a whole number from 1"):
+        Swarm(engine="local").add(Answerer, **change)

@@ -249,3 +249,16 @@ def test_a_warning_is_a_line_on_stderr_and_part_of_the_object_now_and_when_it_is
         ran = stigmergy(*command, "--json", *(["--quiet"] if command[0] == "run" else []))
         assert (ran.code, ran.complaint) == (0, "stigmergy: nobody")
         assert json.loads(ran.out)["warnings"] == ["nobody\nlistens"]
+
+
+@pytest.mark.parametrize(
+    ("main", "said"),
+    [
+        ("def main(options, stage):\n    return Outcome({})", "is not async: write `async def main(options, stage)`"),
+        ("async def main(options, stage):\n    pass", "returned NoneType, not Outcome: end it with `return Outcome("),
+    ],
+)
+def test_a_main_that_is_none_says_what_it_lacks(stigmergy, app, main, said):
+    text = f'{START}\n{main}\n\napp = App(name="odd", summary="x", options=Options, main=main)\n'
+    ran = stigmergy("run", app("odd", text), "--engine", "local")
+    assert (ran.code, f"main of odd {said}" in ran.complaint) == (1, True)
