@@ -57,7 +57,7 @@ def _failed(run: Simulation, entry: Told, answered: dict[int, tuple[str, int]], 
     said = entry.data["error" if entry.kind == "mail.again" else "detail"]
     for key, own in answered.values():
         _, to, asked = key.split(":")
-        if said.startswith(f"{to} did not answer {asked} within"):
+        if f"{to} did not answer {asked} within" in said:
             since = max(_durable_at(run, entry.shard, own), _durable_at(run, entry.shard, begun), _calm_at(run))
             if _durable_at(run, entry.shard, entry.own) > since + TOLD_S:
                 yield f"C9 turn {entry.data['id']} had the answer to {key} since {own} and failed without it: {said}"
