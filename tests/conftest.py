@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.own_ray import OwnRay
 from tests.postgres_server import SMALL, PostgresServer, programs, server_in
 
 gc.set_threshold(20_000, 20, 20)  # 2,600 tests leave little rubbish in cycles, and much that is alive
@@ -78,3 +79,23 @@ def postgres(require) -> Iterator[PostgresServer]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def own_ray() -> Iterator[OwnRay]:
+    """For the two fixtures below."""
+    ray = OwnRay()
+    yield ray
+    ray.stop()
+
+
+@pytest.fixture(scope="module")
+def ray_session(own_ray) -> None:
+    """A Ray in this process, which swarms join. What is in it was left there by other tests, and is idle."""
+    own_ray.start()
+
+
+@pytest.fixture(scope="module")
+def no_ray(own_ray) -> None:
+    """No Ray in this process."""
+    own_ray.stop()

@@ -24,7 +24,7 @@ BAR_S = 15.0
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Nodes]:
+def cluster(no_ray) -> Iterator[Nodes]:
     with nodes(3) as running:
         yield running
 

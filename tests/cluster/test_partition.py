@@ -51,7 +51,7 @@ def cable(require) -> Iterator[None]:
 
 
 @pytest.fixture
-def address(cable, monkeypatch) -> Iterator[str]:
+def address(cable, no_ray, monkeypatch) -> Iterator[str]:
     """A head here, and a node at the other end of the cable."""
     with ExitStack() as stack:
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)}

@@ -183,6 +183,7 @@ def test_options_that_make_no_colony_are_refused(wrong):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("hosts", [1, 2])
 async def test_on_ray_the_same_seed_walks_the_same_tours(hosts):
     here = await live(LOCAL, 1, ants(cycles=20), ignore)

@@ -113,6 +113,7 @@ async def test_the_same_seed_leaves_the_same_digest():
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
 async def test_on_ray_the_loop_is_stopped_and_the_work_is_done():
     ended = await app.main(app.options(runs=1), Stage())
     assert (ended.report["caught"], ended.report["unharmed"]) == (1, 1)

@@ -19,6 +19,14 @@ def tickets(name: str) -> list[Ticket]:
     return found
 
 
+def first(count: int, name: str, folder: Path) -> Path:
+    """The first rows of one of the shop's files, as a file of their own."""
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines(keepends=True)
+    target = folder / name
+    target.write_text("".join(lines[: count + 1]), encoding="utf-8")
+    return target
+
+
 RETURNS = (
     Passage(
         article="KC-301",

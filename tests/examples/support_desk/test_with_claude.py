@@ -15,6 +15,7 @@ from stigmergy.protocols import Budget
 from stigmergy.runtime import Plant, Stage
 from stigmergy.runtime.testing.messages_server import MessagesServer
 from stigmergy.runtime.testing.messages_server_faults import KINDS, FaultPlan
+from tests.examples.support_desk.shop import first
 
 
 @pytest.fixture
@@ -33,11 +34,7 @@ def desk(monkeypatch, tmp_path):
 
 
 def tickets(folder: Path, count: int) -> Path:
-    source = Path(__file__).parents[3] / "examples/support_desk/data/tickets.csv"
-    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-    target = folder / "tickets.csv"
-    target.write_text("".join(lines[: count + 1]), encoding="utf-8")
-    return target
+    return first(count, "tickets.csv", folder)
 
 
 def ledger_samples(journal: Path):
@@ -51,9 +48,9 @@ def ledger_samples(journal: Path):
     read.close()
 
 
-async def test_every_call_is_paid_and_the_books_agree_to_the_nano_dollar(desk):
-    report, server = await desk()
-    assert report["model_calls"] == len(server.books.entries) > 60
+async def test_every_call_is_paid_and_the_books_agree_to_the_nano_dollar(desk, tmp_path):
+    report, server = await desk(input=tickets(tmp_path, 20))
+    assert report["model_calls"] == len(server.books.entries) > 40
     assert round(report["usd"] * 1e9) == server.books.nano_usd > 0
     assert report["answered"] + sum(report["escalated"].values()) == report["tickets"]
     assert server.books.paid_twice() == []

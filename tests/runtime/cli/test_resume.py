@@ -239,6 +239,7 @@ def test_a_run_of_another_app_that_had_not_begun_is_refused_whatever_else_may_ch
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
 def test_on_ray_too(place, stigmergy, office):
     undisturbed = told(stigmergy("run", office, *RUN, "--jobs", 40))
     command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", office, "--json", "--hosts", "2", "--jobs", "40"]
