@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.handles import RayProcess, actor_with
 from stigmergy.actors.transport.processes import LocalProcess, Process
+from stigmergy.actors.transport.spares import Spares
 
 EngineName = Literal["ray", "local"]
+
+OPENERS: Final = ("stigmergy.actors.board.service", "stigmergy.runtime.performer", "stigmergy.runtime.volatile.opening")
+"""What a process imports to open a board or a host."""
 
 
 class Engine(Protocol):
@@ -62,6 +66,7 @@ class RayEngine:
         from stigmergy.actors.transport.cluster import Cluster
 
         self._cluster = Cluster(address, os.cpu_count() or 2)
+        self._spares = Spares(OPENERS)
         self.shares_disk = address == "local"
 
     async def start(self) -> None:
@@ -70,10 +75,9 @@ class RayEngine:
 
     def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
         """See `Engine.process`."""
-        if here:
-            return RayProcess(name, resources, self._cluster.here())
-        # Whoever asks for CPUs, GPUs or an environment goes where Ray finds them.
-        return RayProcess(name, resources, "" if any((resources or {}).values()) else self._cluster.next_node())
+        if resources and any(resources.values()):
+            return RayProcess(name, actor_with(resources))
+        return self._spares.process(name, self._cluster.here() if here else self._cluster.next_node())
 
     def hosts(self) -> int:
         """One for each core, at most 4: agents are packed."""
@@ -81,6 +85,7 @@ class RayEngine:
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
+        self._spares.close()
         await asyncio.to_thread(self._cluster.stop)
 
 

@@ -8,6 +8,7 @@ own (concurrency group ``ctl``), so a blocked service still answers.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -51,6 +52,10 @@ class _Shell(Holder):
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
 
+    async def prepare(self, modules: list[str]) -> None:
+        for module in modules:
+            importlib.import_module(module)
+
     async def open(self, factory: str, config: bytes) -> None:
         if self._service is None:
             self._service = build(factory, {**unpack(config), "apart": True})
@@ -83,6 +88,31 @@ class _Shell(Holder):
         )
 
 
+def actor_on(node: str) -> Any:
+    """A new actor on a node, given by its id, that asks for nothing."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return _actor(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
+
+
+def actor_with(resources: dict[str, Any]) -> Any:
+    """A new actor where Ray finds what it asks for: ``cpus``, ``gpus``, ``runtime_env``, as Ray means them."""
+    environment = {"runtime_env": resources["runtime_env"]} if resources.get("runtime_env") else {}
+    return _actor(num_cpus=resources.get("cpus", 0), num_gpus=resources.get("gpus", 0), **environment)
+
+
+def _actor(**options: Any) -> Any:
+    import ray
+
+    ours = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "concurrency_groups": {"ctl": 1}}
+    return ray.remote(**{**ours, "scheduling_strategy": "SPREAD", **options})(_Shell).remote()
+
+
+def imports(actor: Any, modules: list[str]) -> None:
+    """Let an actor that has nothing to do yet import what it will need."""
+    actor.prepare.remote(modules)
+
+
 class _RayHandle:
     """The `Handle` of a Ray actor."""
 
@@ -97,23 +127,9 @@ class _RayHandle:
 class RayProcess(_RayHandle):
     """A service in a Ray actor of its own."""
 
-    def __init__(self, name: str, resources: dict[str, Any] | None = None, node: str = "") -> None:
-        """``resources``: ``cpus``, ``gpus``, ``runtime_env`` as Ray means them. ``node``: its id; else Ray chooses."""
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        wanted = resources or {}
-        options: dict[str, Any] = {
-            "num_cpus": wanted.get("cpus", 0),
-            "num_gpus": wanted.get("gpus", 0),
-            "max_restarts": 0,
-            "max_task_retries": 0,
-            "concurrency_groups": {"ctl": 1},
-            "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD",
-        }
-        if wanted.get("runtime_env"):
-            options["runtime_env"] = wanted["runtime_env"]
-        super().__init__(name, ray.remote(**options)(_Shell).remote())
+    def __init__(self, name: str, actor: Any) -> None:
+        """``actor`` is nobody else's; see `actor_on` and `actor_with`."""
+        super().__init__(name, actor)
         self._pollers: list[asyncio.Task[None]] = []
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:

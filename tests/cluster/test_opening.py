@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.transport import handles
-from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.handles import RayProcess, actor_with
 from stigmergy.actors.transport.link import PeerUnavailable
 from stigmergy.actors.transport.services import named
 
@@ -42,7 +42,7 @@ def open_never(_config: dict[str, Any]) -> Idle:
 def process(monkeypatch):
     monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 3.0)
     monkeypatch.setattr(handles, "BUSY_S", 0.3)
-    process = RayProcess("slow", None, "")
+    process = RayProcess("slow", actor_with({}))
     yield process
     process.kill()
 

@@ -1,0 +1,39 @@
+"""Spare processes: up before one that died has to be replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from stigmergy.actors.transport import spares as module
+from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.spares import Spares
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+
+async def test_a_process_that_is_needed_was_up_before_and_then_another_one_waits(monkeypatch):
+    monkeypatch.setattr(module, "AFTER_S", 0.0)
+    node = ray.get_runtime_context().get_node_id()
+    spares, processes = Spares(("colorsys",)), []
+
+    async def was_up(name: str) -> bool:
+        before = {entry.name for entry in Path("/proc").iterdir()}  # noqa: ASYNC240 - it is on no disk
+        processes.append(spares.process(name, node))
+        return str((await processes[-1].health(30.0))["pid"]) in before
+
+    for name in ("board", "host-1", "host-2"):  # Ray starts some workers with its first driver; now they are used
+        await was_up(name)
+    assert not await was_up("host-3"), "there is none yet: first everything else starts"
+    monkeypatch.setattr(module, "SETTLED_S", 0.0)
+    spares.close()
+    spares = Spares(("colorsys",))
+    assert not await was_up("host-4")
+    for name in ("host-5", "host-6"):
+        await RayProcess("spare", spares._ready[node]).health(30.0)
+        assert await was_up(name)
+    spares.close()
+    for process in processes:
+        process.kill()
