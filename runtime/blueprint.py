@@ -11,6 +11,7 @@ from stigmergy.actors.clock import Clock
 from stigmergy.actors.host.host import open_host as open_durable_host
 from stigmergy.actors.journal.places import of_shard
 from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.actors.transport.processes import Process
 from stigmergy.actors.transport.services import build, named
 from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.protocols.errors import UsageError
@@ -19,7 +20,6 @@ from .circle import GATE
 from .client import Client
 from .configuration import Configuration
 from .engines import Engine
-from .keeper import Keeper
 from .luggage import packed
 from .performer import open_performer
 from .roster import Roster
@@ -101,11 +101,11 @@ async def announce(roster: Roster, client: Client) -> None:
         await client.call("ledger", ["open", f"{ROOT}/kind:{kind}", budget.to_plain()])
 
 
-async def open_gate(board: Keeper, config: dict[str, Any]) -> VolatileService:
+async def open_gate(board: Process, config: dict[str, Any]) -> VolatileService:
     """The driver's own host: without agents, it is how messages from outside reach those of others."""
     gate = build(config["host"], {**config, "name": GATE})
     if not isinstance(gate, VolatileService):
         raise UsageError("only hosts without a journal know each other")
-    await board.process.attach_driver(GATE, gate)
-    gate.attach(board.peer, board.process)
+    await board.attach_driver(GATE, gate)
+    gate.attach(board.name, board)
     return gate

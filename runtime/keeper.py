@@ -1,17 +1,17 @@
-"""The keeper: starts the board, listens for its heartbeats, and opens it again from its journal when it has died.
+"""The keeper: starts a shard's board, listens for its heartbeats, and opens it again from its journal when it has died.
 
 The decisions are the supervisor's (`stigmergy.actors.supervisor`, sans-I/O); this file carries them out. The rule
 of this file: a journal has one writer. A successor waits until the lock of its predecessor is free and the journal's
-server answers, if it has one, and takes the journal's next epoch. Hosts belong to the board that they joined, so they
-go with it.
+server answers, if it has one, and takes the journal's next epoch.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
 
 from stigmergy.actors.board.neighbours import peer_of
 from stigmergy.actors.board.service import open_board
@@ -25,7 +25,7 @@ from stigmergy.actors.transport.services import named
 from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Liveness, Start, Supervision
 
-from .client import Client
+from .client import Client, EventHook
 from .engines import Engine
 
 BOARD: Final = "board"
@@ -43,74 +43,80 @@ UNHURRIED: Final = Liveness(start_s=LONGEST_S)
 """A board reads its journal before it starts, however long that is; `Process.open` sees whether it does anything."""
 
 
+class Boards(Protocol):
+    """Who hears of the boards. Each is up, and then down, as often as it is opened; none that was not up goes down."""
+
+    def is_up(self, keeper: Keeper) -> None:
+        """A board is open."""
+        ...
+
+    def is_down(self) -> None:
+        """A board is gone."""
+        ...
+
+    def is_apart(self, keeper: Keeper, others: list[int]) -> None:
+        """Heard now and then: the shards to which it has no link."""
+        ...
+
+
 class Household(NamedTuple):
-    """What the keeper works with."""
+    """What the keepers work with."""
 
     engine: Engine
-    config: dict[str, Any]
-    """What the board is opened with."""
-    shard: int
-    """Which of the shards it is; the lead is 0."""
     client: Client
-    down: Callable[[], None]
-    """Called when the board is gone: ends the hosts."""
-    up: Callable[[int], Awaitable[None]]
-    """Called with its shard when there is a new one: starts hosts, and tells every keeper whose board has them.
+    boards: Boards
+    on_event: EventHook
+    clock: Clock
+    draw: Callable[[], float]
+    """Random numbers in [0, 1), for the waits between restarts."""
 
-    It raises what kept them from starting, and does neither when a board is lost meanwhile: its successor gets them.
-    """
-    on_event: Callable[[str, dict[str, Any]], None]
-    on_apart: Callable[[int, list[int]], None]
-    """Called now and then with a shard, and those to which it has no link."""
+
+@dataclass(slots=True)
+class Board:
+    """One life of a shard's board, from its opening to its end."""
+
+    epoch: int
+    process: Process
+    beats: int | None = None
+    """Its last sign of life; None where nothing counts them."""
 
 
 class Keeper:
-    """Keeps the board of one swarm alive. Without a journal there is nothing to open again, and its end is the end."""
+    """Keeps the board of one shard alive. Without a journal there is nothing to open again, and its end is the end."""
 
-    def __init__(self, household: Household, clock: Clock, draw: Callable[[], float]) -> None:
-        """``draw`` gives random numbers in [0, 1), for the waits between restarts."""
+    def __init__(self, household: Household, config: dict[str, Any], shard: int) -> None:
+        """``config`` is what the board is opened with; the lead is shard 0."""
         self._with = household
-        self._now = clock.steady
-        self._supervisor = Supervisor(Supervision(children=(ChildSpec(BOARD),), liveness=UNHURRIED), draw)
-        self._process: Process | None = None
-        self._epoch = 0
-        self._tasks: dict[asyncio.Task[None], None] = {}
-        self._beats = -1
-        """What the board's last sign of life was."""
+        self._config = config
+        self.shard = shard
+        self._many = config.get("shards", 1) > 1
+        self._now = household.clock.steady
+        spec = Supervision(children=(ChildSpec(BOARD),), liveness=UNHURRIED)
+        self._supervisor = Supervisor(spec, household.draw)
+        self._board: Board | None = None
+        """That of this moment."""
+        self._homeless = 0
+        """Boards in a row that were opened again and have had no hosts, the one of this moment among them."""
         self._why = ""
         """Why the last board went, or did not come up."""
-        self._housed = True
-        """Whether the newest board has had hosts; those of the first one start with the first message."""
-        self._homeless = 0
-        """Boards in a row that have not."""
-
-    @property
-    def shard(self) -> int:
-        """Which of the shards it keeps."""
-        return self._with.shard
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
     @property
     def name(self) -> str:
         """The shard's board, whichever life of it: ``board``, and ``board-1``, ``board-2`` beside it."""
-        shard = self._with.shard
-        return f"{BOARD}-{shard}" if shard else BOARD
-
-    @property
-    def peer(self) -> str:
-        """The board of this moment, as others know it."""
-        return peer_of(self._with.shard, self._epoch) if self._with.config.get("shards", 1) > 1 else BOARD
+        return f"{BOARD}-{self.shard}" if self.shard else BOARD
 
     @property
     def is_open(self) -> bool:
         """Whether there is a board at this moment."""
-        return self._process is not None
+        return self._board is not None
 
     @property
     def process(self) -> Process:
-        """The board of this moment. Raises: PeerGone while there is none."""
-        if self._process is None:
+        """The board of this moment; its name is that by which others know it. Raises: PeerGone while there is none."""
+        if self._board is None:
             raise PeerGone("the board is not running")
-        return self._process
+        return self._board.process
 
     async def begin(self) -> None:
         """Start the board. Raises: UsageError, JournalError."""
@@ -125,62 +131,65 @@ class Keeper:
 
     def has_hosts(self) -> None:
         """The board of this moment has hosts, or nobody has asked for any."""
-        self._housed, self._homeless = True, 0
+        self._homeless = 0
+
+    def has_no_hosts(self, error: Exception) -> None:
+        """The board of this moment cannot have hosts: it is opened again."""
+        self._spawn(self._close_without(error))
 
     async def close(self) -> None:
         """Stop the board in good order."""
         _ = self._supervisor.stop(self._now())
         for task in list(self._tasks):
             task.cancel()
-        process, self._process = self._process, None
-        if process is not None:
+        board, self._board = self._board, None
+        if board is not None:
             try:
-                await process.close()
+                await board.process.close()
             except BaseException as error:
-                process.kill()
+                board.process.kill()
                 if not isinstance(error, StigmergyError):
                     raise
 
     async def _open(self, epoch: int) -> None:
-        self._epoch = epoch
-        process = self._with.engine.process(self.peer, here=not is_server(self._with.config["journal"]))
+        household, name = self._with, peer_of(self.shard, epoch) if self._many else BOARD
+        process = household.engine.process(name, here=not is_server(self._config["journal"]))
         try:
-            await self._open_unlocked(process, {**self._with.config, "name": self.peer})
-            await process.attach_driver(self._with.client.name, self._with.client)
+            await self._open_unlocked(process, epoch)
+            await process.attach_driver(household.client.name, household.client)
         except BaseException:
             process.kill()
             raise
-        self._process = process
-        self._with.client.attach(self.peer, process)
+        self._board = Board(epoch, process)
+        household.client.attach(name, process)
         self._carry_out(self._supervisor.started(BOARD, epoch, self._now()))
+        household.boards.is_up(self)
 
-    async def _open_unlocked(self, process: Process, config: dict[str, Any]) -> None:
-        until, first = self._now() + PATIENCE_S, self._epoch == 1
+    async def _open_unlocked(self, process: Process, epoch: int) -> None:
+        config, until = {**self._config, "name": process.name}, self._now() + PATIENCE_S
         while True:
             try:
                 return await process.open(named(open_board), config)
-            except JournalLocked:
-                if self._now() > until:
-                    raise
-                await asyncio.sleep(LOCKED_S)
-            except UsageError:  # the journal's server lets nobody in, just now
-                if first or self._now() > until:
+            except (JournalLocked, UsageError) as error:  # or the journal's server lets nobody in, just now
+                at_first = epoch == 1 and not isinstance(error, JournalLocked)
+                if at_first or self._now() > until:
                     raise
                 await asyncio.sleep(LOCKED_S)
 
     def _gone(self, reason: str, how: Exit) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        board, self._board = self._board, None
+        if board is None:
             return
-        self._why = reason = _failure_of(process) or reason
-        process.kill()
-        self._with.client.detach(reason, self._with.shard)
-        self._with.down()
-        self._with.on_event("board_lost", {"reason": reason, **self._which})
-        if not self._with.config["journal"]:
-            self._with.client.give_up(f"the board is gone: {reason}")
-            return
-        self._ended(self._epoch, how)
+        household = self._with
+        self._why = reason = _failure_of(board.process) or reason
+        board.process.kill()
+        household.client.detach(reason, self.shard)
+        household.boards.is_down()
+        self._tell("board_lost", reason=reason)
+        if self._config["journal"]:
+            self._ended(board.epoch, how)
+        else:
+            household.client.give_up(f"the board is gone: {reason}")
 
     def _ended(self, epoch: int, how: Exit) -> None:
         """A board has ended, or did not come up: another one is opened, a limited number of times.
@@ -188,7 +197,6 @@ class Keeper:
         How often in how many seconds says the supervisor. One that never has hosts may take all of these: it waits for
         answers until their time is over.
         """
-        self._homeless += not self._housed
         if self._homeless > RESTARTS:
             _ = self._supervisor.stop(self._now())
             self._give_up(f"{self._homeless} in a row have had no hosts")
@@ -211,31 +219,24 @@ class Keeper:
         await asyncio.sleep(start.after_s)
         if not self._supervisor.wanted(BOARD, start.epoch):
             return
-        self._housed = False
+        self._homeless += 1
         try:
             await self._open(start.epoch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
             self._why = str(error)
-            self._with.on_event("board_failed", {"reason": self._why, **self._which})
+            self._tell("board_failed", reason=self._why)
             self._ended(start.epoch, Exit.CRASHED)
-            return
-        self._with.on_event("board_started", {"epoch": start.epoch, **self._which})
-        process = self._process
-        try:
-            await self._with.up(self._with.shard)  # which says `has_hosts`, unless a board is lost meanwhile
-        except Exception as error:  # noqa: BLE001 - as above: a board without hosts is opened again
-            reason = f"no hosts for the new board: {error}"
-            self._with.on_event("board_failed", {"reason": reason, **self._which})
-            if process is not None and process is self._process:
-                with suppress(Exception):  # it is killed next
-                    await process.close()
-            if process is self._process:
-                self._gone(reason, Exit.CRASHED)
+        else:
+            self._tell("board_started", epoch=start.epoch)
 
-    @property
-    def _which(self) -> dict[str, int]:
-        """What tells this shard's events from others'."""
-        return {"shard": self._with.shard} if self._with.config.get("shards", 1) > 1 else {}
+    async def _close_without(self, error: Exception) -> None:
+        board, reason = self._board, f"no hosts for the new board: {error}"
+        self._tell("board_failed", reason=reason)
+        if board is not None:
+            with suppress(Exception):  # it is killed next
+                await board.process.close()
+            if board is self._board:
+                self._gone(reason, Exit.CRASHED)
 
     async def _watch(self) -> None:
         """Ask for signs of life. A thread answers for a board whose loop hangs: its beats count, not its answers."""
@@ -244,30 +245,40 @@ class Keeper:
             await self._look()
 
     async def _look(self) -> None:
-        process, epoch = self._process, self._epoch
-        if process is not None:
-            try:
-                health = await process.health()
-            except PeerUnavailable:
-                health = {"beats": self._beats}
-            except PeerGone as gone:
-                if process is self._process:
-                    self._gone(str(gone), Exit.CRASHED)
-                return
-            if health.get("lost") and process is self._process:
-                self._gone(health["failed"], Exit.CRASHED)
-                return
-            if process is self._process and (apart := health.get("apart")) is not None:
-                self._with.on_apart(self._with.shard, apart)
-            if health.get("beats") != self._beats and process is self._process:
-                self._beats = health.get("beats", -1)
-                self._carry_out(self._supervisor.heartbeat(BOARD, epoch, self._now()))
+        board = self._board
+        if board is not None:
+            health = await _health_of(board.process)
+            if board is self._board and health is not None:  # no other one has come meanwhile
+                self._judge(board, health)
         self._carry_out(self._supervisor.tick(self._now()))
+
+    def _judge(self, board: Board, health: dict[str, Any]) -> None:
+        if health.get("lost"):
+            self._gone(health["failed"], Exit.CRASHED)
+            return
+        if (apart := health.get("apart")) is not None:
+            self._with.boards.is_apart(self, apart)
+        before, board.beats = board.beats, health.get("beats")
+        if board.beats is None or board.beats != before:
+            self._carry_out(self._supervisor.heartbeat(BOARD, board.epoch, self._now()))
+
+    def _tell(self, event: str, **data: Any) -> None:
+        self._with.on_event(event, {**data, "shard": self.shard} if self._many else data)
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
+
+
+async def _health_of(process: Process) -> dict[str, Any] | None:
+    """What a board says of itself; None when it does not answer in time."""
+    try:
+        return await process.health()
+    except PeerUnavailable:
+        return None
+    except PeerGone as gone:
+        return {"lost": True, "failed": str(gone)}
 
 
 def _failure_of(process: Process) -> str:

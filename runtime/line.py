@@ -105,7 +105,7 @@ def _answered(request: Request, answer: asyncio.Future[Any]) -> None:
         request.answer.set_exception(error)
 
 
-def fail(answer: asyncio.Future[Any], error: StigmergyError) -> None:
+def fail(answer: asyncio.Future[Any], error: Exception) -> None:
     """End a wait with an error, unless it has ended."""
     if not answer.done():
         answer.set_exception(error)
