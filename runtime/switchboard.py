@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from stigmergy.actors.board.owners import LEAD, Owners, joined
 from stigmergy.protocols.envelope import Envelope
@@ -19,10 +20,18 @@ from stigmergy.protocols.ids import skill_of
 
 from .line import Line
 
-_FIRST: Final = frozenset({"kind", "join", "lost", "retire", "resume"})
+_SUMS: Final = ("accepted", "waiting", "left", "decided", "reserved", "forfeited", "seq")
+
+_FOR_ALL: Final = frozenset({"kind", "join", "lost", "retire", "resume"})
 """What every shard has to hear; their answers are alike."""
 
-_SUMS: Final = ("accepted", "waiting", "left", "decided", "held", "reserved", "forfeited", "forfeited_tools", "seq")
+
+class Asked(NamedTuple):
+    """A request."""
+
+    name: str
+    payload: Any
+    timeout_s: float
 
 
 class Switchboard:
@@ -32,37 +41,28 @@ class Switchboard:
         """``lines`` are those to all shards, the lead's first."""
         self.owners = Owners(len(lines))
         self.lines = list(lines)
-        self._joins: dict[str, Callable[[Sequence[Any]], Any]] = {
-            **dict.fromkeys(_FIRST, lambda answers: answers[LEAD]),
-            "epochs": _newest,
-            "counts": counted,
-            "cases": lambda answers: sorted((case for some in answers for case in some), key=_since),
+        self._routes: dict[str, Callable[[Asked], Awaitable[Any]]] = {
+            **dict.fromkeys(_FOR_ALL, self._tell_all),
+            "epochs": self._epochs,
+            "counts": self._counts,
+            "cases": self._cases,
+            "look": self._operate,
+            "act": self._operate,
+            "ledger": self._ledger,
+            "decide": self._decide,
+            "put back": self._put_back,
         }
+        """By request; any other is the lead's alone."""
 
     async def call(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
         """A request to whom it is for. Raises: as `Line.call`."""
-        if len(self.lines) == 1:
-            return await self.lines[LEAD].call(request, payload, timeout_s=timeout_s)
-        if request in self._joins:
-            answers = await self._all(request, payload, timeout_s)
-            if request == "counts" and not any(answer["waiting"] for answer in answers):
-                answers = await self._again(answers, timeout_s)
-            return self._joins[request](answers)
-        if request in {"look", "act"}:
-            shards = self.owners.of_operation(payload[0], payload[1])
-            answers = await self._all(request, payload, timeout_s, shards)
-            return answers[0] if len(shards) == 1 else joined(payload[0], payload[1], answers)
-        if request == "ledger" and payload[0] in {"position", "accounts"}:
-            await self._all("settle", None, timeout_s, self.owners.others(LEAD))
-        if request == "decide":
-            return await self._decide(payload, timeout_s)
-        if request == "put back":
-            return await self._put_back(payload, timeout_s)
-        return await self.lines[LEAD].call(request, payload, timeout_s=timeout_s)
+        asked = Asked(request, payload, timeout_s)
+        route = self._routes.get(request, self._lead) if len(self.lines) > 1 else self._lead
+        return await route(asked)
 
     async def call_once(self, request: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
         """A request that only the boards of this moment can answer. Raises: as `Line.call_once`."""
-        lines = self.lines if request in _FIRST else self.lines[:1]
+        lines = self.lines if request in _FOR_ALL else self.lines[:1]
         answers = await asyncio.gather(*(line.call_once(request, payload, timeout_s=timeout_s) for line in lines))
         return answers[LEAD]
 
@@ -85,33 +85,57 @@ class Switchboard:
         shard = owners.of_name("topics", to) if envelope.mode == "post" else owners.of_agent(to) if to else LEAD
         return self.lines[shard]
 
-    async def _all(
-        self, request: str, payload: Any, timeout_s: float, shards: Sequence[int] | None = None
-    ) -> list[Any]:
-        wanted = self.owners.everybody if shards is None else shards
-        calls = (self.lines[shard].call(request, payload, timeout_s=timeout_s) for shard in wanted)
-        return list(await asyncio.gather(*calls))
+    # -- routes ------------------------------------------------------------------------------
 
-    async def _again(self, before: list[Any], timeout_s: float) -> list[Any]:
-        """Nobody had anything when each was asked; whether that was so at one moment, a second look tells."""
-        after = await self._all("counts", None, timeout_s)
-        if any(one["seq"] != other["seq"] for one, other in zip(before, after, strict=True)):
-            after[LEAD]["waiting"] += 1  # something moved meanwhile: ask again
-        return after
+    async def _lead(self, asked: Asked) -> Any:
+        return await self._one(LEAD, asked)
 
-    async def _decide(self, payload: Any, timeout_s: float) -> Any:
-        cases = await self._all("cases", None, timeout_s)
-        for line, some in zip(self.lines, cases, strict=True):
-            if any(case["id"] == payload[0] for case in some):
-                return await line.call("decide", payload, timeout_s=timeout_s)
-        return await self.lines[LEAD].call("decide", payload, timeout_s=timeout_s)  # it says what is wrong
+    async def _tell_all(self, asked: Asked) -> Any:
+        return (await self._all(asked))[LEAD]
 
-    async def _put_back(self, letters: list[str], timeout_s: float) -> dict[str, str]:
+    async def _epochs(self, asked: Asked) -> dict[str, int]:
+        """By host: the newest epoch that any shard has given it."""
+        newest: dict[str, int] = {}
+        for answer in await self._all(asked):
+            for host, epoch in answer.items():
+                newest[host] = max(epoch, newest.get(host, 0))
+        return newest
+
+    async def _counts(self, asked: Asked) -> dict[str, Any]:
+        """Nobody had anything when each was asked: whether that was so at one moment, a second look tells."""
+        answers = await self._all(asked)
+        if not any(answer["waiting"] for answer in answers):
+            before, answers = answers, await self._all(asked)
+            if any(one["seq"] != other["seq"] for one, other in zip(before, answers, strict=True)):
+                answers[LEAD]["waiting"] += 1  # something moved meanwhile: ask again
+        return counted(answers)
+
+    async def _cases(self, asked: Asked) -> list[Any]:
+        """The oldest first."""
+        return sorted((case for some in await self._all(asked) for case in some), key=itemgetter("since"))
+
+    async def _operate(self, asked: Asked) -> Any:
+        operation, arguments = asked.payload[:2]
+        shards = self.owners.of_operation(operation, arguments)
+        answers = await self._all(asked, shards)
+        return answers[0] if len(shards) == 1 else joined(operation, arguments, answers)
+
+    async def _ledger(self, asked: Asked) -> Any:
+        """The books are the lead's; before they are read, the others settle with it."""
+        if asked.payload[0] in {"position", "accounts"}:
+            await self._all(Asked("settle", None, asked.timeout_s), self.owners.others(LEAD))
+        return await self._lead(asked)
+
+    async def _decide(self, asked: Asked) -> Any:
+        cases = await self._all(Asked("cases", None, asked.timeout_s))
+        held = (shard for shard, some in enumerate(cases) if any(case["id"] == asked.payload[0] for case in some))
+        return await self._one(next(held, LEAD), asked)  # if nobody has it, the lead says what is wrong
+
+    async def _put_back(self, asked: Asked) -> dict[str, str]:
         found: dict[str, str] = {}
-        for letter in letters:
-            said = await asyncio.gather(
-                *(line.call("put back", [letter], timeout_s=timeout_s) for line in self.lines), return_exceptions=True
-            )
+        for letter in asked.payload:
+            each = (self._one(shard, asked._replace(payload=[letter])) for shard in self.owners.everybody)
+            said = await asyncio.gather(*each, return_exceptions=True)
             known = [answer for answer in said if not isinstance(answer, BaseException)]
             wrong = [answer for answer in said if isinstance(answer, BaseException)]
             if not known or any(not isinstance(error, UsageError) for error in wrong):
@@ -121,6 +145,16 @@ class Switchboard:
             for answer in known:
                 found.update(answer)
         return found
+
+    # -- ways --------------------------------------------------------------------------------
+
+    async def _one(self, shard: int, asked: Asked) -> Any:
+        return await self.lines[shard].call(asked.name, asked.payload, timeout_s=asked.timeout_s)
+
+    async def _all(self, asked: Asked, shards: Sequence[int] | None = None) -> list[Any]:
+        """What these shards say, or all of them, in order."""
+        wanted = self.owners.everybody if shards is None else shards
+        return list(await asyncio.gather(*(self._one(shard, asked) for shard in wanted)))
 
 
 def counted(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -133,16 +167,3 @@ def counted(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole = blake2b("".join(answer["digest"] for answer in answers).encode(), digest_size=16)
     sums = {name: sum(answer[name] for answer in answers) for name in _SUMS}
     return {**answers[LEAD], **sums, "dead_letters": dict(dead), "digest": whole.hexdigest()}
-
-
-def _newest(answers: Sequence[dict[str, int]]) -> dict[str, int]:
-    """By host: the newest epoch that any shard has given it."""
-    newest: dict[str, int] = {}
-    for answer in answers:
-        for host, epoch in answer.items():
-            newest[host] = max(epoch, newest.get(host, 0))
-    return newest
-
-
-def _since(case: dict[str, Any]) -> float:
-    return float(case["since"])
