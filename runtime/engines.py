@@ -85,8 +85,10 @@ class RayEngine:
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
-        self._spares.close()
-        await asyncio.to_thread(self._cluster.stop)
+        try:
+            self._spares.close()
+        finally:
+            await asyncio.to_thread(self._cluster.stop)
 
 
 def engine_of(name: EngineName, address: str) -> Engine:

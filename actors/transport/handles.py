@@ -51,12 +51,15 @@ class _Shell(Holder):
         self._slots: dict[str, Slot] = {}
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
+        self._needed = asyncio.Event()
 
-    async def prepare(self, modules: list[str]) -> None:
+    async def wait(self, modules: list[str]) -> None:
         for module in modules:
             importlib.import_module(module)
+        await self._needed.wait()
 
     async def open(self, factory: str, config: bytes) -> None:
+        self._needed.set()
         if self._service is None:
             self._service = build(factory, {**unpack(config), "apart": True})
             look_less_often()
@@ -108,9 +111,20 @@ def _actor(**options: Any) -> Any:
     return ray.remote(**{**ours, "scheduling_strategy": "SPREAD", **options})(_Shell).remote()
 
 
-def imports(actor: Any, modules: list[str]) -> None:
-    """Let an actor that has nothing to do yet import what it will need."""
-    actor.prepare.remote(modules)
+class Spare:
+    """An actor that imports what it will need, and waits until it is needed."""
+
+    def __init__(self, actor: Any, modules: list[str]) -> None:
+        """``actor`` is nobody else's; see `actor_on`."""
+        self.actor = actor
+        self._waiting = actor.wait.remote(modules)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still waits: it has neither died nor failed, as far as Ray knows."""
+        import ray
+
+        return not ray.wait([self._waiting], timeout=0)[0]
 
 
 class _RayHandle:
@@ -174,11 +188,12 @@ class RayProcess(_RayHandle):
             self.kill()
 
     def kill(self) -> None:
-        """See `Process.kill`."""
+        """See `Process.kill`. Where Ray has ended so has this; and Ray, asked to end it, would begin again."""
         import ray
 
         self._hang_up()
-        ray.kill(self.actor)
+        if ray.is_initialized():
+            ray.kill(self.actor)
 
     def _hang_up(self) -> None:
         """Poll no more: what this process still says must not reach the link to its successor."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 async def test_a_process_that_is_needed_was_up_before_and_then_another_one_waits(monkeypatch):
     monkeypatch.setattr(module, "AFTER_S", 0.0)
+    monkeypatch.setattr(module, "SETTLED_S", 3_600.0)
     node = ray.get_runtime_context().get_node_id()
     spares, processes = Spares(("colorsys",)), []
 
@@ -32,8 +36,29 @@ async def test_a_process_that_is_needed_was_up_before_and_then_another_one_waits
     spares = Spares(("colorsys",))
     assert not await was_up("host-4")
     for name in ("host-5", "host-6"):
-        await RayProcess("spare", spares._ready[node]).health(30.0)
+        await RayProcess("spare", spares._ready[node].actor).health(30.0)
         assert await was_up(name)
     spares.close()
     for process in processes:
+        process.kill()
+
+
+async def test_a_spare_that_was_killed_is_replaced_by_a_process_that_lives(monkeypatch):
+    monkeypatch.setattr(module, "AFTER_S", 0.0)
+    monkeypatch.setattr(module, "SETTLED_S", 0.0)
+    node = ray.get_runtime_context().get_node_id()
+    spares = Spares(("colorsys",))
+    first = spares.process("host-1", node)
+    await first.health(30.0)
+    spare = spares._ready[node]
+    pid = (await RayProcess("spare", spare.actor).health(30.0))["pid"]
+    assert spare.lives
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while spare.lives:  # noqa: ASYNC110 - Ray tells of a death when it is asked
+            await asyncio.sleep(0.05)
+    second = spares.process("host-2", node)
+    assert (await second.health(30.0))["pid"] != pid
+    spares.close()
+    for process in (first, second):
         process.kill()

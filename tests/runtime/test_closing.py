@@ -12,6 +12,8 @@ import pytest
 
 from stigmergy.actors.board.service import BoardService
 from stigmergy.actors.host.host import HostService
+from stigmergy.actors.transport.cluster import Cluster
+from stigmergy.actors.transport.spares import Spares
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, UsageError
 from stigmergy.runtime import Plant, Swarm
 from stigmergy.runtime.app import Outcome
@@ -19,7 +21,7 @@ from stigmergy.runtime.cli.approve import approve
 from stigmergy.runtime.cli.finding import opened
 from stigmergy.runtime.cli.performance import perform
 from stigmergy.runtime.closing import in_turn, together
-from stigmergy.runtime.engines import LocalEngine
+from stigmergy.runtime.engines import LocalEngine, RayEngine
 from stigmergy.runtime.life import Life
 from stigmergy.runtime.run_folder import RunFolder
 from stigmergy.runtime.tenure import driver_of
@@ -202,6 +204,19 @@ async def test_a_command_closes_all_its_swarms_though_one_cannot_be(monkeypatch)
     with pytest.raises(Full, match="no room"):
         await perform(cast("Any", choices), cast("Any", records), cast("Any", nothing), print)
     assert closed == ["first", "second"]
+
+
+async def test_an_engine_leaves_ray_though_its_spares_cannot_be_ended(monkeypatch):
+    left: list[str] = []
+
+    def fail(_):
+        raise Full("no room")
+
+    monkeypatch.setattr(Spares, "close", fail)
+    monkeypatch.setattr(Cluster, "stop", lambda _: left.append("ray"))
+    with pytest.raises(Full):
+        await RayEngine().stop()
+    assert left == ["ray"]
 
 
 def test_an_engine_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
