@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import sysconfig
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -73,8 +75,12 @@ def _place(error: BaseException) -> str:
     return "".join(f" at {Path(f.f_code.co_filename).name}:{line} in {f.f_code.co_name}" for f, line in own[-1:])
 
 
-def standing(frame: FrameType | None) -> str:
-    """The innermost line of the user's own code at which a thread is, ``app.py:86 in sell``; empty if it is in none."""
+def standing(thread: int) -> str:
+    """The innermost line of the user's own code at which a thread is, ``app.py:86 in sell``; empty if it is in none.
+
+    Who asks that of its own thread does not stand still.
+    """
+    frame = None if thread == threading.get_ident() else sys._current_frames().get(thread)  # noqa: SLF001 - documented
     while frame is not None:
         code = frame.f_code
         if not _is_ours_or_pythons(frame) and not _is_library(Path(code.co_filename)):

@@ -222,13 +222,13 @@ class Shepherd:
 
     def _stands_still(self, peer: str, health: dict[str, Any]) -> bool:
         """Whether its loop has stopped turning; whoever listens hears once in which line of the user's code."""
-        stalled_s, at = health.get("stalled_s", 0.0), health.get("at", "")
+        stalled_s, at, known = health.get("stalled_s", 0.0), health.get("at", ""), self._stuck.get(peer, "")
         if stalled_s < STALLED_S:
             self._stuck.pop(peer, None)
             return False
-        if at and peer not in self._stuck:
+        if at and not known:
             self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": stalled_s})
-        self._stuck[peer] = at
+        self._stuck[peer] = at or known
         return True
 
     def _why_ended(self, peer: str) -> str:

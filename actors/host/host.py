@@ -98,7 +98,7 @@ class HostService:
         stalled_s = max(0.0, self._clock.steady() - self._beat_at - BEAT_S)
         return {
             "stalled_s": stalled_s,
-            "at": standing(sys._current_frames().get(self._thread)) if stalled_s else "",  # noqa: SLF001 - documented
+            "at": standing(self._thread) if stalled_s else "",
             "agents": len(self._cells),
             "turns": len(self._runner.tasks),
             "lost": self._lost,

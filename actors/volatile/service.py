@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -13,6 +14,7 @@ from stigmergy.protocols.errors import MailboxFull, SwarmStopped, UsageError
 from stigmergy.protocols.ids import check_address, check_name
 from stigmergy.protocols.message import Message, decode, encode
 
+from ..failing import standing
 from ..ledger.paths import ROOT
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link
@@ -56,6 +58,8 @@ class VolatileService:
         self._endpoint = Endpoint(name, self._on_frames)
         self._beating: asyncio.Task[None] | None = None
         self._beat_at = time.monotonic()
+        self._thread = 0
+        """That of the loop; others ask for the health of this host."""
         self._lost = ""
         self._sent = 0
         self._allowance = host.purse.of(f"{ROOT}/kind:{OUTSIDE}")
@@ -88,6 +92,7 @@ class VolatileService:
             self.host.mesh.connect(link)
             return
         self._line.link = link
+        self._thread = threading.get_ident()
         self._beating = asyncio.get_running_loop().create_task(self._beat())
 
     def lost(self, peer: str, reason: str) -> None:
@@ -105,8 +110,10 @@ class VolatileService:
 
     def health(self) -> dict[str, Any]:
         """See `Service.health`."""
+        stalled_s = max(0.0, time.monotonic() - self._beat_at - BEAT_S)
         return {
-            "stalled_s": max(0.0, time.monotonic() - self._beat_at - BEAT_S),
+            "stalled_s": stalled_s,
+            "at": standing(self._thread) if stalled_s else "",
             "agents": len(self.host.places),
             "turns": len(self.host.turns),
             "lost": self._lost or self.fault(),

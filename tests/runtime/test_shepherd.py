@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +13,24 @@ import pytest
 
 from stigmergy.actors.clock import Clock
 from stigmergy.protocols.supervision import Kill
+from stigmergy.runtime import Agent, Context, Swarm, handles
 from stigmergy.runtime import shepherd as module
 from stigmergy.runtime.circle import Circle
 from stigmergy.runtime.shepherd import Shepherd, Yard
+from tests.runtime.cast import Say
 
 STUCK = {"stalled_s": 4.0, "at": "app.py:41 in spin"}
+
+
+RELEASED = threading.Event()
+
+
+class Spinner(Agent):
+    """Holds its host up."""
+
+    @handles
+    async def spin(self, _said: Say, _ctx: Context) -> None:
+        RELEASED.wait(10)
 
 
 class Farm:
@@ -56,6 +72,18 @@ async def test_a_host_that_stands_still_in_a_handler_is_told_of_once_and_ended_f
     ]
 
 
+async def test_what_held_a_host_up_is_the_line_of_the_user_that_was_seen_last_whatever_stood_there_before_and_after():
+    farm = Farm()
+    for at in ("", "app.py:41 in spin", "", "app.py:41 in spin"):
+        assert farm.shepherd._stands_still("host-1.1", {"stalled_s": 4.0, "at": at})
+    await farm.end()
+    assert farm.happened == [
+        ("host_stalled", {"host": "host-1.1", "at": "app.py:41 in spin", "seconds": 4.0}),
+        ("lost", ["host-1.1", "ended by the runtime, because app.py:41 in spin did not return"]),
+        "killed",
+    ]
+
+
 async def test_what_was_slow_once_is_no_reason_later():
     farm = Farm()
     assert farm.shepherd._stands_still("host-1.1", STUCK)
@@ -83,3 +111,28 @@ async def test_a_host_is_ended_though_its_shepherd_ends_first(turns_of_the_loop)
     await farm.shepherd.close()
     async with asyncio.timeout(10):
         await farm.told.wait()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_host_that_stands_still_says_where_to_who_asks_from_another_thread(durable):
+    said: list[dict[str, Any]] = [{}]
+
+    def look(service: Any) -> None:
+        until = time.monotonic() + 9
+        while not said[-1].get("at") and time.monotonic() < until:
+            said.append(service.health())
+            time.sleep(0.01)
+        RELEASED.set()
+
+    RELEASED.clear()
+    async with Swarm(engine="local", durable=durable) as swarm:
+        swarm.add(Spinner)
+        await swarm.start()
+        assert swarm._life is not None
+        assert swarm._life.housing._shepherd is not None
+        (host,) = swarm._life.housing._shepherd.processes.values()
+        looking = asyncio.create_task(asyncio.to_thread(look, getattr(host, "service", None)))
+        await swarm.ask("spinner/1", Say(text="a"))
+        await looking
+        assert re.fullmatch(r"test_shepherd\.py:\d+ in spin", said[-1]["at"])
+        assert (await host.health())["at"] == ""
