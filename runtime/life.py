@@ -6,6 +6,7 @@ is somebody to tell; what it is asked then is refused like what any stopped swar
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from enum import Enum
@@ -77,6 +78,8 @@ class Life:
         """The last ones."""
         self._failure: BaseException | None = None
         """Why the board could not tell them."""
+        self._ending = asyncio.Lock()
+        """Held by whoever closes."""
 
     @property
     def is_up(self) -> bool:
@@ -112,21 +115,25 @@ class Life:
                 await until_none(self.client, "decided", DECIDED_S)
 
     async def report(self) -> SwarmReport:
-        """The figures of this moment; after the end, the last ones. Raises: UsageError when there were none."""
-        if not self.is_up:
-            if self._figures is None:
-                raise UsageError("the swarm has not run yet")
+        """The figures of this moment; once it closes, the last ones. Raises: UsageError when there were none."""
+        if self._figures is not None:
             return self._figures
+        if not self.is_up:
+            raise UsageError("the swarm has not run yet")
         figures = {} if self._way is None else await self._way.settle()
         counts = await self.client.call("counts")
         position = await self.client.call("ledger", ["position", ROOT])
         return SwarmReport.of(position, {**counts, **figures}, str(self._folder.path) if self._folder else "")
 
     async def close(self, reason: str) -> None:
-        """Stop everything; a second time changes nothing. ``reason``: why, if it did not stop by itself."""
-        if self.phase is not Phase.CLOSED:
-            ends = (self.housing.close, self.client.close, self._engine.stop)
-            await in_turn(self._take_figures, *ends, lambda: self._end(reason))
+        """Stop everything; a second time waits for the first, and changes nothing.
+
+        ``reason``: why, if it did not stop by itself.
+        """
+        async with self._ending:
+            if self.phase is not Phase.CLOSED:
+                ends = (self.housing.close, self.client.close, self._engine.stop)
+                await in_turn(self._take_figures, *ends, lambda: self._end(reason))
 
     async def _take_figures(self) -> None:
         """Those of a board that cannot tell them are read from its journal in the end."""

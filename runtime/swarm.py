@@ -120,6 +120,8 @@ class Swarm(Outside):
 
     async def __aenter__(self) -> Self:
         """Start the engine and the board. Raises: UsageError, JournalError."""
+        if self._life is not None and not self.has_closed:
+            raise UsageError("the swarm is running already: make another one, or close this one first")
         config, resumed = self._config, self._resumes is not None
         engine = engine_of(config.plant.engine, config.plant.address)
         tenure = self._take_over(time.time())
