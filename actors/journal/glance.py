@@ -28,6 +28,8 @@ def glance(files: Files) -> str:
             return "the header of the database is damaged"
     except (JournalCorrupt, UsageError) as why:
         return str(why)
+    if files.wal.exists() and files.wal.stat().st_size:
+        return ""  # the log may hold what the database is short of
     with files.database.open("rb") as file:
         header = file.read(100)
     size = int.from_bytes(header[_PAGE_SIZE_AT : _PAGE_SIZE_AT + 2], "big")
