@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 
 from stigmergy.actors.journal.files import Files
 from stigmergy.actors.journal.glance import glance
@@ -26,9 +27,12 @@ def damages(runs: Iterable[RunFolder]) -> dict[str, str]:
     for run in runs:
         if is_server(run.place):
             continue
-        journals = [Files.at(of_shard(run.place, shard)) for shard in range(run.shards)]
-        left -= sum(file.stat().st_size for files in journals for file in (files.database, files.wal) if file.exists())
-        damage = _read(run) if left >= 0 else next(filter(None, map(glance, journals)), "")
+        try:
+            journals = [Files.at(of_shard(run.place, shard)) for shard in range(run.shards)]
+            left -= sum(_size(files.database) + _size(files.wal) for files in journals)
+            damage = _read(run) if left >= 0 else next(filter(None, map(glance, journals)), "")
+        except (JournalError, UsageError, OSError) as why:  # such as a folder in its place, or a disk that fails
+            damage = str(why)
         if damage:
             found[str(run.path)] = damage
     return found
@@ -40,5 +44,7 @@ def _read(run: RunFolder) -> str:
             return journal.damage
     except NoJournal:
         return ""
-    except (JournalError, UsageError) as why:
-        return str(why)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

@@ -100,6 +100,16 @@ def test_what_the_files_of_a_journal_show_is_seen_without_reading_it(stigmergy, 
     assert stigmergy("inspect", "last").code == 2
 
 
+@pytest.mark.parametrize("most", [soundness.WHOLE_BYTES, 0])
+@pytest.mark.parametrize("name", ["journal.db", "journal.db.mark"])
+def test_a_journal_that_cannot_be_read_at_all_hides_no_other_run(stigmergy, journal, monkeypatch, most, name):
+    monkeypatch.setattr(soundness, "WHOLE_BYTES", most)
+    journal.with_name(name).unlink()
+    journal.with_name(name).mkdir()
+    (run,) = json.loads(stigmergy("runs", "--json").out)["runs"]
+    assert "folder" in run["damage"] or "directory" in run["damage"]
+
+
 def test_the_newest_journals_are_read_whole_and_older_ones_are_not(stigmergy, journal, monkeypatch):
     spoil(journal)
     monkeypatch.setattr(soundness, "WHOLE_BYTES", journal.stat().st_size - 1)
