@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.forking import Forker
 from tests.own_ray import OwnRay
 from tests.postgres_server import SMALL, PostgresServer, programs, server_in
 
@@ -59,6 +60,14 @@ def require() -> Callable[[object, str], None]:
             absent(reason, in_ci=IN_CI)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Forks a process for each command line or script that is killed, sent a signal, or looked at from outside."""
+    forker = Forker()
+    yield forker
+    forker.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +20,12 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_an_example_runs_as_it_is_pasted_and_prints_what_it_says(tmp_path, code):
+def test_an_example_runs_as_it_is_pasted_and_prints_what_it_says(tmp_path, code, forker):
     (tmp_path / "pasted.py").write_text(code, encoding="utf-8")
-    command = [sys.executable, "-W", "error", "pasted.py"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert bool(ran.stdout) == ("print(" in code)
+    with forker.start(tmp_path, ["pasted.py"], strict=True) as ran:
+        out, err = ran.communicate()
+    assert (ran.returncode, err) == (0, "")
+    assert bool(out) == ("print(" in code)
 
 
 def test_the_page_on_agents_has_every_class_attribute_with_its_default():

@@ -37,15 +37,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def script(tmp_path):
+def script(tmp_path, forker):
     """Run a script of some name with that text; the last line that it prints."""
 
-    def run(name, *words, as_module=""):
+    def run(name, *words):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(SCRIPT)
-        command = [sys.executable, *(["-m", as_module] if as_module else [name]), *words]
-        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-        return (ran.stdout + ran.stderr).strip().rpartition("\n")[2]
+        with forker.start(tmp_path, [name, *words]) as ran:
+            return "".join(ran.communicate()).strip().rpartition("\n")[2]
 
     return run
 
@@ -88,9 +87,16 @@ def test_two_scripts_of_the_same_name_are_two_programs(script, made):
     assert "was made by one/main.py and had not begun, and this is two/main.py: go on with it in one/main.py" in told
 
 
-def test_a_script_is_one_program_however_it_is_called(script, made):
-    script("lab/main.py", "", "before", as_module="lab.main")
-    assert script("lab/main.py", str(made()), "") == "said"
+def test_a_script_is_one_program_however_it_is_called(tmp_path, made):
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/main.py").write_text(SCRIPT)
+
+    def run(*command):
+        ran = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        return ran.stdout.strip()
+
+    run("-m", "lab.main", "", "before")
+    assert run("lab/main.py", str(made()), "") == "said"
 
 
 def test_where_somebody_types_it_in_no_program_has_it(monkeypatch):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ import pytest
 
 from stigmergy.runtime.cli import main
 
-from .killing import KILLER, OFFICE
+from .killing import OFFICE
 
 
 class Ran(NamedTuple):
@@ -78,17 +77,8 @@ def office(app, place):
     return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
 
 
-@pytest.fixture(scope="module")
-def killer() -> Iterator[subprocess.Popen[str]]:
-    """A process that forks one for each command line that is to be killed."""
-    command = [sys.executable, "-c", KILLER]
-    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield process
-        process.terminate()
-
-
 @pytest.fixture
-def killed(killer, place):
+def killed(forker, place):
     """Run a command line in a process that kills itself when its journal has so many entries; -n: just before that.
 
     Returns the run that it began.
@@ -96,9 +86,9 @@ def killed(killer, place):
 
     def run(at: int, *words: object, **env: str) -> str:
         before = set(place.glob("runs/*"))
-        killer.stdin.write(json.dumps([at, str(place), list(map(str, words)), env]) + "\n")
-        killer.stdin.flush()
-        assert int(killer.stdout.readline()) == signal.SIGKILL
+        with forker.start(place, words, at=at, env={**os.environ, **env}) as process:
+            _, err = process.communicate()
+        assert process.returncode == -signal.SIGKILL, err
         return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
 
     return run

@@ -1,4 +1,4 @@
-"""An app to run, and a process that kills itself when its journal has come so far."""
+"""An app to run and to kill, and what it told."""
 
 from __future__ import annotations
 
@@ -6,37 +6,6 @@ import json
 from typing import Any
 
 from .samples import START
-
-KILLER = """
-import json, os, signal, sys
-from stigmergy.actors.journal.sqlite import SqliteJournal
-from stigmergy.runtime.cli import main
-from stigmergy.runtime.cli import resume  # imported once, for all that die
-
-def begin(at, cwd, words, env):
-    os.environ.update(env)
-    append = SqliteJournal.append
-
-    def append_and_die(self, batch, when, epoch):
-        if 0 < -at <= self.last_seq + len(batch):
-            os.kill(os.getpid(), signal.SIGKILL)  # before the commit
-        done = append(self, batch, when, epoch)
-        if 0 < at <= done:
-            os.kill(os.getpid(), signal.SIGKILL)  # after it, before anybody was told
-        return done
-
-    SqliteJournal.append = append_and_die
-    os.chdir(cwd)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os._exit(main(words))
-
-for line in sys.stdin:
-    at, cwd, words, env = json.loads(line)
-    if "ANTHROPIC_BASE_URL" in env:
-        import anthropic  # the same
-    child = os.fork() or begin(at, cwd, words, env)
-    print(os.waitpid(child, 0)[1], flush=True)
-"""
 
 OFFICE = (
     START

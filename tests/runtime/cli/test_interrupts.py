@@ -15,17 +15,28 @@ from pathlib import Path
 import pytest
 
 from stigmergy.runtime.cli.interrupts import Interrupts
+from tests.forking import LIMIT_S
 
 from .samples import START, STARTS, WAITS
 
-LIMIT_S = 60
-"""Nothing here takes so long, unless it hangs."""
+
+@pytest.fixture
+def started(forker, place):
+    """Begin a run in a process of its own; it goes on from the moment when it has printed a certain line."""
+
+    @contextmanager
+    def start(*words, until):
+        with forker.start(place, [*([] if words[0] == "resume" else ["run"]), *words]) as process:
+            wait_for(process, until)
+            yield process
+
+    return start
 
 
 @contextmanager
-def started(place, *words, until):
-    """A run in a process of its own, from the moment when it has printed a certain line."""
-    command = [sys.executable, "-m", "stigmergy.runtime.cli", *([] if words[0] == "resume" else ["run"]), *words]
+def program(place, *words, until):
+    """The same in an interpreter of its own."""
+    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", *words]
     with subprocess.Popen(command, cwd=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             wait_for(process, until)
@@ -42,10 +53,10 @@ def wait_for(process, text):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, stigmergy, number):
-    with started(place, app("waits_a", WAITS), "--engine", "local", "--json", until="waiting") as process:
+def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, stigmergy, number, started):
+    with started(app("waits_a", WAITS), "--engine", "local", "--json", until="waiting") as process:
         process.send_signal(number)
-        out, err = process.communicate(timeout=LIMIT_S)
+        out, err = process.communicate()
     assert process.returncode == 130
     assert json.loads(out)["stop_reason"] == "user"
     assert "stopping in good order" in err
@@ -56,31 +67,21 @@ def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, sti
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-def test_one_that_comes_while_the_swarm_starts_stops_it_as_soon_as_it_has(app, place, stigmergy, resumed):
+def test_one_that_comes_while_the_swarm_starts_stops_it_as_soon_as_it_has(app, place, stigmergy, resumed, started):
     os.mkfifo(place / "gate")
     words = (app("starts_a", STARTS), "--engine", "local", "--json", "--ask", "plain", "--ask", "plain again")
     for command in [words, ("resume", "last", "--json")][: 1 + resumed]:
-        with started(place, *command, until="starting") as process:
+        with started(*command, until="starting") as process:
             process.send_signal(signal.SIGINT)
             wait_for(process, "stopping in good order")
             (place / "gate").write_text("open")
-            out, err = process.communicate(timeout=LIMIT_S)
+            out, err = process.communicate()
         report = json.loads(out)
         assert (process.returncode, report["stop_reason"]) == (130, "user")
         assert (report["answers"], report["untouched"]) == ([], 2)
         assert "stigmergy: to go on: stigmergy resume" in err
         looked = stigmergy("inspect", report["journal"])
         assert (looked.code, looked.out.splitlines()[1].strip()) == (0, "stopped (user): Ctrl-C")
-
-
-def interrupted(place, app, text):
-    """What a run leaves that is told to stop once, when it says ready: its process, and what it printed."""
-    with started(place, app, "--engine", "local", "--json", until="ready") as process:
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    return out, err
 
 
 HANGS = (
@@ -128,32 +129,32 @@ app = App(name="hangs", summary="Waits for ever, with a swarm that does not help
 
 
 @pytest.mark.parametrize("swarm", ["cannot_begin", "has_ended", "cannot_be_told"])
-def test_one_is_enough_whatever_is_wrong_with_the_swarm(app, place, swarm):
+def test_one_is_enough_whatever_is_wrong_with_the_swarm(app, place, swarm, started):
     words = (app(f"hangs_{swarm}", HANGS), "--engine", "local", "--swarm", swarm)
-    with started(place, *words, until="ready") as process:
+    with started(*words, until="ready") as process:
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=LIMIT_S)
+        out, err = process.communicate()
     assert (process.returncode, "Traceback" in out + err) == (130, False)
     assert ("could not be told to stop (RuntimeError: odd)" in err) == (swarm == "cannot_be_told")
     assert not (place / "runs").exists()
 
 
-def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place):
-    with started(place, app("waits_e", WAITS), "--engine", "local", "--json", until="waiting") as process:
+def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place, started):
+    with started(app("waits_e", WAITS), "--engine", "local", "--json", until="waiting") as process:
         process.stderr.close()  # as `2>&1 | head -1` does
         process.send_signal(signal.SIGTERM)
         out = process.stdout.read()
-        assert process.wait(timeout=LIMIT_S) == 130
+        assert process.wait() == 130
     assert json.loads(out)["stop_reason"] == "user"
 
 
-def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy):
+def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy, started):
     words = (app("waits_b", WAITS), "--engine", "local", "--stubborn", "--json")
-    with started(place, *words, until="waiting") as process:
+    with started(*words, until="waiting") as process:
         process.send_signal(signal.SIGINT)
         wait_for(process, "stopping in good order")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=LIMIT_S)
+        out, err = process.communicate()
     (folder,) = (place / "runs").iterdir()
     assert process.returncode == 130
     assert (json.loads(out)["stop_reason"], json.loads(out)["messages"]) == ("user", 1)
@@ -163,18 +164,18 @@ def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, st
     assert (ran.code, json.loads(ran.out)["damage"]) == (0, "")
 
 
-def test_a_running_swarm_can_be_looked_into(app, place, stigmergy):
-    with started(place, app("waits_c", WAITS), "--engine", "local", until="waiting"):
+def test_a_running_swarm_can_be_looked_into(app, place, stigmergy, started):
+    with started(app("waits_c", WAITS), "--engine", "local", until="waiting"):
         listed = json.loads(stigmergy("runs", "--json").out)["runs"]
         looked = stigmergy("inspect", "last")
     assert [run["ended_by"] for run in listed] == ["running"]
     assert (looked.code, looked.out.splitlines()[1].strip()) == (0, "running")
 
 
-def test_a_killed_run_is_known_as_killed_and_can_be_looked_into(app, place, stigmergy):
-    with started(place, app("waits_d", WAITS), "--engine", "local", until="waiting") as process:
+def test_a_killed_run_is_known_as_killed_and_can_be_looked_into(app, place, stigmergy, started):
+    with started(app("waits_d", WAITS), "--engine", "local", until="waiting") as process:
         process.kill()
-        process.communicate(timeout=LIMIT_S)
+        process.communicate()
     listed = json.loads(stigmergy("runs", "--json").out)["runs"]
     assert [(run["app"], run["ended_by"]) for run in listed] == [("waits", "killed")]
     assert stigmergy("inspect", "last").out.splitlines()[1].strip() == "killed"
@@ -183,7 +184,7 @@ def test_a_killed_run_is_known_as_killed_and_can_be_looked_into(app, place, stig
 @pytest.mark.ray
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_on_ray_too(app, place, number):
-    with started(place, app("waits_r", WAITS), "--json", "--hosts", "1", until="waiting") as process:
+    with program(place, app("waits_r", WAITS), "--json", "--hosts", "1", until="waiting") as process:
         process.send_signal(number)
         out, _ = process.communicate(timeout=LIMIT_S)
     assert not (Path(json.loads(out)["journal"]) / "journal.db-wal").exists(), "the journal was not closed"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from uuid import uuid4
 
 import pytest
@@ -155,10 +152,8 @@ def test_bad_input_leaves_nothing_behind_on_the_server_either(stigmergy, app, pl
     assert not (place / "runs").exists()
 
 
-def test_a_run_whose_process_was_killed_is_resumed_from_the_server(stigmergy, app, place, url, monkeypatch):
-    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", app("mortal_pg", MORTAL), "--engine", "local"]
-    killed = subprocess.run([*command, "--journal", url], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
+def test_a_run_whose_process_was_killed_is_resumed_from_the_server(stigmergy, app, killed, url, monkeypatch):
+    assert killed(0, "run", app("mortal_pg", MORTAL), "--engine", "local", "--journal", url)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     resumed = stigmergy("resume", "last", "--json", "--quiet")
     assert (resumed.code, json.loads(resumed.out)["counted"]) == (0, [1, 2])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 
 from stigmergy.runtime.cli.quiet import Noise
@@ -61,12 +60,12 @@ app = App(name="forgets", summary="Forgets to await", options=Options, main=main
 )
 
 
-def test_an_await_that_was_forgotten_is_told_by_the_driver_and_by_a_handler(place, app):
+def test_an_await_that_was_forgotten_is_told_by_the_driver_and_by_a_handler(place, app, forker):
     """In a process of its own, since pytest makes errors of warnings."""
-    words = ("-m", "stigmergy.runtime.cli", "run", app("forgets", FORGETS), "--engine", "local", "--quiet")
-    ran = subprocess.run([sys.executable, *words], cwd=place, capture_output=True, text=True, timeout=60, check=False)
+    with forker.start(place, ("run", app("forgets", FORGETS), "--engine", "local", "--quiet")) as ran:
+        _, err = ran.communicate()
     assert ran.returncode == 0
-    said = ran.stderr.splitlines()
+    said = err.splitlines()
     for name, line in zip(("tell", "put"), said, strict=True):
         start = rf"stigmergy: coroutine '\S*\.{name}' was never awaited, so it did nothing \(app.py:\d+\): write await"
         assert re.match(start, line), line

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stigmergy.actors.journal import Entry
+from stigmergy.actors.journal import Entry, SqliteJournal
 from stigmergy.runtime.run_folder import RunFolder
 from stigmergy.runtime.testing.messages_server import MessagesServer
 
@@ -174,14 +174,11 @@ def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, offic
 def test_a_journal_of_another_version_is_refused(place, stigmergy, office, killed):
     killed(30, "run", office, *RUN)
     (folder,) = (place / "runs").iterdir()
-    code = (
-        "import sys; from pathlib import Path; from stigmergy.actors.journal.sqlite import SqliteJournal\n"
-        "journal = SqliteJournal.open(Path(sys.argv[1]))\n"
-        "journal.append([('swarm.begin', {'meaning': 0, 'run': 'r'})], 1.0, journal.take_epoch())\njournal.close()\n"
-    )
     for file in folder.glob("journal.db*"):
         file.unlink()
-    subprocess.run([sys.executable, "-c", code, folder / "journal.db"], check=True)
+    journal = SqliteJournal.open(folder / "journal.db")
+    journal.append([("swarm.begin", {"meaning": 0, "run": "r"})], 1.0, journal.take_epoch())
+    journal.close()
     refused = stigmergy("resume", "last")
     assert (refused.code, "another version of stigmergy" in refused.complaint) == (2, True)
 
