@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,15 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@lru_cache(maxsize=1)
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    """A module and everything in it, for all rules that look at it one after the other."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
+def imported(text: str) -> Iterator[tuple[int, str]]:
     """Line and full name of each absolute import, also of one by a literal in a call."""
-    for node in ast.walk(tree):
+    for node in nodes(text):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -48,13 +55,13 @@ def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def only_handles_knows_ray(path: str, text: str) -> Iterator[str]:
-    for line, name in imported(ast.parse(text)):
+    for line, name in imported(text):
         if name.split(".")[0] == "ray" and path not in {"actors/transport/handles.py", "actors/transport/cluster.py"}:
             yield f"{path}:{line} imports ray"
 
 
 def has_one_name_per_module(path: str, text: str) -> Iterator[str]:
-    for line, name in imported(ast.parse(text)):
+    for line, name in imported(text):
         if name.split(".")[0] in LAYERS:
             yield f"{path}:{line} imports {name}, which is a second copy of stigmergy.{name}"
 
@@ -62,7 +69,7 @@ def has_one_name_per_module(path: str, text: str) -> Iterator[str]:
 def stays_small(path: str, text: str) -> Iterator[str]:
     if (lines := len(text.splitlines())) > MAX_FILE_LINES:
         yield f"{path} has {lines} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if (lines := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES:
                 yield f"{path} {node.name} has {lines} lines"
@@ -72,11 +79,10 @@ def stays_small(path: str, text: str) -> Iterator[str]:
 
 
 def runs_no_foreign_code(path: str, text: str) -> Iterator[str]:
-    tree = ast.parse(text)
-    for line, name in imported(tree):
+    for line, name in imported(text):
         if name.split(".")[0] in {"pickle", "cloudpickle", "dill", "marshal", "shelve"}:
             yield f"{path}:{line} imports {name}: what it reads can run"
-    for node in ast.walk(tree):
+    for node in nodes(text):
         if isinstance(node, ast.Call) and dotted(node.func) in {"eval", "exec", "yaml.load", "yaml.unsafe_load"}:
             yield f"{path}:{node.lineno} calls {dotted(node.func)}"
 
@@ -85,10 +91,11 @@ def leaves_the_environment_to_settings(path: str, text: str) -> Iterator[str]:
     """Setting a variable, for a child process, is not reading one."""
     if path == "runtime/settings.py":
         return
-    nodes = list(ast.walk(ast.parse(text)))
-    written = [node.value for node in nodes if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)]
-    written += [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "update"]
-    for node in nodes:
+    written = [
+        node.value for node in nodes(text) if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    ]
+    written += [node.value for node in nodes(text) if isinstance(node, ast.Attribute) and node.attr == "update"]
+    for node in nodes(text):
         if isinstance(node, ast.ImportFrom) and node.module == "os":
             if found := {"environ", "environb", "getenv"} & {alias.name for alias in node.names}:
                 yield f"{path}:{node.lineno} imports {', '.join(found)} from os"
@@ -168,11 +175,24 @@ RULES: list[tuple[Rule, Callable[[], list[str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "files"), RULES, ids=[rule.__name__ for rule, _ in RULES])
-def test_every_file(rule, files):
-    texts = {path: (ROOT / path).read_text(encoding="utf-8", errors="replace") for path in files()}
-    assert texts
-    assert [finding for path, text in texts.items() for finding in rule(path, text) if finding not in ALLOWED] == []
+@cache
+def findings() -> dict[Rule, list[str]]:
+    """What each rule finds, file by file, so that each is read and parsed once."""
+    found: dict[Rule, list[str]] = {}
+    held_to: dict[str, list[Rule]] = {}
+    for rule, files in RULES:
+        for path in files():
+            held_to.setdefault(path, []).append(rule)
+    for path, rules in held_to.items():
+        text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
+        for rule in rules:
+            found.setdefault(rule, []).extend(rule(path, text))
+    return found
+
+
+@pytest.mark.parametrize("rule", [rule for rule, _ in RULES], ids=lambda rule: rule.__name__)
+def test_every_file(rule):
+    assert [finding for finding in findings()[rule] if finding not in ALLOWED] == []
 
 
 FUNCTION = "def f():\n"
@@ -241,10 +261,7 @@ def test_the_two_files_with_a_privilege_have_it():
 
 
 def test_every_exception_is_still_needed():
-    findings = {
-        finding for rule, files in RULES for path in files() for finding in rule(path, (ROOT / path).read_text())
-    }
-    assert set(ALLOWED) <= findings
+    assert set(ALLOWED) <= {finding for found in findings().values() for finding in found}
 
 
 def declared(project: dict[str, Any]) -> set[str]:
