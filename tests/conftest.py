@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -36,6 +38,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("nightly") is not None]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item.get_closest_marker("nightly") is None]
+
+
+TOGETHER = ("tests/examples/support_desk/", "tests/runtime/models/", "tests/runtime/testing/")
+"""What loads the provider's SDK or scikit-learn: some 2 CPU-seconds each for whoever does."""
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile``, but for a few folders that are for one worker."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    scheduling = importlib.import_module("xdist.scheduler").LoadFileScheduling(config, log)
+    of_file = scheduling._split_scope
+    scheduling._split_scope = lambda test: "together" if test.startswith(TOGETHER) else of_file(test)
+    return scheduling
 
 
 def pytest_collection_finish():

@@ -85,7 +85,6 @@ def replayed(entries: list[tuple[str, bytes]]) -> Registry:
     return registry
 
 
-@settings(max_examples=100)
 @given(st.lists(COMMANDS, max_size=30))
 def test_the_state_is_the_fold_of_its_entries_and_a_refused_command_leaves_none(
     commands: list[tuple[Any, ...]],

@@ -54,29 +54,35 @@ async def journal_of(folder: Path, settings):
     return result, history
 
 
-async def test_every_cycle_is_walked_by_all_ants_and_then_the_trail_is_changed_by_two_operations(tmp_path):
-    _, history = await journal_of(tmp_path, ants(10, 12))
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory):
+    """What 10 ants came to in 25 cycles, and their history."""
+    return asyncio.run(journal_of(tmp_path_factory.mktemp("walked"), ants(10, 25)))
+
+
+def test_every_cycle_is_walked_by_all_ants_and_then_the_trail_is_changed_by_two_operations(walked):
+    _, history = walked
     runs = [(what, [data for _, data in group]) for what, group in groupby(history, key=lambda entry: entry[0])]
-    assert [what for what, _ in runs] == ["tour", "blend"] * 12
+    assert [what for what, _ in runs] == ["tour", "blend"] * 25
     for cycle, (_, tours) in enumerate(runs[::2], 1):
         assert sorted(sender for sender, _ in tours) == sorted(f"ant/{number}" for number in range(1, 11))
         assert {tour.cycle for _, tour in tours} == {cycle}
     assert all(len(blends) == 2 for _, blends in runs[1::2])
 
 
-async def test_the_trail_is_what_the_rules_of_ant_colony_system_make_of_the_tours(tmp_path):
-    result, history = await journal_of(tmp_path, ants(10, 25))
+def test_the_trail_is_what_the_rules_of_ant_colony_system_make_of_the_tours(walked):
+    result, history = walked
     trail: dict[str, float] = {}
     best: list[int] = []
     found = {}
     tours = [data for what, data in history if what == "tour"]
     for cycle in range(1, 26):
-        walked = [tour.cities for _, tour in tours if tour.cycle == cycle]
-        shortest = min(walked, key=length)
+        walks = [tour.cities for _, tour in tours if tour.cycle == cycle]
+        shortest = min(walks, key=length)
         if not best or length(shortest) < length(best):
             best = shortest
             found[cycle] = length(best)
-        for way in (way for tour in walked for way in edges(tour)):
+        for way in (way for tour in walks for way in edges(tour)):
             trail[way] = 0.9 * trail.get(way, FAINT) + 0.1 * FAINT
         for way in edges(best):
             trail[way] = 0.9 * trail[way] + 0.1 / length(best)
@@ -93,13 +99,13 @@ async def test_the_same_seed_leaves_the_same_digest_and_another_seed_another():
 
 
 async def test_a_colony_finds_the_optimum():
-    result = await live(LOCAL, 3, ants(cycles=60), ignore)
+    result = await live(LOCAL, 3, ants(cycles=51), ignore)
     assert result.length == pytest.approx(OPTIMUM, abs=1e-6)
 
 
 async def test_without_pheromone_the_same_ants_find_longer_tours():
-    marked = [await live(LOCAL, seed, ants(cycles=20), ignore) for seed in (1, 2)]
-    plain = [await live(LOCAL, seed, ants(cycles=20, pheromone=False), ignore) for seed in (1, 2)]
+    marked = [await live(LOCAL, seed, ants(cycles=10), ignore) for seed in (1, 2)]
+    plain = [await live(LOCAL, seed, ants(cycles=10, pheromone=False), ignore) for seed in (1, 2)]
     assert mean(result.length for result in marked) < mean(result.length for result in plain) - 10
     assert min(result.length for result in plain) > 435
     assert [result.trail for result in plain] == [{}, {}]

@@ -59,11 +59,11 @@ async def test_what_goes_to_the_board_in_many_frames_is_the_same_life(monkeypatc
 
 
 async def test_another_seed_is_another_life():
-    assert await life(1, 2) != await life(2, 2)
+    assert await on_one_host(1) != await on_one_host(2)
 
 
 async def test_letters_in_another_order_are_another_life(monkeypatch):
-    alone = await life(3, 2)
+    alone = await on_one_host(3)
     monkeypatch.setattr(delivery, "BY_SENDER", lambda letter: (-letter.number, letter.sender))
     assert await life(3, 2) != alone
 
