@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.ledger.paths import ROOT
+from stigmergy.actors.transport.link import PeerGone
 from stigmergy.protocols.errors import StigmergyError, UsageError
 
 from .aftermath import report_of
@@ -106,7 +107,11 @@ class Life:
         """See `Swarm.stop`."""
         self._told_to_stop = (reason, text)
         if self.is_up:
-            await self._obey()
+            try:
+                await self._obey()
+            except PeerGone:
+                if self.phase is Phase.OPEN:
+                    raise  # else it is ending anyway
 
     async def see_decided_through(self) -> None:
         """Wait until those turns have ended about which a person has decided; 30 s at most."""

@@ -47,6 +47,21 @@ async def test_the_last_figures_can_be_had_from_when_they_are_taken(monkeypatch)
     assert (await swarm.report()).messages == 2
 
 
+async def test_who_stops_a_swarm_that_is_ending_has_nothing_to_do(monkeypatch):
+    stopped: list[str] = []
+
+    async def stop(_):
+        await swarm.stop("user", "Ctrl-C")
+        stopped.append("engine")
+
+    monkeypatch.setattr(LocalEngine, "stop", stop)
+    async with Swarm(engine="local") as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo/1", Say(text="a"), reply=Heard)
+    assert stopped == ["engine"]
+    assert (await swarm.report()).stop_reason == ""
+
+
 async def test_a_swarm_that_runs_is_not_begun_again_before_it_has_closed(tmp_path):
     async with Swarm(engine="local", journal=tmp_path) as swarm:
         with pytest.raises(UsageError, match="running already"):
