@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.processes import Process
 from stigmergy.runtime.engines import RayEngine
 
 from .history import History
@@ -22,19 +23,22 @@ class ChaosEngine(RayEngine):
         self.held: set[str] = set()
         """Names of the processes that no kill reaches."""
 
-    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> RayProcess:
+    def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
         """See `Engine.process`."""
-        return ChaosProcess(name, resources, self.held, self.history)
+        began, process = time.monotonic(), super().process(name, resources, here=here)
+        if not isinstance(process, RayProcess):
+            raise TypeError(f"{process} is no process of Ray")
+        return ChaosProcess(process, began, self.held, self.history)
 
 
 class ChaosProcess(RayProcess):
-    """A process that notes how long it took to start."""
+    """A process that notes how long it took to start, which a spare has done before."""
 
-    def __init__(self, name: str, resources: dict[str, Any] | None, held: set[str], history: History) -> None:
-        self._began = time.monotonic()
+    def __init__(self, process: RayProcess, began: float, held: set[str], history: History) -> None:
+        super().__init__(process.name, process.actor)
+        self._began = began
         self._held = held
         self._history = history
-        super().__init__(name, resources)
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
