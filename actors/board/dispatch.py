@@ -14,12 +14,14 @@ from math import inf
 from typing import Final
 
 from .mail import Mail
+from .needs import needed
 
 AHEAD: Final = 16
 """Letters that a host may hold for one agent, so that it need not wait for the board between turns."""
 
-ALONE_S: Final = 5.0
-"""How long a suspect keeps its host to itself; one that lives so long is no quick killer."""
+ALONE_S: Final = 2.0
+"""How long a suspect keeps its host to itself; one that lives so long is no quick killer. Turns that wait for a model
+take that long, and all that a dead host had goes through here one by one."""
 
 CHAIN: Final = 64
 """Asks that wait for each other, at most, when looking for the suspect behind them."""
@@ -39,6 +41,8 @@ class Dispatcher:
         self._suspects: dict[str, deque[str]] = {}
         self._alone: dict[str, tuple[str, float]] = {}
         """By host: the suspect that runs there now, and since when."""
+        self._passing: dict[bool, set[str]] = {}
+        """What a reserved host may have, by whether a suspect runs there; worked out once for each look."""
         self.paused = False
         self.embargo: Callable[[], bool] = bool
         """Whether letters of dead hosts may not go anywhere yet; by default they may."""
@@ -91,6 +95,7 @@ class Dispatcher:
             del self._alone[host]
             self.stir_all()
         self._send_suspects(now, out)
+        self._passing = {}
         stirred, self._stirred = self._stirred, {}
         for address in stirred:
             if address in self._mail.boxes:
@@ -104,7 +109,8 @@ class Dispatcher:
             return
         for waiting_for in list(self._suspects):
             line = deque(m for m in self._suspects[waiting_for] if self._waits(m))
-            for message in [m for m in line if self._is_next(m) and self._is_waited_for(m)]:
+            wanted = needed(self._mail, self._lone())
+            for message in [m for m in line if m in wanted and self._is_next(m)]:
                 if self._send_suspect(message, out):
                     line.remove(message)
             self._suspects[waiting_for] = line
@@ -121,6 +127,7 @@ class Dispatcher:
                 self._alone[host] = (first, inf if strict else now)
                 self._send_suspect(first, out)
                 line.remove(first)
+                self.stir_all()  # what it has asked before it was lost, it needs now
 
     def _send_suspect(self, message: str, out: list[tuple[str, str, str]]) -> bool:
         agent = self._mail.letters[message].agent
@@ -146,10 +153,9 @@ class Dispatcher:
         """Whether a suspect comes before everything else that its agent has waiting."""
         return self._mail.boxes[self._mail.letters[message].agent][0] == message
 
-    def _is_waited_for(self, message: str) -> bool:
-        """Whether a suspect that runs alone now waits for this letter's turn, through any number of asks."""
-        alone = {suspect for suspect, _ in self._alone.values()}
-        return bool(alone) and any(turn in alone for turn in self._waiting_for(message))
+    def _lone(self) -> list[str]:
+        """The suspects that run alone now."""
+        return [suspect for suspect, _ in self._alone.values()]
 
     def _waiting_for(self, message: str) -> Iterator[str]:
         """The turns that wait for a letter's turn: whoever asked it, who asked that one, and so on."""
@@ -170,11 +176,12 @@ class Dispatcher:
         return host in self._alone or host in self._suspects
 
     def _may_pass(self, message: str, host: str) -> bool:
-        """Whether a reserved host may have a letter: the lone suspect, or what has to end before it, waits for it."""
-        if self._is_waited_for(message):
-            return True
-        letters = self._mail.letters
-        return host not in self._alone and any(letters[t].host for t in self._waiting_for(message) if t in letters)
+        """Whether a reserved host may have a letter: the lone suspect needs it, or what has to end before that one."""
+        alone = host in self._alone
+        if alone not in self._passing:
+            flying = (letter for box in self._mail.flying.values() for letter in box)
+            self._passing[alone] = needed(self._mail, self._lone() if alone else flying)
+        return message in self._passing[alone]
 
     def _send_agent(self, agent: str, out: list[tuple[str, str, str]]) -> None:
         if agent in self._mail.blocked:

@@ -10,6 +10,9 @@ from .recovery import KINDS, OVERLAPPED, percentile
 
 MEASURED = (*dict.fromkeys(KINDS.values()), OVERLAPPED, "process_start")
 HEADS = ("times", "lost", "dup.", "over", "order", "fence")
+SHARES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
+"""The greatest, too: it shows whoever waited until a deadline."""
+
 ALIKE = ("lost", "duplicated", "overspent", "order", "fencing", "failed")
 
 
@@ -70,28 +73,29 @@ class Report:
 
     def table(self) -> str:
         """For people. Violations stand in the line of each fault of their round."""
-        lines = [f"{'fault':<22}" + "".join(f"{head:>6}" for head in HEADS) + f"{'p50 s':>8}{'p95 s':>8}"]
+        lines = [f"{'fault':<22}" + "".join(f"{head:>6}" for head in HEADS) + f"{'p50 s':>8}{'p95 s':>8}{'most s':>8}"]
         for fault, times in sorted(self.faults.items()):
             bad, seconds = self._by_fault[fault], self._seconds.get(KINDS.get(fault, ""), [])
             counts = "".join(f"{bad[kind]:>6}" for kind in ALIKE[:5])
-            lines.append(f"{fault:<22}{times:>6}{counts}{_shown(seconds, 0.5):>8}{_shown(seconds, 0.95):>8}")
+            lines.append(f"{fault:<22}{times:>6}{counts}{_shares(seconds)}")
         for title, kind in (("(hit again meanwhile)", OVERLAPPED), ("(a process starts)", "process_start")):
             lines.append(self._line(title, self._seconds[kind]))
         return "\n".join(lines)
 
     @staticmethod
     def _line(title: str, seconds: list[float]) -> str:
-        return f"{title:<22}{len(seconds):>6}{'':>30}{_shown(seconds, 0.5):>8}{_shown(seconds, 0.95):>8}"
+        return f"{title:<22}{len(seconds):>6}{'':>30}{_shares(seconds)}"
 
 
 def _spread(seconds: list[float]) -> dict[str, float | int | None]:
-    return {"p50": _rounded(percentile(seconds, 0.5)), "p95": _rounded(percentile(seconds, 0.95)), "n": len(seconds)}
+    shares = {name: _rounded(percentile(seconds, share)) for name, share in SHARES.items()}
+    return {**shares, "n": len(seconds)}
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _shown(seconds: list[float], share: float) -> str:
-    value = percentile(seconds, share)
-    return "" if value is None else f"{value:.2f}"
+def _shares(seconds: list[float]) -> str:
+    values = (percentile(seconds, share) for share in SHARES.values())
+    return "".join(f"{'' if value is None else f'{value:.2f}':>8}" for value in values)

@@ -116,8 +116,8 @@ def test_a_suspect_that_lives_long_no_longer_keeps_its_host_to_itself(desk):
     dispatcher.lost("h.1")
     accept(mail, dispatcher, "new", to="b/1")
     assert send(mail, dispatcher, now=0.0) == [("m1", "a/1")]
-    assert send(mail, dispatcher, now=4.0) == []
-    assert send(mail, dispatcher, now=6.0) == [("new", "b/1")]
+    assert send(mail, dispatcher, now=1.5) == []
+    assert send(mail, dispatcher, now=2.5) == [("new", "b/1")]
 
 
 def test_an_agent_moves_to_another_host_only_when_nothing_of_it_is_in_flight(desk):
@@ -215,4 +215,67 @@ def test_a_host_gets_quiet_for_a_suspect_though_a_turn_there_asks_for_something_
     assert send(mail, dispatcher, now=100.0) == [("q", "b/1")]
     finish(mail, dispatcher, "q")
     finish(mail, dispatcher, "long")
+    assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
+
+
+def asks(mail, dispatcher, turn, message, to, pool=""):
+    """A turn asks, and nobody looks yet whether that may go."""
+    number = len(mail.letters[turn].asks)
+    asker = mail.letters[turn].agent
+    mail.accept(Envelope(message, "ask", "T@1", asker, to, b"", "talk", cause=turn), pool, 0.0, (number, "ask"))
+    dispatcher.stir(pool or to)
+
+
+def dies(mail, dispatcher, hosts, host):
+    """A host dies, and there is another one."""
+    hosts["here"] = f"{host}'"
+    dispatcher.suspect(mail.lost(host))
+    dispatcher.lost(host)
+
+
+def test_what_lies_before_a_lone_suspects_ask_goes_out_too(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    accept(mail, dispatcher, "before", to="b/1")
+    asks(mail, dispatcher, "m1", "q", "b/1")
+    accept(mail, dispatcher, "behind", to="b/1")
+    dies(mail, dispatcher, hosts, "h.1")
+    assert send(mail, dispatcher) == [("m1", "a/1"), ("before", "b/1"), ("q", "b/1")]
+
+
+def test_what_a_letter_before_a_lone_suspects_ask_asks_for_goes_out_too(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    accept(mail, dispatcher, "before", to="b/1")
+    asks(mail, dispatcher, "m1", "q", "b/1")
+    dies(mail, dispatcher, hosts, "h.1")
+    assert [message for message, _ in send(mail, dispatcher)] == ["m1", "before", "q"]
+    accept(mail, dispatcher, "before that", to="c/1")
+    asks(mail, dispatcher, "before", "q2", "c/1")
+    assert send(mail, dispatcher) == [("before that", "c/1"), ("q2", "c/1")]
+
+
+def test_a_pool_that_a_lone_suspect_asks_gets_what_its_members_wait_for(desk):
+    mail, dispatcher, hosts = desk
+    accept(mail, dispatcher, "w1", "w2", to="p", pool="p")
+    send(mail, dispatcher)
+    accept(mail, dispatcher, "m1")
+    hosts["here"] = "h.2"
+    assert send(mail, dispatcher) == [("m1", "a/1")]
+    asks(mail, dispatcher, "m1", "q", "p", pool="p")
+    asks(mail, dispatcher, "w1", "deep", "b/1")
+    dies(mail, dispatcher, hosts, "h.2")
+    assert send(mail, dispatcher) == [("m1", "a/1"), ("deep", "b/1")]
+
+
+def test_a_host_gets_quiet_for_a_suspect_though_something_lies_before_what_a_turn_there_asks_for(desk):
+    mail, dispatcher, hosts = desk
+    twice_in_flight(mail, dispatcher, hosts)
+    accept(mail, dispatcher, "before", to="b/1")
+    asks(mail, dispatcher, "long", "q", "b/1")
+    assert send(mail, dispatcher, now=100.0) == [("before", "b/1"), ("q", "b/1")]
+    for message in ("before", "q", "long"):
+        finish(mail, dispatcher, message)
     assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
