@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 import pytest
-import ray
 
 from stigmergy.actors.transport import spares as module
+from stigmergy.actors.transport.cluster import Cluster
 from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.spares import Spares
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 async def test_a_process_that_is_needed_was_up_before_and_then_another_one_waits(monkeypatch):
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     monkeypatch.setattr(module, "SETTLED_S", 3_600.0)
-    node = ray.get_runtime_context().get_node_id()
+    node = Cluster("local", cores=2).here()
     spares, processes = Spares(("colorsys",)), []
 
     async def was_up(name: str) -> bool:
@@ -46,7 +46,7 @@ async def test_a_process_that_is_needed_was_up_before_and_then_another_one_waits
 async def test_a_spare_that_was_killed_is_replaced_by_a_process_that_lives(monkeypatch):
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     monkeypatch.setattr(module, "SETTLED_S", 0.0)
-    node = ray.get_runtime_context().get_node_id()
+    node = Cluster("local", cores=2).here()
     spares = Spares(("colorsys",))
     first = spares.process("host-1", node)
     await first.health(30.0)
