@@ -20,8 +20,6 @@ from stigmergy.protocols.ids import skill_of
 
 from .line import Line
 
-_SUMS: Final = ("accepted", "waiting", "left", "decided", "reserved", "forfeited", "seq")
-
 _FOR_ALL: Final = frozenset({"kind", "join", "lost", "retire", "resume"})
 """What every shard has to hear; their answers are alike."""
 
@@ -158,12 +156,13 @@ class Switchboard:
 
 
 def counted(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of all shards together; a stop is the lead's."""
+    """The figures of all shards together: whole numbers are added up; a stop is the lead's."""
     if len(answers) == 1:
         return answers[LEAD]
     dead: Counter[str] = Counter()
     for answer in answers:
         dead.update(answer["dead_letters"])
     whole = blake2b("".join(answer["digest"] for answer in answers).encode(), digest_size=16)
-    sums = {name: sum(answer[name] for answer in answers) for name in _SUMS}
+    numbers = (name for name, value in answers[LEAD].items() if type(value) is int)
+    sums = {name: sum(answer[name] for answer in answers) for name in numbers}
     return {**answers[LEAD], **sums, "dead_letters": dict(dead), "digest": whole.hexdigest()}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from stigmergy.actors.board.board import Board, BoardConfig
+from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.runtime.line import Line
 from stigmergy.runtime.switchboard import Switchboard
 
@@ -69,13 +71,21 @@ async def test_a_case_is_decided_by_the_shard_that_holds_it_and_one_that_nobody_
     assert [asked for asked in heard if asked[1] == "decide"] == [(2, "decide"), (0, "decide")]
 
 
+async def test_each_whole_number_that_a_board_counts_is_added_up_over_all_shards():
+    figures = Board(MemoryJournal(MemoryDisk()), BoardConfig("run", {}), 1_790_000_000.0).counts()
+    numbers = [name for name, value in figures.items() if type(value) is int]
+    assert {"held", "forfeited", "forfeited_tools"} <= set(numbers)
+    switchboard, _ = board(lambda number, _request: {**figures, **dict.fromkeys(numbers, number + 1)})
+    found = await switchboard.call("counts")
+    assert {name: found[name] for name in numbers} == dict.fromkeys(numbers, 1 + 2 + 3)
+
+
 @pytest.mark.parametrize("moves", [False, True])
 async def test_nothing_waits_only_if_nothing_has_moved_between_two_looks(moves):
     looks = iter(range(100))
 
     def says(number: int, _request: str) -> dict[str, Any]:
-        zero = dict.fromkeys(("accepted", "waiting", "left", "decided", "reserved", "forfeited"), 0)
-        return {**zero, "dead_letters": {}, "digest": "", "seq": next(looks) if moves and number == 1 else 0}
+        return {"waiting": 0, "dead_letters": {}, "digest": "", "seq": next(looks) if moves and number == 1 else 0}
 
     switchboard, heard = board(says)
     assert (await switchboard.call("counts"))["waiting"] == int(moves)
