@@ -9,7 +9,7 @@ were in flight twice come last, and only when their host has nothing else that c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -22,9 +22,6 @@ AHEAD: Final = 16
 ALONE_S: Final = 2.0
 """How long a suspect keeps its host to itself; one that lives so long is no quick killer. Turns that wait for a model
 take that long, and all that a dead host had goes through here one by one."""
-
-CHAIN: Final = 64
-"""Asks that wait for each other, at most, when looking for the suspect behind them."""
 
 Place = Callable[[str], str | None]
 """The live host for an agent id, or None while there is none."""
@@ -157,20 +154,11 @@ class Dispatcher:
         """The suspects that run alone now."""
         return [suspect for suspect, _ in self._alone.values()]
 
-    def _waiting_for(self, message: str) -> Iterator[str]:
-        """The turns that wait for a letter's turn: whoever asked it, who asked that one, and so on."""
-        for _ in range(CHAIN):
-            asked = self._mail.asks.get(message)
-            if asked is None or not asked[0]:
-                return
-            message = asked[0]
-            yield message
-
     def _busy(self, host: str, message: str) -> bool:
-        """Whether a host has letters of others than those that wait for this one."""
-        waiting = set(self._waiting_for(message))
-        flying = (letter for box in self._mail.flying.values() for letter in box if letter not in waiting)
-        return any(self._mail.letters[letter].host == host for letter in flying)
+        """Whether a host has letters of others than those that cannot end before this one."""
+        flying = (letter for box in self._mail.flying.values() for letter in box)
+        here = [letter for letter in flying if self._mail.letters[letter].host == host]
+        return any(message not in needed(self._mail, [letter]) for letter in here)
 
     def _reserved(self, host: str) -> bool:
         return host in self._alone or host in self._suspects

@@ -60,21 +60,14 @@ class Farm:
             await self.told.wait()
 
 
-async def test_a_host_that_stands_still_in_a_handler_is_told_of_once_and_ended_for_that():
+@pytest.mark.parametrize(
+    "seen",
+    [["app.py:41 in spin", "app.py:41 in spin"], ["", "app.py:41 in spin", "", "app.py:41 in spin"]],
+    ids=["always the same line", "elsewhere before and between"],
+)
+async def test_a_host_that_stands_still_in_a_line_of_the_user_is_told_of_once_and_ended_for_that(seen):
     farm = Farm()
-    assert farm.shepherd._stands_still("host-1.1", STUCK)
-    assert farm.shepherd._stands_still("host-1.1", STUCK)
-    await farm.end()
-    assert farm.happened == [
-        ("host_stalled", {"host": "host-1.1", "at": "app.py:41 in spin", "seconds": 4.0}),
-        ("lost", ["host-1.1", "ended by the runtime, because app.py:41 in spin did not return"]),
-        "killed",
-    ]
-
-
-async def test_what_held_a_host_up_is_the_line_of_the_user_that_was_seen_last_whatever_stood_there_before_and_after():
-    farm = Farm()
-    for at in ("", "app.py:41 in spin", "", "app.py:41 in spin"):
+    for at in seen:
         assert farm.shepherd._stands_still("host-1.1", {"stalled_s": 4.0, "at": at})
     await farm.end()
     assert farm.happened == [
@@ -111,6 +104,7 @@ async def test_a_host_is_ended_though_its_shepherd_ends_first(turns_of_the_loop)
     await farm.shepherd.close()
     async with asyncio.timeout(10):
         await farm.told.wait()
+    assert farm.happened[-1] == "killed"
 
 
 @pytest.mark.parametrize("durable", [True, False])

@@ -226,6 +226,14 @@ def asks(mail, dispatcher, turn, message, to, pool=""):
     dispatcher.stir(pool or to)
 
 
+def asks_behind_another(mail, dispatcher):
+    """A turn of a/1 asks b/1, in whose box another letter lies before."""
+    accept(mail, dispatcher, "m1")
+    send(mail, dispatcher)
+    accept(mail, dispatcher, "before", to="b/1")
+    asks(mail, dispatcher, "m1", "q", "b/1")
+
+
 def dies(mail, dispatcher, hosts, host):
     """A host dies, and there is another one."""
     hosts["here"] = f"{host}'"
@@ -235,10 +243,7 @@ def dies(mail, dispatcher, hosts, host):
 
 def test_what_lies_before_a_lone_suspects_ask_goes_out_too(desk):
     mail, dispatcher, hosts = desk
-    accept(mail, dispatcher, "m1")
-    send(mail, dispatcher)
-    accept(mail, dispatcher, "before", to="b/1")
-    asks(mail, dispatcher, "m1", "q", "b/1")
+    asks_behind_another(mail, dispatcher)
     accept(mail, dispatcher, "behind", to="b/1")
     dies(mail, dispatcher, hosts, "h.1")
     assert send(mail, dispatcher) == [("m1", "a/1"), ("before", "b/1"), ("q", "b/1")]
@@ -246,10 +251,7 @@ def test_what_lies_before_a_lone_suspects_ask_goes_out_too(desk):
 
 def test_what_a_letter_before_a_lone_suspects_ask_asks_for_goes_out_too(desk):
     mail, dispatcher, hosts = desk
-    accept(mail, dispatcher, "m1")
-    send(mail, dispatcher)
-    accept(mail, dispatcher, "before", to="b/1")
-    asks(mail, dispatcher, "m1", "q", "b/1")
+    asks_behind_another(mail, dispatcher)
     dies(mail, dispatcher, hosts, "h.1")
     assert [message for message, _ in send(mail, dispatcher)] == ["m1", "before", "q"]
     accept(mail, dispatcher, "before that", to="c/1")
@@ -279,3 +281,12 @@ def test_a_host_gets_quiet_for_a_suspect_though_something_lies_before_what_a_tur
     for message in ("before", "q", "long"):
         finish(mail, dispatcher, message)
     assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
+
+
+def test_a_suspect_does_not_wait_for_a_turn_whose_ask_lies_behind_it(desk):
+    mail, dispatcher, hosts = desk
+    twice_in_flight(mail, dispatcher, hosts)
+    asks(mail, dispatcher, "long", "q", "a/1")
+    assert send(mail, dispatcher, now=100.0) == [("killer", "a/1")]
+    finish(mail, dispatcher, "killer")
+    assert send(mail, dispatcher, now=100.0) == [("q", "a/1")]
