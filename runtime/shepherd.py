@@ -209,6 +209,7 @@ class Shepherd:
                 health = None
             except PeerGone as gone:
                 if self._up.pop(peer, None) is not None:
+                    process.kill()
                     await self._tell_lost(peer, str(gone))
                     self._carry_out(self._supervisor.exited(child, epoch, Exit.CRASHED, self._now()))
                 return

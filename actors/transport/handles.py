@@ -1,5 +1,8 @@
 """Processes on Ray: a service in an actor, and how it is reached. The only file that knows Ray's actors.
 
+Ray starts a process, ends it, says whether it lives, and carries what goes to other machines. What stays on a machine
+goes over sockets while they hold: see `sockets`.
+
 Rules (each from a measurement of Ray 2.60): actors are async and never ordered; their constructors
 do nothing; nothing is retried by Ray; every wait has an end; health is answered by a thread of its
 own (concurrency group ``ctl``), so a blocked service still answers.
@@ -23,9 +26,7 @@ from .link import RETRY_S, PeerGone, PeerUnavailable
 from .processes import Holder, Process
 from .services import Driver, build
 from .slot import Slot
-
-CALL_TIMEOUT_S: Final = 30.0
-"""A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
+from .sockets import CALL_TIMEOUT_S, Door, Listener, Nearby
 
 CLOSE_TIMEOUT_S: Final = 45.0  # a host may let tools end for 30 s, and agents say goodbye for 10 s
 OPEN_TIMEOUT_S: Final = 60.0
@@ -52,30 +53,34 @@ class _Shell(Holder):
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
         self._needed = asyncio.Event()
+        self._listener: Listener | None = None
 
     async def wait(self, modules: list[str]) -> None:
         for module in modules:
             importlib.import_module(module)
         await self._needed.wait()
 
-    async def open(self, factory: str, config: bytes) -> None:
+    async def open(self, factory: str, config: bytes) -> bytes:
         self._needed.set()
-        if self._service is None:
+        if self._listener is None:
             self._service = build(factory, {**unpack(config), "apart": True})
             look_less_often()
+            self._listener = Listener(self.receive, machine())
+            await self._listener.open()
+        return pack(self._listener.door)
 
     async def receive(self, data: bytes) -> bytes:
         return b"" if self._service is None else await self._service.receive(data)
 
-    async def attach(self, peer: str, actor: Any) -> None:
+    async def attach(self, peer: str, actor: Any, door: bytes) -> None:
         if self._service is not None and peer not in self._attached:
             self._attached.add(peer)
-            self._service.attach(peer, _RayHandle(peer, actor))
+            self._service.attach(peer, Nearby(peer, _RayHandle(peer, actor), _door(door), machine()))
 
-    async def attach_slot(self, peer: str) -> None:
+    async def attach_slot(self, peer: str, door: bytes) -> None:
         if self._service is not None and peer not in self._slots:
             self._slots[peer] = Slot()
-            self._service.attach(peer, self._slots[peer])
+            self._service.attach(peer, Nearby(peer, self._slots[peer], _door(door), machine()))
 
     async def poll(self, peer: str) -> list[bytes]:
         slot = self._slots.get(peer)
@@ -89,6 +94,14 @@ class _Shell(Holder):
                 **({} if self._service is None else self._service.health()),
             }
         )
+
+
+def machine() -> str:
+    """The name of this process's machine: its node's, for two nodes on one machine stand for two machines."""
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
 
 
 def actor_on(node: str) -> Any:
@@ -138,13 +151,31 @@ class _RayHandle:
         return reach(self.name, self.actor.receive.remote(data), CALL_TIMEOUT_S)
 
 
-class RayProcess(_RayHandle):
+_NO_DOOR: Final = pack(None)
+
+
+def _door(data: bytes) -> Door | None:
+    fields = unpack(data)
+    return None if fields is None else Door(*fields)
+
+
+class RayProcess:
     """A service in a Ray actor of its own."""
 
-    def __init__(self, name: str, actor: Any) -> None:
-        """``actor`` is nobody else's; see `actor_on` and `actor_with`."""
-        super().__init__(name, actor)
+    def __init__(self, name: str, actor: Any, *, sockets: bool = True) -> None:
+        """``actor`` is nobody else's; see `actor_on` and `actor_with`. Without ``sockets`` all goes through Ray."""
+        self.name = name
+        self.actor = actor
+        self.door = _NO_DOOR
+        """Where it can be called from the same machine, once it is open."""
+        self._sockets = sockets
+        self._way = Nearby(name, _RayHandle(name, actor), None, "")
+        self._listener: Listener | None = None
         self._pollers: list[asyncio.Task[None]] = []
+
+    def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
+        """See `Handle.receive`."""
+        return self._way.receive(data)
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
@@ -157,18 +188,26 @@ class RayProcess(_RayHandle):
                 before_s, busy_s = busy_s, (await self.health())["cpu_s"]
                 if busy_s - before_s < BUSY_S:
                     raise PeerUnavailable(f"{self.name} has done nothing for {OPEN_TIMEOUT_S:g} s, and is not open")
-            await opening
+            door = await opening
         finally:
             opening.cancel()
+        if self._sockets:
+            self.door = door
+            self._way = Nearby(self.name, _RayHandle(self.name, self.actor), _door(door), machine())
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
-        actor = getattr(process, "actor", None)
-        await insist(self.name, lambda: self.actor.attach.remote(peer, actor), CALL_TIMEOUT_S)
+        actor, door = getattr(process, "actor", None), getattr(process, "door", _NO_DOOR)
+        await insist(self.name, lambda: self.actor.attach.remote(peer, actor, door), CALL_TIMEOUT_S)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
-        """See `Process.attach_driver`: a driver is no actor, so it polls."""
-        await insist(self.name, lambda: self.actor.attach_slot.remote(peer), CALL_TIMEOUT_S)
+        """See `Process.attach_driver`: a driver is no actor, so it polls, and listens to who is near."""
+        door = _NO_DOOR
+        if self._way.near:
+            self._listener = Listener(driver.receive, machine())
+            await self._listener.open()
+            door = pack(self._listener.door)
+        await insist(self.name, lambda: self.actor.attach_slot.remote(peer, door), CALL_TIMEOUT_S)
         self._pollers.append(asyncio.get_running_loop().create_task(self._poll(peer, driver)))
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
@@ -196,7 +235,10 @@ class RayProcess(_RayHandle):
             ray.kill(self.actor)
 
     def _hang_up(self) -> None:
-        """Poll no more: what this process still says must not reach the link to its successor."""
+        """Hear no more: what this process still says must not reach the link to its successor."""
+        self._way.close()
+        if self._listener is not None:
+            self._listener.close()
         for poller in self._pollers:
             poller.cancel()
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from stigmergy.actors.transport import handles
 from stigmergy.actors.transport.handles import RayProcess, actor_with
@@ -38,8 +39,8 @@ def open_never(_config: dict[str, Any]) -> Idle:
     return Idle()
 
 
-@pytest.fixture
-def process(monkeypatch):
+@pytest_asyncio.fixture
+async def process(monkeypatch):
     monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 3.0)
     monkeypatch.setattr(handles, "BUSY_S", 0.3)
     process = RayProcess("slow", actor_with({}))

@@ -1,0 +1,269 @@
+"""Calls over sockets: whatever happens to a connection, each call has one outcome, and the links above lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stigmergy.actors.transport import sockets
+from stigmergy.actors.transport.channel import MAX_BYTES
+from stigmergy.actors.transport.framing import MOST, Frames
+from stigmergy.actors.transport.link import PeerUnavailable
+from stigmergy.actors.transport.sockets import Caller, Listener, Nearby
+from stigmergy.protocols.errors import Malformed
+
+from .test_link import Answering
+
+HERE = "this machine"
+
+
+class Ray:
+    """The way that a call takes when there is no socket."""
+
+    def __init__(self, receive=None):
+        self.calls = 0
+        self._receive = receive
+
+    async def receive(self, data):
+        self.calls += 1
+        return b"by ray" if self._receive is None else await self._receive(data)
+
+
+class Service:
+    """Gives back what it gets, in order or not, or never."""
+
+    def __init__(self):
+        self.answer = asyncio.Event()
+        self.served = 0
+
+    async def receive(self, data):
+        self.served += 1
+        if data == b"wait":
+            await self.answer.wait()
+        if data == b"nonsense":
+            raise Malformed("not a batch")
+        return data[::-1]
+
+
+@pytest.fixture
+async def service():
+    return Service()
+
+
+@pytest.fixture
+async def listener(service):
+    listener = Listener(service.receive, HERE)
+    await listener.open()
+    yield listener
+    listener.close()
+    await turns()
+
+
+@pytest.fixture
+async def near(listener):
+    near = Nearby("two", Ray(), listener.door, HERE)
+    await until(lambda: near.up)
+    yield near
+    near.close()
+    await turns()
+
+
+def door_of(listener):
+    assert listener.door is not None
+    return listener.door
+
+
+async def turns(count=9):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110 - the other end is a socket
+        await asyncio.sleep(0)
+
+
+async def test_calls_are_answered_each_with_its_own_answer(near, service):
+    calls = [asyncio.ensure_future(near.receive(data)) for data in (b"wait", b"abc", b"")]
+    assert await asyncio.gather(*calls[1:]) == [b"cba", b""]
+    service.answer.set()
+    assert await calls[0] == b"tiaw"
+    assert near._otherwise.calls == 0
+
+
+async def test_the_largest_batch_goes_through(near):
+    batch = random.Random(1).randbytes(MAX_BYTES)
+    assert await near.receive(batch) == batch[::-1]
+
+
+async def test_what_the_other_end_raises_is_raised_here_and_the_connection_holds(near):
+    with pytest.raises(Malformed, match="not a batch"):
+        await near.receive(b"nonsense")
+    assert await near.receive(b"abc") == b"cba"
+
+
+async def test_when_the_connection_ends_calls_in_flight_are_of_unknown_outcome_and_later_ones_take_the_other_way(
+    near, listener, service
+):
+    call = asyncio.ensure_future(near.receive(b"wait"))
+    await until(lambda: service.served)
+    listener.close()
+    with pytest.raises(PeerUnavailable, match="two: the connection has ended"):
+        await call
+    assert await near.receive(b"abc") == b"by ray"
+    service.answer.set()
+
+
+async def test_a_call_that_is_not_answered_in_time_is_of_unknown_outcome_and_its_late_answer_is_nobodys(
+    near, service, monkeypatch
+):
+    monkeypatch.setattr(sockets, "CALL_TIMEOUT_S", 0.01)
+    with pytest.raises(PeerUnavailable, match=r"two: no answer within 0.01 s"):
+        await near.receive(b"wait")
+    service.answer.set()
+    assert await near.receive(b"abc") == b"cba"
+
+
+@pytest.mark.parametrize("machine", ["another machine", ""])
+async def test_who_is_on_another_machine_takes_the_other_way(listener, machine):
+    near = Nearby("two", Ray(), listener.door, machine)
+    await turns()
+    assert await near.receive(b"abc") == b"by ray"
+
+
+async def test_until_the_connection_is_up_calls_take_the_other_way(listener):
+    near = Nearby("two", Ray(), listener.door, HERE)
+    assert await near.receive(b"abc") == b"by ray"
+    await until(lambda: near.up)
+    assert await near.receive(b"abc") == b"cba"
+    near.close()
+
+
+async def test_a_door_that_nobody_opens_is_passed_by(listener):
+    nobody = door_of(listener)._replace(address=f"{listener.door.address}-not")
+    near = Nearby("two", Ray(), nobody, HERE)
+    await turns()
+    assert await near.receive(b"abc") == b"by ray"
+
+
+async def test_who_hangs_with_a_full_queue_is_passed_by(monkeypatch):
+    monkeypatch.setattr(sockets, "_BACKLOG", 1)
+    hung = Listener(Service().receive, HERE)  # bound, and never opened
+    waiting = []
+    with pytest.raises(BlockingIOError):
+        while True:
+            waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            waiting[-1].setblocking(False)
+            waiting[-1].connect(door_of(hung).address)
+    near = Nearby("two", Ray(), hung.door, HERE)
+    await turns()
+    assert await near.receive(b"abc") == b"by ray"
+    hung.close()
+    for one in waiting:
+        one.close()
+
+
+async def test_who_does_not_know_the_secret_is_not_heard(listener, service):
+    caller = Caller("two", "0" * 64)
+    there = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    there.connect(listener.door.address)
+    await asyncio.get_running_loop().create_unix_connection(lambda: caller, sock=there)
+    with pytest.raises(PeerUnavailable, match="the connection has ended"):
+        await caller.call(b"abc")
+    assert service.served == 0
+
+
+async def test_the_doors_of_two_listeners_are_two(listener, service):
+    other = Listener(service.receive, HERE)
+    one, two = door_of(listener), door_of(other)
+    assert one.address != two.address
+    assert one.secret != two.secret
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [struct.pack("<IIB", MOST + 1, 1, 0), b"\xff" * 9, b"GET / HTTP/1.1\r\n\r\n"],
+    ids=["one byte too long", "all ones", "a browser"],
+)
+async def test_what_is_no_frame_ends_the_connection_and_nothing_else(listener, near, head):
+    reader, writer = await asyncio.open_unix_connection(listener.door.address)
+    secret = listener.door.secret.encode()
+    writer.write(struct.pack("<IIB", len(secret), 0, 0) + secret + head)
+    assert await reader.read() == b""
+    writer.close()
+    assert await near.receive(b"abc") == b"cba"
+
+
+class Cut(Frames):
+    """Notes its frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.frames = []
+
+    def take(self, number, kind, data):
+        self.frames.append((number, kind, data))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=40))),
+    st.lists(st.integers(1, 60), min_size=1),
+)
+@settings(max_examples=100)
+def test_frames_are_the_same_however_the_bytes_are_cut(frames, lengths):
+    data = b"".join(struct.pack("<IIB", len(body), number, kind) + body for number, kind, body in frames)
+    connection, at, number = Cut(), 0, 0
+    while at < len(data):
+        length = lengths[number % len(lengths)]
+        connection.data_received(data[at : at + length])
+        at, number = at + length, number + 1
+    assert connection.frames == frames
+    assert not connection._rest
+
+
+async def beat(*links):
+    """As services do for their links."""
+    for now in range(1_000_000):
+        for link in links:
+            link.resend_if_silent(float(now))
+        await turns()
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_a_link_whose_connection_is_cut_at_any_moment_loses_and_doubles_nothing(seed, monkeypatch):
+    chance = random.Random(seed)
+    one, two = Answering("one"), Answering("two")
+    listeners = [Listener(end.receive, HERE) for end in (one, two)]
+    for listener in listeners:
+        await listener.open()
+    there, back = Nearby("two", two, listeners[1].door, HERE), Nearby("one", one, listeners[0].door, HERE)
+    link = one.endpoint.connect("two", there, one.on_lost)
+    back_link = two.endpoint.connect("one", back, two.on_lost)
+    beating = asyncio.create_task(beat(link, back_link))
+    asks = []
+    for number in range(600):
+        asks.append(link.ask("echo", number))
+        if chance.random() < 0.3:
+            await turns(chance.randrange(4))
+        if number == 300:
+            await until(lambda: there.up)
+            asks.append(link.ask("echo", number))
+            await turns(chance.randrange(6))
+            (there if seed % 2 else listeners[1]).close()
+    answers = await asyncio.wait_for(asyncio.gather(*asks), 10)
+    beating.cancel()
+    assert answers == two.heard
+    assert sorted(set(answers)) == list(range(600))
+    assert (one.lost, two.lost, there.up) == ([], [], False)
+    there.close()
+    back.close()
+    for listener in listeners:
+        listener.close()
+    await turns()
