@@ -50,19 +50,20 @@ class Holder:
     """Has a service until it has stopped."""
 
     def __init__(self) -> None:
-        self._service: Service | None = None
+        self.held: Service | None = None
+        """Its service, until that has stopped."""
         self._closing = False
 
     async def close(self) -> None:
         """Stop the service in good order. Until the end its peers can reach it: what it lets finish needs them."""
-        service = self._service
+        service = self.held
         if service is None or self._closing:
             return
         self._closing = True
         try:
             await service.close()
         finally:
-            self._service = None
+            self.held = None
 
 
 class LocalProcess(Holder):
@@ -74,13 +75,13 @@ class LocalProcess(Holder):
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
-        self._service = build(factory, unpack(pack(config)))
+        self.held = build(factory, unpack(pack(config)))
 
     async def receive(self, data: bytes) -> bytes:
         """See `Handle.receive`."""
-        if self._service is None:
+        if self.held is None:
             raise PeerGone(f"{self.name} is not running")
-        return await self._service.receive(data)
+        return await self.held.receive(data)
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
@@ -96,13 +97,13 @@ class LocalProcess(Holder):
 
     def kill(self) -> None:
         """Forget the service, as a crash would. This process lives on, so what the kernel would free is let go of."""
-        service, self._service = self._service, None
+        service, self.held = self.held, None
         if isinstance(service, Holding):
             service.let_go()
 
     @property
     def service(self) -> Service:
         """The service itself, for who is in the same process. Raises: PeerGone."""
-        if self._service is None:
+        if self.held is None:
             raise PeerGone(f"{self.name} is not running")
-        return self._service
+        return self.held
