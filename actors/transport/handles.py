@@ -1,4 +1,4 @@
-"""Processes on Ray: a service in an actor, and how it is reached. The only file that knows Ray's actors.
+"""Processes on Ray: a service in an actor. The only file that makes actors, and ends them.
 
 Ray starts a process, ends it, says whether it lives, and carries what goes to other machines. What stays on a machine
 goes over sockets while they hold: see `sockets`.
@@ -14,20 +14,20 @@ import asyncio
 import importlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from stigmergy.protocols.codec import pack, unpack
-from stigmergy.protocols.errors import StigmergyError
 
+from .calls import RayHandle, insist, reach
 from .garbage import look_less_often
-from .link import RETRY_S, PeerGone, PeerUnavailable
+from .link import PeerGone, PeerUnavailable
 from .processes import Holder, Process
 from .services import Driver, build
 from .slot import Slot
-from .sockets import CALL_TIMEOUT_S, Door, Listener, Nearby
+from .sockets import CALL_TIMEOUT_S, NO_DOOR, Listener, Nearby, door_of
 
 CLOSE_TIMEOUT_S: Final = 45.0  # a host may let tools end for 30 s, and agents say goodbye for 10 s
 OPEN_TIMEOUT_S: Final = 60.0
@@ -76,12 +76,12 @@ class _Shell(Holder):
     async def attach(self, peer: str, actor: Any, door: bytes) -> None:
         if self.held is not None and peer not in self._attached:
             self._attached.add(peer)
-            self.held.attach(peer, Nearby(peer, _RayHandle(peer, actor), _door(door), machine()))
+            self.held.attach(peer, Nearby(peer, RayHandle(peer, actor), door_of(door), machine()))
 
     async def attach_slot(self, peer: str, door: bytes) -> None:
         if self.held is not None and peer not in self._slots:
             self._slots[peer] = Slot()
-            self.held.attach(peer, Nearby(peer, self._slots[peer], _door(door), machine()))
+            self.held.attach(peer, Nearby(peer, self._slots[peer], door_of(door), machine()))
 
     async def poll(self, peer: str) -> list[bytes]:
         slot = self._slots.get(peer)
@@ -146,25 +146,6 @@ class Spare:
         return not ray.wait([self._waiting], timeout=0)[0]
 
 
-class _RayHandle:
-    """The `Handle` of a Ray actor."""
-
-    def __init__(self, name: str, actor: Any) -> None:
-        self.name = name
-        self.actor = actor
-
-    def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
-        return reach(self.name, self.actor.receive.remote(data), CALL_TIMEOUT_S)
-
-
-_NO_DOOR: Final = pack(None)
-
-
-def _door(data: bytes) -> Door | None:
-    fields = unpack(data)
-    return None if fields is None else Door(*fields)
-
-
 class RayProcess:
     """A service in a Ray actor of its own."""
 
@@ -172,10 +153,10 @@ class RayProcess:
         """``actor`` is nobody else's; see `actor_on` and `actor_with`. Without ``sockets`` all goes through Ray."""
         self.name = name
         self.actor = actor
-        self.door = _NO_DOOR
+        self.door = NO_DOOR
         """Where it can be called from the same machine, once it is open."""
         self._sockets = sockets
-        self._way = Nearby(name, _RayHandle(name, actor), None, "")
+        self._way = Nearby(name, RayHandle(name, actor), None, "")
         self._listener: Listener | None = None
         self._pollers: list[asyncio.Task[None]] = []
 
@@ -199,16 +180,16 @@ class RayProcess:
             opening.cancel()
         if self._sockets:
             self.door = door
-            self._way = Nearby(self.name, _RayHandle(self.name, self.actor), _door(door), machine())
+            self._way = Nearby(self.name, RayHandle(self.name, self.actor), door_of(door), machine())
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
-        actor, door = getattr(process, "actor", None), getattr(process, "door", _NO_DOOR)
+        actor, door = getattr(process, "actor", None), getattr(process, "door", NO_DOOR)
         await insist(self.name, lambda: self.actor.attach.remote(peer, actor, door), CALL_TIMEOUT_S)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
         """See `Process.attach_driver`: a driver is no actor, so it polls, and listens to who is near."""
-        door = _NO_DOOR
+        door = NO_DOOR
         if self._way.near:
             self._listener = Listener(driver.receive, machine())
             await self._listener.open()
@@ -261,42 +242,3 @@ class RayProcess:
             except Exception as error:  # noqa: BLE001 - nobody would poll any more, and the driver wait for nothing
                 driver.lost(self.name, f"what it said was not understood: {type(error).__name__}: {error}")
                 return
-
-
-async def insist(name: str, call: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
-    """Make a call that changes nothing when it is repeated, again while its outcome is unknown. Raises: as `reach`."""
-    until = time.monotonic() + timeout_s
-    for pause in RETRY_S:
-        try:
-            return await reach(name, call(), until - time.monotonic())
-        except PeerUnavailable:
-            if time.monotonic() + pause > until:
-                raise
-            await asyncio.sleep(pause)
-    return await reach(name, call(), until - time.monotonic())
-
-
-async def reach(name: str, call: Awaitable[Any], timeout_s: float) -> Any:
-    """Await a Ray call. Raises: PeerUnavailable (unknown whether it ran), PeerGone."""
-    import ray
-
-    try:
-        return await asyncio.wait_for(_as_future(call), timeout_s)
-    except TimeoutError:
-        raise PeerUnavailable(f"{name} did not answer within {timeout_s:g} s") from None
-    except ray.exceptions.ActorUnavailableError as why:
-        raise PeerUnavailable(f"{name}: {_line(why, 0)}") from None
-    except ray.exceptions.RayTaskError as why:
-        if isinstance(why.cause, StigmergyError):
-            raise why.cause from None
-        raise PeerGone(f"{name} failed: {_line(why, -1)}") from None
-    except ray.exceptions.RayError as why:
-        raise PeerGone(f"{name}: {_line(why, 0)}") from None
-
-
-async def _as_future(call: Awaitable[Any]) -> Any:
-    return await call
-
-
-def _line(error: BaseException, number: int) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[number][:300]

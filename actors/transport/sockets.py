@@ -50,6 +50,16 @@ class Door(NamedTuple):
     secret: str
 
 
+NO_DOOR: Final = pack(None)
+"""What a process says that cannot be called so."""
+
+
+def door_of(data: bytes) -> Door | None:
+    """A door, as it was said by another process."""
+    fields = unpack(data)
+    return None if fields is None else Door(*fields)
+
+
 class Listener:
     """The end that is called."""
 
