@@ -6,9 +6,11 @@ import asyncio
 import os
 from typing import Any, Final, Literal, Protocol
 
-from stigmergy.actors.transport.handles import RayProcess, actor_with
+from stigmergy.actors.transport.handles import RayProcess, Sockets, actor_with
 from stigmergy.actors.transport.processes import LocalProcess, Process
 from stigmergy.actors.transport.spares import Spares
+
+from .settings import Settings
 
 EngineName = Literal["ray", "local"]
 
@@ -62,11 +64,12 @@ class LocalEngine:
 class RayEngine:
     """One Ray actor per process, on this machine or on a cluster."""
 
-    def __init__(self, address: str = "local") -> None:
+    def __init__(self, address: str = "local", sockets: Sockets = "near") -> None:
         from stigmergy.actors.transport.cluster import Cluster
 
         self._cluster = Cluster(address, os.cpu_count() or 2)
-        self._spares = Spares(OPENERS)
+        self._sockets: Sockets = sockets
+        self._spares = Spares(OPENERS, self._sockets)
         self.shares_disk = address == "local"
 
     async def start(self) -> None:
@@ -76,7 +79,7 @@ class RayEngine:
     def process(self, name: str, resources: dict[str, Any] | None = None, *, here: bool = False) -> Process:
         """See `Engine.process`."""
         if resources and any(resources.values()):
-            return RayProcess(name, actor_with(resources))
+            return RayProcess(name, actor_with(resources), sockets=self._sockets)
         return self._spares.process(name, self._cluster.here() if here else self._cluster.next_node())
 
     def hosts(self) -> int:
@@ -93,4 +96,6 @@ class RayEngine:
 
 def engine_of(name: EngineName, address: str) -> Engine:
     """The engine of that name; ``address`` is where Ray is."""
-    return LocalEngine() if name == "local" else RayEngine(address)
+    if name == "local":
+        return LocalEngine()
+    return RayEngine(address, "near" if address == "local" or Settings.from_env().ray_use_tls else "far")

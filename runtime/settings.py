@@ -16,6 +16,8 @@ class Settings:
     """``ANTHROPIC_API_KEY``."""
     anthropic_base_url: str = ""
     """``ANTHROPIC_BASE_URL``: a server that speaks the Messages API; empty for Anthropic's own."""
+    ray_use_tls: bool = False
+    """``RAY_USE_TLS``: whether Ray encrypts what goes between nodes."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -24,6 +26,7 @@ class Settings:
         return cls(
             anthropic_api_key=known.get("ANTHROPIC_API_KEY", ""),
             anthropic_base_url=known.get("ANTHROPIC_BASE_URL", ""),
+            ray_use_tls=known.get("RAY_USE_TLS", "").lower() in {"1", "true"},  # as Ray reads it
         )
 
     @property

@@ -9,8 +9,18 @@ from typing import Any
 
 from stigmergy.protocols.errors import StigmergyError
 
+from .doors import Home
 from .link import RETRY_S, PeerGone, PeerUnavailable
 from .sockets import CALL_TIMEOUT_S
+
+
+def home(*, far: bool) -> Home:
+    """Where this process is; two nodes on one machine stand for two machines. Only who is ``far`` needs an address."""
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    host: str = ray.util.get_node_ip_address() if far else ""  # type: ignore[no-untyped-call] # it publishes none
+    return Home(node, host)
 
 
 class RayHandle:

@@ -14,6 +14,9 @@ from .channel import MAX_BYTES
 MOST: Final = 2 * MAX_BYTES
 """Bytes of a frame: a batch of 16 MiB, and what is written around it."""
 
+FEW: Final = 128
+"""Bytes of a frame of somebody who is not known yet."""
+
 _HEAD: Final = struct.Struct("<IIB")
 
 
@@ -23,6 +26,7 @@ class Frames(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._rest = bytearray()
+        self._most = FEW
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -35,7 +39,7 @@ class Frames(asyncio.Protocol):
         with memoryview(rest) as view:
             while len(rest) - at >= _HEAD.size:
                 size, number, kind = _HEAD.unpack_from(rest, at)
-                if size > MOST:
+                if size > self._most:
                     self.abort()
                     break
                 end = at + _HEAD.size + size
@@ -49,6 +53,10 @@ class Frames(asyncio.Protocol):
         """Send a frame, unless the connection has ended."""
         if self._transport is not None:
             self._transport.writelines((_HEAD.pack(len(data), number, kind), data))
+
+    def trust(self) -> None:
+        """Who is at the other end is known: frames may be large."""
+        self._most = MOST
 
     def take(self, number: int, kind: int, data: bytes) -> None:
         """A frame has come."""

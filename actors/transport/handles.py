@@ -1,7 +1,7 @@
 """Processes on Ray: a service in an actor. The only file that makes actors, and ends them.
 
-Ray starts a process, ends it, says whether it lives, and carries what goes to other machines. What stays on a machine
-goes over sockets while they hold: see `sockets`.
+Ray starts a process, ends it, and says whether it lives. What links carry goes past it while there is a way: see
+`sockets`.
 
 Rules (each from a measurement of Ray 2.60): actors are async and never ordered; their constructors
 do nothing; nothing is retried by Ray; every wait has an end; health is answered by a thread of its
@@ -17,17 +17,18 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from stigmergy.protocols.codec import pack, unpack
 
-from .calls import RayHandle, insist, reach
+from .calls import RayHandle, home, insist, reach
+from .doors import NO_DOOR, NOWHERE, door_of
 from .garbage import look_less_often
 from .link import PeerGone, PeerUnavailable
 from .processes import Holder, Process
 from .services import Driver, build
 from .slot import Slot
-from .sockets import CALL_TIMEOUT_S, NO_DOOR, Listener, Nearby, door_of
+from .sockets import CALL_TIMEOUT_S, Direct, Listener
 
 CLOSE_TIMEOUT_S: Final = 45.0  # a host may let tools end for 30 s, and agents say goodbye for 10 s
 OPEN_TIMEOUT_S: Final = 60.0
@@ -44,6 +45,9 @@ POLL_S: Final = 20.0
 
 RETRY_POLL_S: Final = 0.2
 
+Sockets = Literal["none", "near", "far"]
+"""Between whom calls go over sockets: nobody, those on one node, or all nodes of a cluster as well."""
+
 
 class _Shell(Holder):
     """The Ray actor: one service, reached by bytes."""
@@ -54,6 +58,7 @@ class _Shell(Holder):
         self._attached: set[str] = set()
         """A name belongs to one life of one process, so attaching it again is a repeat; so is opening again."""
         self._needed = asyncio.Event()
+        self._home = NOWHERE
         self._listener: Listener | None = None
 
     async def wait(self, modules: list[str]) -> None:
@@ -61,12 +66,13 @@ class _Shell(Holder):
             importlib.import_module(module)
         await self._needed.wait()
 
-    async def open(self, factory: str, config: bytes) -> bytes:
+    async def open(self, factory: str, config: bytes, far: bool) -> bytes:  # noqa: FBT001 - Ray's calls have no names
         self._needed.set()
         if self._listener is None:
             self.held = build(factory, {**unpack(config), "apart": True})
             look_less_often()
-            self._listener = Listener(partial(_received, self), machine())
+            self._home = home(far=far)
+            self._listener = Listener(partial(_received, self), self._home)
             await self._listener.open()
         return pack(self._listener.door)
 
@@ -76,12 +82,12 @@ class _Shell(Holder):
     async def attach(self, peer: str, actor: Any, door: bytes) -> None:
         if self.held is not None and peer not in self._attached:
             self._attached.add(peer)
-            self.held.attach(peer, Nearby(peer, RayHandle(peer, actor), door_of(door), machine()))
+            self.held.attach(peer, Direct(peer, RayHandle(peer, actor), door_of(door), self._home))
 
     async def attach_slot(self, peer: str, door: bytes) -> None:
         if self.held is not None and peer not in self._slots:
             self._slots[peer] = Slot()
-            self.held.attach(peer, Nearby(peer, self._slots[peer], door_of(door), machine()))
+            self.held.attach(peer, Direct(peer, self._slots[peer], door_of(door), self._home))
 
     async def poll(self, peer: str) -> list[bytes]:
         slot = self._slots.get(peer)
@@ -100,14 +106,6 @@ class _Shell(Holder):
 async def _received(holder: Holder, data: bytes) -> bytes:
     """Not a method: Ray wraps those of an actor, and each call through one costs 20 us more."""
     return b"" if holder.held is None else await holder.held.receive(data)
-
-
-def machine() -> str:
-    """The name of this process's machine: its node's, for two nodes on one machine stand for two machines."""
-    import ray
-
-    node: str = ray.get_runtime_context().get_node_id()
-    return node
 
 
 def actor_on(node: str) -> Any:
@@ -149,14 +147,14 @@ class Spare:
 class RayProcess:
     """A service in a Ray actor of its own."""
 
-    def __init__(self, name: str, actor: Any, *, sockets: bool = True) -> None:
-        """``actor`` is nobody else's; see `actor_on` and `actor_with`. Without ``sockets`` all goes through Ray."""
+    def __init__(self, name: str, actor: Any, *, sockets: Sockets = "near") -> None:
+        """``actor`` is nobody else's; see `actor_on` and `actor_with`."""
         self.name = name
         self.actor = actor
         self.door = NO_DOOR
-        """Where it can be called from the same machine, once it is open."""
+        """Where it can be called, once it is open."""
         self._sockets = sockets
-        self._way = Nearby(name, RayHandle(name, actor), None, "")
+        self._way = Direct(name, RayHandle(name, actor), None, NOWHERE)
         self._listener: Listener | None = None
         self._pollers: list[asyncio.Task[None]] = []
 
@@ -166,8 +164,9 @@ class RayProcess:
 
     async def open(self, factory: str, config: dict[str, Any]) -> None:
         """See `Process.open`."""
+        packed, far = pack(config), self._sockets == "far"
         opening = asyncio.ensure_future(
-            insist(self.name, lambda: self.actor.open.remote(factory, pack(config)), LONGEST_S)
+            insist(self.name, lambda: self.actor.open.remote(factory, packed, far), LONGEST_S)
         )
         busy_s = 0.0
         try:
@@ -178,9 +177,9 @@ class RayProcess:
             door = await opening
         finally:
             opening.cancel()
-        if self._sockets:
+        if self._sockets != "none":
             self.door = door
-            self._way = Nearby(self.name, RayHandle(self.name, self.actor), door_of(door), machine())
+            self._way = Direct(self.name, RayHandle(self.name, self.actor), door_of(door), home(far=far))
 
     async def attach(self, peer: str, process: Process) -> None:
         """See `Process.attach`."""
@@ -188,10 +187,10 @@ class RayProcess:
         await insist(self.name, lambda: self.actor.attach.remote(peer, actor, door), CALL_TIMEOUT_S)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
-        """See `Process.attach_driver`: a driver is no actor, so it polls, and listens to who is near."""
+        """See `Process.attach_driver`: a driver is no actor, so it polls, and has a door."""
         door = NO_DOOR
-        if self._way.near:
-            self._listener = Listener(driver.receive, machine())
+        if self._sockets != "none":
+            self._listener = Listener(driver.receive, home(far=self._sockets == "far"))
             await self._listener.open()
             door = pack(self._listener.door)
         await insist(self.name, lambda: self.actor.attach_slot.remote(peer, door), CALL_TIMEOUT_S)

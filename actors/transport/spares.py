@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from .handles import RayProcess, Spare, actor_on
+from .handles import RayProcess, Sockets, Spare, actor_on
 
 SETTLED_S: Final = 10.0
 """A swarm gets its first spare so long after its first process: before, everything else starts, or it is over again."""
@@ -24,9 +24,10 @@ class Spares:
     Each costs 60 MB, and a second of one CPU whenever it was taken.
     """
 
-    def __init__(self, modules: tuple[str, ...]) -> None:
+    def __init__(self, modules: tuple[str, ...], sockets: Sockets = "near") -> None:
         """``modules``: what they import meanwhile."""
         self._modules = list(modules)
+        self._sockets: Sockets = sockets
         self._ready: dict[str, Spare] = {}
         """By node."""
         self._due: dict[str, asyncio.TimerHandle] = {}
@@ -40,7 +41,8 @@ class Spares:
             self._not_before = loop.time() + SETTLED_S
         if node not in self._due:
             self._due[node] = loop.call_at(max(self._not_before, loop.time() + AFTER_S), self._make, node)
-        return RayProcess(name, spare.actor if spare is not None and spare.lives else actor_on(node))
+        actor = spare.actor if spare is not None and spare.lives else actor_on(node)
+        return RayProcess(name, actor, sockets=self._sockets)
 
     def close(self) -> None:
         """Have none any more."""

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Final
 
-from stigmergy.actors.transport.handles import RayProcess
+from stigmergy.actors.transport.handles import RayProcess, Sockets
 from stigmergy.actors.transport.processes import Process
 from stigmergy.runtime.engines import RayEngine
 
@@ -36,7 +36,8 @@ class ChaosProcess(RayProcess):
 
     def __init__(self, process: RayProcess, began: float, held: set[str], history: History) -> None:
         # Ray drops calls in some rounds: those calls must be there.
-        super().__init__(process.name, process.actor, sockets="RAY_testing_rpc_failure" not in os.environ)
+        sockets: Sockets = "none" if "RAY_testing_rpc_failure" in os.environ else "near"
+        super().__init__(process.name, process.actor, sockets=sockets)
         self._began = began
         self._held = held
         self._history = history

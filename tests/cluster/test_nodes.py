@@ -66,6 +66,16 @@ async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes
         assert os.getpid() not in writers
 
 
+async def test_what_goes_from_node_to_node_goes_over_sockets(cluster, tmp_path):
+    async with joined(cluster, tmp_path, Diary) as swarm:
+        await asyncio.gather(*(swarm.tell(f"diary/{n}", Say(text="hello")) for n in range(24)))
+        ways = {node_of(process): process._way for process in hosts_of(swarm).values()}
+        assert len(ways) == 3
+        await asyncio.wait_for(asyncio.gather(*(way._connecting for way in ways.values())), 10)
+        while not all(way.up for way in ways.values()):  # noqa: ASYNC110 - the other ends are sockets
+            await asyncio.sleep(0)
+
+
 async def test_a_node_that_is_lost_costs_nothing_and_nothing_is_handled_twice(cluster, tmp_path, capfd):
     events: list[tuple[str, dict[str, Any]]] = []
     async with joined(cluster, tmp_path, Diary, on_event=lambda n, d: events.append((n, d))) as swarm:

@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stigmergy.actors.transport import sockets
+from stigmergy.actors.transport import doors, greeting, sockets
 from stigmergy.actors.transport.channel import MAX_BYTES
-from stigmergy.actors.transport.framing import MOST, Frames
+from stigmergy.actors.transport.doors import Home
+from stigmergy.actors.transport.framing import FEW, Frames
 from stigmergy.actors.transport.link import PeerUnavailable
-from stigmergy.actors.transport.sockets import Caller, Listener, Nearby
+from stigmergy.actors.transport.sockets import Caller, Direct, Listener
 from stigmergy.protocols.errors import Malformed
 
 from .test_link import Answering
 
-HERE = "this machine"
+HERE = Home("this machine", "127.0.0.1")
+THERE = Home("another machine", "127.0.0.1")
 
 
 class Ray:
@@ -65,18 +67,13 @@ async def listener(service):
     await turns()
 
 
-@pytest.fixture
-async def near(listener):
-    near = Nearby("two", Ray(), listener.door, HERE)
+@pytest.fixture(params=[HERE, THERE], ids=["unix", "tcp"])
+async def near(listener, request):
+    near = Direct("two", Ray(), listener.door, request.param)
     await until(lambda: near.up)
     yield near
     near.close()
     await turns()
-
-
-def door_of(listener):
-    assert listener.door is not None
-    return listener.door
 
 
 async def turns(count=9):
@@ -87,6 +84,11 @@ async def turns(count=9):
 async def until(condition):
     while not condition():  # noqa: ASYNC110 - the other end is a socket
         await asyncio.sleep(0)
+
+
+async def ended(direct):
+    caller = direct._caller
+    await until(lambda: caller._transport is None)
 
 
 async def test_calls_are_answered_each_with_its_own_answer(near, service):
@@ -123,46 +125,57 @@ async def test_when_the_connection_ends_calls_in_flight_are_of_unknown_outcome_a
 async def test_a_call_that_is_not_answered_in_time_is_of_unknown_outcome_and_its_late_answer_is_nobodys(
     near, service, monkeypatch
 ):
-    monkeypatch.setattr(sockets, "CALL_TIMEOUT_S", 0.01)
-    with pytest.raises(PeerUnavailable, match=r"two: no answer within 0.01 s"):
-        await near.receive(b"wait")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(sockets, "CALL_TIMEOUT_S", 0.01)
+        with pytest.raises(PeerUnavailable, match=r"two: no answer within 0.01 s"):
+            await near.receive(b"wait")
     service.answer.set()
     assert await near.receive(b"abc") == b"cba"
 
 
-@pytest.mark.parametrize("machine", ["another machine", ""])
-async def test_who_is_on_another_machine_takes_the_other_way(listener, machine):
-    near = Nearby("two", Ray(), listener.door, machine)
-    await turns()
+@pytest.mark.parametrize(("caller", "called"), [(Home("elsewhere", ""), HERE), (THERE, Home("this machine", ""))])
+async def test_who_is_on_another_machine_and_knows_no_address_takes_the_other_way(service, caller, called):
+    listener = Listener(service.receive, called)
+    await listener.open()
+    near = Direct("two", Ray(), listener.door, caller)
+    await near._connecting
     assert await near.receive(b"abc") == b"by ray"
+    listener.close()
+
+
+async def test_who_cannot_have_a_socket_has_no_door_there(service):
+    listener = Listener(service.receive, Home("this machine", "203.0.113.7"))  # an address of nobody: RFC 5737
+    assert (listener.door.host, listener.door.port) == ("", 0)
+    listener.close()
 
 
 async def test_until_the_connection_is_up_calls_take_the_other_way(listener):
-    near = Nearby("two", Ray(), listener.door, HERE)
+    near = Direct("two", Ray(), listener.door, HERE)
     assert await near.receive(b"abc") == b"by ray"
     await until(lambda: near.up)
     assert await near.receive(b"abc") == b"cba"
     near.close()
 
 
-async def test_a_door_that_nobody_opens_is_passed_by(listener):
-    nobody = door_of(listener)._replace(address=f"{listener.door.address}-not")
-    near = Nearby("two", Ray(), nobody, HERE)
-    await turns()
+@pytest.mark.parametrize("home", [HERE, THERE], ids=["unix", "tcp"])
+async def test_a_door_that_nobody_opens_is_passed_by(listener, home):
+    nobody = listener.door._replace(near=f"{listener.door.near}-not", port=1)
+    near = Direct("two", Ray(), nobody, home)
+    await near._connecting
     assert await near.receive(b"abc") == b"by ray"
 
 
 async def test_who_hangs_with_a_full_queue_is_passed_by(monkeypatch):
-    monkeypatch.setattr(sockets, "_BACKLOG", 1)
+    monkeypatch.setattr(doors, "BACKLOG", 1)
     hung = Listener(Service().receive, HERE)  # bound, and never opened
     waiting = []
     with pytest.raises(BlockingIOError):
         while True:
             waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             waiting[-1].setblocking(False)
-            waiting[-1].connect(door_of(hung).address)
-    near = Nearby("two", Ray(), hung.door, HERE)
-    await turns()
+            waiting[-1].connect(hung.door.near)
+    near = Direct("two", Ray(), hung.door, HERE)
+    await near._connecting
     assert await near.receive(b"abc") == b"by ray"
     hung.close()
     for one in waiting:
@@ -170,32 +183,83 @@ async def test_who_hangs_with_a_full_queue_is_passed_by(monkeypatch):
 
 
 async def test_who_does_not_know_the_secret_is_not_heard(listener, service):
-    caller = Caller("two", "0" * 64)
-    there = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    there.connect(listener.door.address)
-    await asyncio.get_running_loop().create_unix_connection(lambda: caller, sock=there)
-    with pytest.raises(PeerUnavailable, match="the connection has ended"):
-        await caller.call(b"abc")
+    near = Direct("two", Ray(), listener.door._replace(secret=b"0" * 32), HERE)
+    await near._connecting
+    await ended(near)
+    assert await near.receive(b"abc") == b"by ray"
     assert service.served == 0
+
+
+async def test_who_is_called_and_does_not_know_the_secret_is_not_believed():
+    other = Listener(Service().receive, HERE)
+    squatter = Listener(Service().receive, HERE)
+    await squatter.open()
+    near = Direct("two", Ray(), squatter.door._replace(secret=other.door.secret), HERE)
+    await near._connecting
+    await ended(near)
+    assert await near.receive(b"abc") == b"by ray"
+    other.close()
+    squatter.close()
+    await turns()
+
+
+async def test_the_secret_is_never_said(listener):
+    said = []
+
+    class Listening(Caller):
+        def put(self, number, kind, data):
+            said.append(data)
+            super().put(number, kind, data)
+
+        def data_received(self, data):
+            said.append(data)
+            super().data_received(data)
+
+    caller = Listening("two", listener.door.secret)
+    await doors.connect(listener.door, HERE, lambda: caller)
+    await until(lambda: caller.known)
+    assert len(said) == 3
+    assert listener.door.secret not in b"".join(said)
+    caller.abort()
+    await turns()
+
+
+async def test_who_says_nothing_is_sent_away(listener, monkeypatch):
+    monkeypatch.setattr(greeting, "GREETING_S", 0.01)
+    reader, writer = await asyncio.open_unix_connection(listener.door.near)
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_crowd_of_strangers_keeps_nobody_out_and_is_kept_small(listener, service, monkeypatch):
+    monkeypatch.setattr(sockets, "STRANGERS", 3)
+    crowd = [await asyncio.open_unix_connection(listener.door.near) for _ in range(10)]
+    await until(lambda: len(listener._visitors) == 3)
+    for _, writer in crowd:
+        writer.close()
+    await until(lambda: not listener._visitors)
+    near = Direct("two", Ray(), listener.door, HERE)
+    await until(lambda: near.up)
+    near.close()
+    await turns()
 
 
 async def test_the_doors_of_two_listeners_are_two(listener, service):
     other = Listener(service.receive, HERE)
-    one, two = door_of(listener), door_of(other)
-    assert one.address != two.address
+    one, two = listener.door, other.door
+    assert (one.near, one.port) != (two.near, two.port)
     assert one.secret != two.secret
     other.close()
 
 
 @pytest.mark.parametrize(
     "head",
-    [struct.pack("<IIB", MOST + 1, 1, 0), b"\xff" * 9, b"GET / HTTP/1.1\r\n\r\n"],
-    ids=["one byte too long", "all ones", "a browser"],
+    [struct.pack("<IIB", FEW + 1, 0, 0), b"\xff" * 9, b"GET / HTTP/1.1\r\n\r\n", struct.pack("<IIB", 0, 1, 1)],
+    ids=["one byte too long", "all ones", "a browser", "a call before the greeting"],
 )
 async def test_what_is_no_frame_ends_the_connection_and_nothing_else(listener, near, head):
-    reader, writer = await asyncio.open_unix_connection(listener.door.address)
-    secret = listener.door.secret.encode()
-    writer.write(struct.pack("<IIB", len(secret), 0, 0) + secret + head)
+    reader, writer = await asyncio.open_unix_connection(listener.door.near)
+    writer.write(head)
     assert await reader.read() == b""
     writer.close()
     assert await near.receive(b"abc") == b"cba"
@@ -220,6 +284,7 @@ class Cut(Frames):
 def test_frames_are_the_same_however_the_bytes_are_cut(frames, lengths):
     data = b"".join(struct.pack("<IIB", len(body), number, kind) + body for number, kind, body in frames)
     connection, at, number = Cut(), 0, 0
+    connection.trust()
     while at < len(data):
         length = lengths[number % len(lengths)]
         connection.data_received(data[at : at + length])
@@ -236,14 +301,15 @@ async def beat(*links):
         await turns()
 
 
-@pytest.mark.parametrize("seed", range(10))
-async def test_a_link_whose_connection_is_cut_at_any_moment_loses_and_doubles_nothing(seed, monkeypatch):
+@pytest.mark.parametrize("home", [HERE, THERE], ids=["unix", "tcp"])
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_link_whose_connection_is_cut_at_any_moment_loses_and_doubles_nothing(seed, home):
     chance = random.Random(seed)
     one, two = Answering("one"), Answering("two")
     listeners = [Listener(end.receive, HERE) for end in (one, two)]
     for listener in listeners:
         await listener.open()
-    there, back = Nearby("two", two, listeners[1].door, HERE), Nearby("one", one, listeners[0].door, HERE)
+    there, back = Direct("two", two, listeners[1].door, home), Direct("one", one, listeners[0].door, home)
     link = one.endpoint.connect("two", there, one.on_lost)
     back_link = two.endpoint.connect("one", back, two.on_lost)
     beating = asyncio.create_task(beat(link, back_link))
