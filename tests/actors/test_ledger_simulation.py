@@ -1,4 +1,4 @@
-"""Why orphaned reservations are forfeited: 500 simulated swarms, and what refunding would cost.
+"""Why orphaned reservations are forfeited: many simulated swarms, and what refunding would cost.
 
 Clients reserve, send, and settle when the answer comes. One call in five is never settled, because
 its client dies; one in five outlives its lease; in two swarms of five the clock jumps, and in two the
@@ -16,8 +16,9 @@ import pytest
 from stigmergy.actors.ledger import ROOT, Ledger
 from stigmergy.protocols.budget import Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted
+from tests.depth import depth
 
-SEEDS = 500
+SEEDS = depth(150, 500)
 CEILING = 300
 WORST = 40
 CLIENTS = 5

@@ -28,6 +28,7 @@ from stigmergy.protocols.supervision import (
     Strategy,
     Supervision,
 )
+from tests.depth import depth
 
 OFTEN = Intensity(restarts=1_000, within_s=60.0)
 
@@ -232,7 +233,7 @@ def judge(seed: int) -> int:
     return sum(map(len, world.epochs_started.values())) - len(world.names)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(depth(2, 4)))
 def test_no_child_ever_has_two_owners_all_come_up_when_the_faults_end_and_all_go_down_when_told(block: int) -> None:
     restarts = sum(judge(seed) for seed in range(block * 15, block * 15 + 15))
     assert restarts > 60, "the simulation has to make trouble"

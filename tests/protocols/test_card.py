@@ -43,6 +43,7 @@ from stigmergy.protocols.security_schemes import (
     SecurityRequirement,
     SecurityScheme,
 )
+from tests.depth import depth
 from tests.protocols.cards import Answer, Question, accepted_by_sdk, accepted_by_us, full, judged, small
 
 # --- the judge ------------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def _mutated(path: tuple[Any, ...], replacement: tuple[Any] | None) -> dict[str,
     return document
 
 
-@settings(max_examples=250)
+@settings(max_examples=depth(80, 250))
 @given(mutations())
 def test_whatever_we_take_the_sdk_takes(document: dict[str, Any]) -> None:
     refused = ""
@@ -170,7 +171,7 @@ STRICTER = (
 )
 
 
-@settings(max_examples=250)
+@settings(max_examples=depth(80, 250))
 @given(mutations())
 def test_what_the_sdk_takes_we_take_or_say_where_we_are_stricter(document: dict[str, Any]) -> None:
     if not accepted_by_sdk(document) or accepted_by_us(document):

@@ -56,6 +56,8 @@ class Timeline:
     def __init__(self) -> None:
         self.now = 0.0
         self.steps = 0
+        self.is_over = False
+        """Set by the world: nothing more is to happen."""
         self._number = 0
         self._due: deque[tuple[int, ProcessLoop | None, Any]] = deque()
         self._later: list[tuple[float, int, ProcessLoop | None, Any]] = []
@@ -63,26 +65,31 @@ class Timeline:
 
     def push(self, when: float, loop: ProcessLoop | None, what: Any) -> None:
         """Put something in its place; what is due at once comes after what is due already."""
-        self._number += 1
         if when <= self.now:
-            self._due.append((self._number, loop, what))
+            self.push_due(loop, what)
         else:
+            self._number += 1
             heappush(self._later, (when, self._number, loop, what))
+
+    def push_due(self, loop: ProcessLoop | None, what: Any) -> None:
+        """Put something behind what is due already."""
+        self._number += 1
+        self._due.append((self._number, loop, what))
 
     def after(self, delay: float, call: Callable[[], None]) -> None:
         """Let the world do something later."""
         self.push(self.now + delay, None, call)
 
-    def run(self, until: float, is_over: Callable[[], bool]) -> None:
+    def run(self, until: float) -> None:
         """Go on until it is over, or until a time."""
         try:
-            self._run(until, is_over)
+            self._run(until)
         finally:
             asyncio._set_running_loop(None)
 
-    def _run(self, until: float, is_over: Callable[[], bool]) -> None:
+    def _run(self, until: float) -> None:
         due, later, running = self._due, self._later, None
-        while not is_over():
+        while not self.is_over:
             if later and (later[0][0] <= self.now or (not due and later[0][0] <= until)):
                 self.now, number, loop, what = heappop(later)
             elif due:
@@ -198,7 +205,7 @@ class ProcessLoop(asyncio.BaseEventLoop):
     ) -> Call:
         call = Call(callback, args, context)
         if self.alive:
-            self._timeline.push(0.0, self, call)
+            self._timeline.push_due(self, call)
         return call
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # the same
@@ -214,7 +221,10 @@ class ProcessLoop(asyncio.BaseEventLoop):
     def call_later(  # type: ignore[override] # the same
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
     ) -> Call:
-        return self.call_at(self._timeline.now + delay, callback, *args, context=context)
+        call = Call(callback, args, context)
+        if self.alive:
+            self._timeline.push(self._timeline.now + delay, self, call)
+        return call
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)

@@ -90,25 +90,21 @@ class Network:
             return
         if lost:
             self._struck["answer lost"] += 1
-        self._timeline.after(self._latency(), lambda: self._arrive(call, target, work, lost=lost))
+        self._arrive(call, target, work, lost=lost)
         if draw() < weather.double and may_double:
             self._struck["doubled"] += 1
-            again = _Call(call.source.create_future(), call.source)
-            self._timeline.after(self._latency(), lambda: self._arrive(again, target, work, lost=True))
+            self._arrive(_Call(call.source.create_future(), call.source), target, work, lost=True)
 
     def _arrive(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
+        latency = self._latency()
         if not target.alive:
-            self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} has ended")))
+            call.fail(PeerGone(f"{target.name} has ended"), latency + BLINK_S)
             return
-        target.on_end[call] = lambda: self._timeline.after(BLINK_S, lambda: call.fail(PeerGone(f"{target.name} ended")))
-
-        def begin() -> None:
-            _ = target.create_task(self._work(call, target, work, lost=lost))
-
-        target.call_soon(begin)
+        target.on_end[call] = lambda: call.fail(PeerGone(f"{target.name} ended"), BLINK_S)
+        target.call_later(latency, lambda: target.create_task(self._work(call, target, work, lost=lost)))
 
     async def _work(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
-        settle: Callable[[Any], None] = call.succeed
+        settle: Callable[[Any, float], None] = call.succeed
         try:
             value = await work()
         except Exception as error:  # noqa: BLE001 - an error is an answer too
@@ -116,14 +112,14 @@ class Network:
         if lost or self._are_cut(call.source, target):
             self._lose(call, target)
         else:
-            self._timeline.after(self._latency(), lambda: settle(value))
+            settle(value, self._latency())
 
     def _are_cut(self, one: ProcessLoop, other: ProcessLoop) -> bool:
         return bool(self._cut) and frozenset((one.name, other.name)) in self._cut
 
     def _lose(self, call: _Call, target: ProcessLoop) -> None:
         delay = BLINK_S if self._random.random() < 0.7 else self._random.uniform(BLINK_S, 3.0)
-        self._timeline.after(delay, lambda: call.fail(PeerUnavailable(f"{target.name} did not confirm")))
+        call.fail(PeerUnavailable(f"{target.name} did not confirm"), delay)
 
     def _latency(self) -> float:
         draw = self._random.random()
@@ -140,18 +136,21 @@ class _Call:
         self.answer = answer
         self.source = source
 
-    def succeed(self, value: Any) -> None:
-        self.source.call_soon(self._settle, self.answer.set_result, value)
+    def succeed(self, value: Any, delay: float) -> None:
+        self.source.call_later(delay, self._succeed, value)
 
-    def fail(self, error: BaseException) -> None:
-        self.source.call_soon(self._settle, self.answer.set_exception, error)
+    def fail(self, error: BaseException, delay: float) -> None:
+        self.source.call_later(delay, self._fail, error)
 
     def run_out(self, target: str) -> None:
         """Its time is over."""
-        self.fail(PeerUnavailable(f"{target} did not answer in time"))
+        self._fail(PeerUnavailable(f"{target} did not answer in time"))
 
-    def _settle(self, settle: Callable[[Any], None], value: Any) -> None:
+    def _succeed(self, value: Any) -> None:
         if not self.answer.done():
-            settle(value)
-            if settle == self.answer.set_exception:
-                self.answer.exception()
+            self.answer.set_result(value)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()

@@ -186,7 +186,7 @@ def _budget(run: Simulation, reading: Reading) -> Iterator[str]:
     settled: dict[str, int] = {}
     reserved_at: dict[str, int] = {}
     for seq, kind, data, _, own in reading.entries:
-        if kind.startswith("ledger.") and not _is_of_tokens(kind, data):
+        if not kind.startswith("ledger.") or not _is_of_tokens(kind, data):
             continue
         if kind == "ledger.reserve":
             held[data["op"]] = data["worst"]["tokens"]

@@ -70,7 +70,7 @@ class Simulation:
         for fault in self.plan.faults:
             self.timeline.after(fault.at, partial(self._strike, fault))
         self.timeline.after(FAULTS_END_S, self._calm)
-        self.timeline.run(DRAINED_BY_S, lambda: self.drained or bool(self.broken))
+        self.timeline.run(DRAINED_BY_S)
         for disk in self.disks:
             disk.lose_power()
         self.written = [disk.rows() for disk in self.disks]
@@ -116,7 +116,7 @@ class Simulation:
             if not driver.alive:
                 return
             if error is None:
-                self.drained, self.news = True, drive.news
+                self.drained, self.news, self.timeline.is_over = True, drive.news, True
             elif not isinstance(error, StigmergyError):
                 raise error
             else:
@@ -172,6 +172,7 @@ class Simulation:
             raise
         except Exception as error:
             self.broken = f"the board cannot open what it wrote: {type(error).__name__}: {error}"
+            self.timeline.is_over = True
             raise
         return BoardService(board, journal, loop.clock, config["name"], apart=True)
 

@@ -14,6 +14,7 @@ from stigmergy.protocols.errors import StigmergyError
 from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
+from tests.depth import depth
 
 
 class Ping(Message, name="ping"):
@@ -102,7 +103,7 @@ def test_the_state_is_the_fold_of_its_entries_and_a_refused_command_leaves_none(
         assert truth(replayed(entries)) == truth(registry)
 
 
-@settings(max_examples=100)
+@settings(max_examples=depth(40, 100))
 @given(st.lists(COMMANDS | st.just(("restart",)), max_size=40))
 def test_no_epoch_is_given_twice_however_often_the_registry_restarts(commands: list[tuple[Any, ...]]) -> None:
     entries: list[tuple[str, bytes]] = []

@@ -49,7 +49,7 @@ def ledger_samples(journal: Path):
 
 
 async def test_every_call_is_paid_and_the_books_agree_to_the_nano_dollar(desk, tmp_path):
-    report, server = await desk(input=tickets(tmp_path, 60))
+    report, server = await desk(input=tickets(tmp_path, 24))
     assert report["model_calls"] == len(server.books.entries) > 40
     assert round(report["usd"] * 1e9) == server.books.nano_usd > 0
     assert report["answered"] + sum(report["escalated"].values()) == report["tickets"]
@@ -61,8 +61,8 @@ async def test_every_call_is_paid_and_the_books_agree_to_the_nano_dollar(desk, t
 async def test_each_fault_of_the_provider_costs_no_ticket(desk, tmp_path, kind, monkeypatch):
     faults = FaultPlan()
     faults.schedule(None, kind, None, kind)
-    report, server = await desk(faults, input=tickets(tmp_path, 4), model_timeout_s=2)
-    assert report["answered"] + sum(report["escalated"].values()) == report["tickets"] == 4
+    report, server = await desk(faults, input=tickets(tmp_path, 2), model_timeout_s=1)
+    assert report["answered"] + sum(report["escalated"].values()) == report["tickets"] == 2
     assert server.books.paid_twice() == []
     samples = list(ledger_samples(Path(report["journal"]) / "journal.db"))
     _, last = samples[-1]

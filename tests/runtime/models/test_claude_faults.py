@@ -100,7 +100,7 @@ async def test_a_slow_answer_within_its_time_is_an_answer(metered, server, ledge
 async def test_an_answer_that_is_too_slow_forfeits_because_it_is_billed(metered, server, ledger, question, ask):
     server.faults.schedule(Fault("slow", seconds=30))
     with pytest.raises(ModelUnavailable):
-        await ask(metered, question.model_copy(update={"timeout_s": 2.0}))
+        await ask(metered, question.model_copy(update={"timeout_s": 1.0}))
     assert ledger.fate == "held"
     assert server.books.nano_usd > 0
 

@@ -13,6 +13,7 @@ from stigmergy.actors.transport import channel
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.protocols import Message, SwarmStopped, UsageError
 from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
+from tests.depth import depth
 
 from .company import Ping, Plain, Pong
 from .world import living, simulate
@@ -197,7 +198,7 @@ async def all_heard(swarm):
     return [await swarm.ask(f"reader/{n}", Ping(), reply=Heard_) for n in range(READERS)]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(depth(8, 20)))
 def test_nothing_is_lost_or_doubled_or_overtaken_while_agents_move(seed):
     async def program(world):
         async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:
@@ -213,7 +214,7 @@ def test_nothing_is_lost_or_doubled_or_overtaken_while_agents_move(seed):
     simulate(seed, program)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(depth(5, 10)))
 def test_the_first_mail_of_an_agent_is_not_overtaken_when_its_home_moves_and_not_all_know_it_yet(seed):
     async def program(world):
         async with Swarm(plant=Plant(engine="local", hosts=3, limits=LIMITS), durable=False) as swarm:
@@ -230,7 +231,7 @@ def test_the_first_mail_of_an_agent_is_not_overtaken_when_its_home_moves_and_not
     simulate(seed, program, delay_s=0.1)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(depth(5, 10)))
 def test_a_host_that_dies_while_agents_move_takes_nobody_elses_mail_along(seed):
     async def program(world):
         async with Swarm(plant=Plant(engine="local", hosts=3, limits=LIMITS), durable=False) as swarm:
@@ -249,7 +250,7 @@ def test_a_host_that_dies_while_agents_move_takes_nobody_elses_mail_along(seed):
     simulate(seed, program)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(depth(5, 10)))
 def test_agents_whose_new_host_dies_live_on_and_hear_nothing_twice(seed):
     async def program(world):
         async with Swarm(plant=Plant(engine="local", hosts=2, limits=LIMITS), durable=False) as swarm:

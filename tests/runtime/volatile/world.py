@@ -82,11 +82,14 @@ def simulate(
     loop = ProcessLoop("everything", timeline)
 
     async def run() -> None:
-        await program(world)
+        try:
+            await program(world)
+        finally:
+            timeline.is_over = True
 
     with patched(world):
         task = loop.create_task(run())
-        timeline.run(LONG_S, task.done)
+        timeline.run(LONG_S)
         loop.bury()
     assert task.done(), f"nothing happens any more, at {timeline.now:.1f} s"
     task.result()
