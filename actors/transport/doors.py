@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 from stigmergy.protocols.codec import pack, unpack
 
+from .forks import keep_from_children
+
 BACKLOG: Final = 128
 """Callers that may wait until they are let in; one more takes the other way."""
 
@@ -119,6 +121,7 @@ class Porch:
             there.close()
             return None
         there.setblocking(False)  # noqa: FBT003 - its only argument
+        keep_from_children(there)
         self.sockets.append(there)
         return there
 

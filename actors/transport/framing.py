@@ -10,6 +10,7 @@ import struct
 from typing import Final, cast
 
 from .channel import MAX_BYTES
+from .forks import Held, keep_from_children
 
 MOST: Final = 2 * MAX_BYTES
 """Bytes of a frame: a batch of 16 MiB, and what is written around it."""
@@ -25,12 +26,19 @@ class Frames(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
+        self._socket: Held | None = None
         self._rest = bytearray()
         self._most = FEW
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
+        keep_from_children(self)
+
+    def fileno(self) -> int:
+        """See `Held`."""
+        return -1 if self._socket is None else self._socket.fileno()
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
