@@ -155,7 +155,7 @@ class RayProcess:
         """Where it can be called, once it is open."""
         self._sockets = sockets
         self._way = Direct(name, RayHandle(name, actor), None, NOWHERE)
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._pollers: list[asyncio.Task[None]] = []
 
     def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
@@ -187,13 +187,18 @@ class RayProcess:
         await insist(self.name, lambda: self.actor.attach.remote(peer, actor, door), CALL_TIMEOUT_S)
 
     async def attach_driver(self, peer: str, driver: Driver) -> None:
-        """See `Process.attach_driver`: a driver is no actor, so it polls, and has a door."""
-        door = NO_DOOR
+        """See `Process.attach_driver`: a driver is no actor, so it polls, and has a door.
+
+        Callers wait there until the end of this, when it will know who they are: it has no word for "not yet".
+        """
+        listener, door = None, NO_DOOR
         if self._sockets != "none":
-            self._listener = Listener(driver.receive, home(far=self._sockets == "far"))
-            await self._listener.open()
-            door = pack(self._listener.door)
+            listener = Listener(partial(self._said, driver), home(far=self._sockets == "far"))
+            self._listeners.append(listener)
+            door = pack(listener.door)
         await insist(self.name, lambda: self.actor.attach_slot.remote(peer, door), CALL_TIMEOUT_S)
+        if listener is not None:
+            await listener.open()
         self._pollers.append(asyncio.get_running_loop().create_task(self._poll(peer, driver)))
 
     async def health(self, timeout_s: float = 3.0) -> dict[str, Any]:
@@ -223,8 +228,8 @@ class RayProcess:
     def _hang_up(self) -> None:
         """Hear no more: what this process still says must not reach the link to its successor."""
         self._way.close()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for poller in self._pollers:
             poller.cancel()
 
@@ -239,5 +244,17 @@ class RayProcess:
                 driver.lost(self.name, str(gone))
                 return
             except Exception as error:  # noqa: BLE001 - nobody would poll any more, and the driver wait for nothing
-                driver.lost(self.name, f"what it said was not understood: {type(error).__name__}: {error}")
+                driver.lost(self.name, _not_understood(error))
                 return
+
+    async def _said(self, driver: Driver, data: bytes) -> bytes:
+        """What a process says over a socket, and not to a poll, comes to the same."""
+        try:
+            return await driver.receive(data)
+        except Exception as error:
+            driver.lost(self.name, _not_understood(error))
+            raise
+
+
+def _not_understood(error: Exception) -> str:
+    return f"what it said was not understood: {type(error).__name__}: {error}"
