@@ -28,7 +28,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.legible import legible
+from stigmergy.protocols.legible import legible, saying
 
 FINAL: Final = (
     UsageError,
@@ -62,7 +62,7 @@ def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
         return _placed(agent, error)
     trace = "".join(traceback.format_exception(error))[-MAX_TRACE:]
-    return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {legible(error)}")), legible(trace)
+    return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {saying(error)}")), legible(trace)
 
 
 def _place(error: BaseException) -> str:

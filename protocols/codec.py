@@ -27,7 +27,7 @@ def pack(value: Any) -> bytes:
     try:
         packed: bytes = msgpack.packb(value)
     except (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError) as why:
-        raise Malformed(f"cannot be encoded: {why}") from None
+        raise Malformed(f"cannot be encoded: {why}; plain data is text, numbers, bytes, lists, dicts") from None
     return packed
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from pydantic import ValidationError
+
 MOST: Final = 10_000
 """Characters that are kept of a text."""
+
+
+SHOWN: Final = 3
+"""Fields that an error of pydantic names."""
 
 
 def legible(value: object) -> str:
@@ -17,6 +23,16 @@ def legible(value: object) -> str:
     if len(text) > MOST:
         text = f"{text[:MOST]}... ({len(text):,} characters)"
     return text.encode(errors="backslashreplace").decode()
+
+
+def saying(error: BaseException) -> str:
+    """The text of an error. Of pydantic's it is one line, with the first three fields and what is wrong with them."""
+    if not isinstance(error, ValidationError):
+        return legible(error)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in found[:SHOWN])
+    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    return legible(f"{error.title}: {wrong}{more}")
 
 
 def scalar(value: object) -> bool | int | float | str:

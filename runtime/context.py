@@ -16,7 +16,9 @@ from pydantic import BaseModel
 
 from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.host.words import Words, answer_of, series_of, tell_of
+from stigmergy.protocols import codec
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
 from stigmergy.protocols.message import Done, Message, addressed, decode_as, encode, reads, unlike
 from stigmergy.protocols.series import Series
@@ -209,7 +211,8 @@ class Context:
         return Claims(self._desk, queue)
 
     def write(self, key: str, value: Any) -> None:
-        """Write a fact when the turn commits, whatever version it has then."""
+        """Write a fact when the turn commits, whatever version it has then. Raises: Malformed for no plain data."""
+        codec.pack(value)  # said here, where the line is known that wrote it
         self._writes.append(Write("facts", "facts.put", {"key": key, "value": value}))
 
     def deposit(self, trail: str, amounts: Mapping[str, float], *, now: float | None = None) -> None:
@@ -263,7 +266,12 @@ class Context:
         """Do something outside the swarm and record its plain result, so that a replay does not do it again.
 
         A plain function runs in a thread, so it may block. ``name`` must be the same on every attempt.
+        Raises: UsageError when ``call`` was called already; StepFailed for whatever it raises.
         """
+        if not callable(call):
+            if asyncio.iscoroutine(call):
+                call.close()
+            raise UsageError(f"step {name!r:.70} was given a {type(call).__name__}: give it the function, not its call")
 
         async def once() -> Any:
             if asyncio.iscoroutinefunction(call):

@@ -27,6 +27,7 @@ from stigmergy.protocols.turn import Turn
 
 from .agent import Agent, maker
 from .context import Context, Means
+from .forgotten import advice
 from .limited import limited
 from .logs import LogFile
 from .luggage import Luggage
@@ -233,6 +234,7 @@ def _keep_warnings(log: FilteringBoundLogger) -> None:
     """What Python warns of in a process of its own, such as an await that was forgotten: nobody reads its stderr."""
 
     def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
-        log.warning("python_warning", text=f"{Path(filename).name}:{lineno}: {category.__name__}: {message}")
+        known = {"advice": said} if (said := advice(message, category, filename, lineno)) else {}
+        log.warning("python_warning", text=f"{Path(filename).name}:{lineno}: {category.__name__}: {message}", **known)
 
     warnings.showwarning = warned

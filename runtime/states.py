@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from stigmergy.protocols import codec
 from stigmergy.protocols.errors import Malformed, UsageError
+from stigmergy.protocols.legible import saying
 from stigmergy.protocols.versions import readable, upcast
 
 
@@ -38,8 +40,14 @@ def version_of(cls: type[BaseModel]) -> int:
 
 
 def pack_state(state: BaseModel) -> bytes:
-    """A state for the journal. Version 1 is written as it is, later ones as ``[version, state]``."""
-    version, plain = version_of(type(state)), state.model_dump(mode="json")
+    """A state for the journal. Version 1 is written as it is, later ones as ``[version, state]``.
+
+    Raises: UsageError when a handler has put something into it that no field of it can hold.
+    """
+    try:
+        version, plain = version_of(type(state)), state.model_dump(mode="json")
+    except PydanticSerializationError as why:
+        raise UsageError(f"the state {type(state).__name__} cannot be kept: {saying(why)}") from None
     return codec.pack(plain if version == 1 else [version, plain])
 
 

@@ -18,7 +18,7 @@ def locate(cls: type) -> tuple[str, str]:
         raise UsageError(f"{cls.__qualname__} is defined inside a function; hosts can only import module-level classes")
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
-    if file is None:
+    if file is None or file.startswith("<"):  # what is read from stdin calls itself so
         raise UsageError(f"{cls.__qualname__} has no file that a host could import; put it in a module")
     path = Path(file).absolute()
     if cls.__module__ == "__main__":

@@ -48,7 +48,8 @@ class Clerk:
         address = agent or pool
         bound = m.kinds[address.partition("/")[0]].mailbox
         if m.mail.waiting(address) >= bound:
-            raise MailboxFull(f"the mailbox of {address} is full ({bound:,} messages); send more slowly")
+            advice = "wait for answers before you send more, or give the kind a larger `mailbox`"
+            raise MailboxFull(f"the mailbox of {address} is full ({bound:,} messages): {advice}")
 
     def admit(self, envelope: Envelope, step: tuple[int, str] | None) -> StigmergyError | None:
         """Accept a message that was paid for; what is returned says why not. A repeat is fine."""

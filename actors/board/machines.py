@@ -10,7 +10,7 @@ from stigmergy.protocols.ids import AgentId, skill_of
 from stigmergy.protocols.kind import KindSpec
 
 from ..ledger.ledger import Ledger
-from ..registry.registry import Registry
+from ..registry.registry import Registry, no_kind
 from .dispatch import Dispatcher
 from .exchange import Exchange
 from .grants import Grants
@@ -183,7 +183,6 @@ class Machines:
             known = "; it is offered, but for other messages" if offering else f" (skills: {skills:.200})"
             raise NoSuchAgent(f"nobody has the skill {skill!r} and accepts {message_type}{known}")
         if kind is None:
-            known = ", ".join(sorted(self.kinds)) or "none"
-            raise NoSuchAgent(f"no kind {name!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()")
+            raise no_kind(name, self.kinds)
         accepted = ", ".join(kind.accepts) or "nothing"
         raise UnknownMessage(f"{name} does not accept {message_type}; it accepts {accepted:.200}")

@@ -12,8 +12,9 @@ for choosing and come with every turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args
 
 from stigmergy.protocols.codec import pack_body, unpack_body
@@ -31,6 +32,14 @@ Order = Literal["name", "cost", "success", "latency"]
 _ORDERS: Final = get_args(Order)
 _UNKNOWN: Final = float("inf")
 """What was never measured comes last, not first."""
+
+
+def no_kind(name: str, kinds: Iterable[str]) -> NoSuchAgent:
+    """The error of an address whose kind a swarm does not have: what to do comes first, as a long list is cut."""
+    meant = get_close_matches(name, kinds := sorted(kinds), 1)
+    hint = f"write {meant[0]!r}, or " if meant else ""
+    known = ", ".join(kinds) or "none"
+    return NoSuchAgent(f"no kind {name!r:.70} in this swarm: {hint}add it with swarm.add() (kinds: {known:.200})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from stigmergy.protocols.errors import NoSuchAgent, Quarantined, SwarmStopped
 from stigmergy.protocols.ids import check_address, check_name, is_name, skill_of
 
+from ..registry.registry import no_kind
 from ..watchdog.sightings import Action, Verdict
 from .guard import Probe, Sent
 from .letter import Letter, Talk
@@ -128,11 +129,7 @@ class Office:
             return Elsewhere(address, lambda letter: self._offer(skill, parts, letter))
         part = host.parts.get(kind)
         if part is None:
-            known = ", ".join(sorted(host.parts)) or "none"
-            return Nowhere(
-                address,
-                NoSuchAgent(f"no kind {kind!r:.70} in this swarm (kinds: {known:.200}); add it with swarm.add()"),
-            )
+            return Nowhere(address, no_kind(kind, host.parts))
         far = None if host.mesh is None else host.mesh.elsewhere(kind)
         return far or Elsewhere(kind, lambda letter: self.pools.put(part, letter))
 

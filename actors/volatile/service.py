@@ -188,7 +188,8 @@ class VolatileService:
         if type(place) is Slot and place.full:
             raise place.refusal()
         if type(place) is Far and place.road.full:
-            raise MailboxFull(f"{place.road.waiting:,} messages wait for the host of {to}; send more slowly")
+            many = f"{place.road.waiting:,} messages wait for the host of {to}"
+            raise MailboxFull(f"{many}: wait for answers before you send more")
         while allowance.left < 1:
             await host.purse.refill(allowance, 1)
         if host.stopped is not None:  # meanwhile

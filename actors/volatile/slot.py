@@ -226,4 +226,5 @@ class Slot(Seat):
 
     def refusal(self) -> MailboxFull:
         """What a caller from outside hears when it is."""
-        return MailboxFull(f"the mailbox of {self.name} is full ({self.part.bound:,} messages); send more slowly")
+        advice = "wait for answers before you send more, or give the kind a larger `mailbox`"
+        return MailboxFull(f"the mailbox of {self.name} is full ({self.part.bound:,} messages): {advice}")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stigmergy.protocols.errors import JournalError
+from stigmergy.protocols.legible import saying
 
 from ..settings import Settings
 from .exits import Exit, code_of, reason_of, telling
@@ -42,7 +43,7 @@ def explain(error: BaseException) -> tuple[str, str]:
         where = f" of {one.filename}" if one.filename else ""
         return reason, f"no space is left on the disk{where}: free some, then go on"
     if reason == "bug":
-        return reason, f"unexpected {type(one).__name__}: {first_line(str(one))}{_place(one)}"
+        return reason, f"unexpected {type(one).__name__}: {first_line(saying(one))}{_place(one)}"
     return reason, clean(str(one)) if isinstance(one, JournalError) else first_line(str(one), 400)
 
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from ..forgotten import advice
 from .failures import say, without_secrets
 
 KEPT: Final = 1_000
@@ -27,10 +28,6 @@ KEPT: Final = 1_000
 
 NOISE_BYTES: Final = 1024 * 1024
 """Of what libraries printed, the first MiB is kept."""
-
-
-_FORGOTTEN: Final = "was never awaited"
-"""What Python says of a call that did nothing: a mistake of the app's, which somebody has to see."""
 
 
 class Noise:
@@ -110,8 +107,8 @@ def _listening(keep: Any) -> Iterator[None]:
 
     def warned(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
         keep(f"{filename}:{lineno}: {category.__name__}: {message}")
-        if issubclass(category, RuntimeWarning) and str(message).endswith(_FORGOTTEN):
-            say(f"{message}, so it did nothing ({Path(filename).name}:{lineno}): write await before it")
+        if said := advice(message, category, filename, lineno):
+            say(said)
 
     root, records, hooks = logging.getLogger(), _Records(keep), (sys.unraisablehook, threading.excepthook)
     root.addHandler(records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TextIO
@@ -11,6 +12,7 @@ from typing import Any, Final, TextIO
 from stigmergy.protocols.errors import SwarmStopped
 
 from ..app import Outcome, Table
+from ..forgotten import logged
 from ..run_folder import RUNS
 from .choices import Choices, named_app, read_choices
 from .events import stopper
@@ -46,8 +48,12 @@ def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
     def last_words() -> None:
         _tell(cut_off(records), choices, records, stdout)
 
+    began = time.time()
     with screen_for(choices.app.name, quiet=choices.quiet) as screen:
         ending = asyncio.run(perform(choices, records, screen, last_words))
+    for folder in records.folders:
+        for forgotten in logged(folder.logs, began):
+            say(forgotten)
     if ending.reason in {"usage", "user"} and ending.outcome is None:
         records.discard_unused()  # a report may name them
     code = code_of(ending.reason)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from stigmergy.actors.host.deeds import Deed, carry_out
 from stigmergy.actors.host.desk import Desk
 from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, UsageError
+from stigmergy.protocols.legible import saying
 from stigmergy.protocols.turn import Effect
 
 from ..aside import aside
@@ -105,5 +106,4 @@ def _shaped(tool: Tool[Any, Any], result: Any) -> Any:
     try:
         return tool.returns.model_validate(result)
     except ValidationError as why:
-        first = why.errors(include_url=False, include_input=False)[0]
-        raise Malformed(f"the result of {tool.name} is no {tool.returns.__name__}: {first['msg']}") from None
+        raise Malformed(f"the result of {tool.name} does not fit {saying(why)}") from None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from stigmergy.protocols import codec, errors
-from stigmergy.protocols.legible import MOST, legible, scalar
+from stigmergy.protocols.legible import MOST, legible, saying, scalar
 
 
 class Mute:
@@ -38,3 +39,21 @@ def test_any_error_crosses_whatever_it_holds():
         name, arguments = codec.unpack(codec.pack(list(errors.pack(errors.HandlerFailed(argument)))))
         assert isinstance(errors.unpack(name, arguments), errors.HandlerFailed)
     assert errors.pack(ValueError(Mute()))[1] == ["ValueError: a ValueError without a text (RuntimeError)"]
+
+
+class Order(BaseModel):
+    customer: str
+    eur: float
+    lines: list[int]
+    note: str
+
+
+def test_what_does_not_fit_a_class_is_told_in_one_line():
+    with pytest.raises(ValidationError) as refused:
+        Order.model_validate({"customer": "ada", "eur": "much", "lines": ["x"], "note": "\ud800"})
+    assert saying(refused.value).startswith("Order: eur: Input should be a valid number, unable to parse string as a ")
+    assert "; lines.0: Input should be a valid integer, " in saying(refused.value)
+    with pytest.raises(ValidationError) as refused:
+        Order.model_validate({})
+    assert saying(refused.value).endswith("; and 1 more")
+    assert saying(ValueError("one\ntwo")) == "one\ntwo"

@@ -64,4 +64,6 @@ async def test_an_await_that_was_forgotten_in_a_host_of_its_own_is_in_its_log(tm
     warnings.showwarning("coroutine 'Facts.put' was never awaited", RuntimeWarning, "/somewhere/app.py", 41)
     await performer.close()
     (line,) = (tmp_path / "host-1.1.jsonl").read_text().splitlines()
-    assert json.loads(line)["text"] == "app.py:41: RuntimeWarning: coroutine 'Facts.put' was never awaited"
+    known = json.loads(line)
+    assert known["text"] == "app.py:41: RuntimeWarning: coroutine 'Facts.put' was never awaited"
+    assert known["advice"].endswith("(app.py:41): write await before it")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
 from stigmergy.protocols import Message, Skill, skill
-from stigmergy.protocols.errors import Malformed, NoSuchAgent, UsageError
+from stigmergy.protocols.errors import HandlerFailed, Malformed, NoSuchAgent, UsageError
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 
 
@@ -17,6 +18,10 @@ class Do(Message):
 
 class Made(Message):
     n: int = 1
+
+
+async def work() -> None:
+    """Is to be given to `ctx.run`, not called."""
 
 
 class Novice(Agent):
@@ -37,6 +42,12 @@ class Novice(Agent):
                 ctx.post("news", sent)
             case "asks with a dict":
                 await ctx.ask("novice", sent)
+            case "changes a message":
+                do.what = "y"
+            case "writes a model":
+                ctx.write("k", do)
+            case "runs a call":
+                await ctx.run("now", work())  # type: ignore[arg-type]
             case "tells a class":
                 ctx.tell("novice", Made)  # type: ignore[arg-type]
         return wrong  # type: ignore[no-any-return]
@@ -100,6 +111,53 @@ class Answerer(Agent):
         return Made()
 
 
+@pytest.mark.parametrize(
+    ("what", "kind", "said"),
+    [
+        ("changes a message", HandlerFailed, " in act: ValidationError: Do: what: Instance is frozen"),
+        ("writes a model", Malformed, " in act: cannot be encoded: can not serialize 'Do' object; plain data is"),
+        ("runs a call", UsageError, " in act: step 'now' was given a coroutine: give it the function, not its call"),
+    ],
+)
+async def test_what_a_handler_does_wrong_is_told_with_its_line(swarm, what, kind, said):
+    with pytest.raises(kind) as failed:
+        await swarm.ask("novice", Do(what=what), reply=Made)
+    assert said in str(failed.value)
+
+
+class Drawers(State):
+    things: list[str] = []
+
+
+class Hoarder(Agent):
+    """Keeps what cannot be kept."""
+
+    state: Drawers
+
+    @handles
+    def act(self, do: Do) -> Made:
+        thing: Any = object()
+        self.state.things.append(thing)
+        return Made()
+
+
+async def test_a_state_that_cannot_be_kept_is_named(swarm):
+    swarm.add(Hoarder)
+    with pytest.raises(UsageError, match="the state Drawers cannot be kept: Unable to serialize unknown type"):
+        await swarm.ask("hoarder", Do())
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_misspelt_kind_is_told_with_the_one_that_was_meant(durable):
+    async with Swarm(engine="local", durable=durable) as swarm:
+        for kind in (Novice, Answerer):
+            swarm.add(kind)
+        with pytest.raises(NoSuchAgent) as refused:
+            await swarm.ask("novize", Do())
+    do = "write 'novice', or add it with swarm.add() (kinds: answerer, novice)"
+    assert str(refused.value) == f"no kind 'novize' in this swarm: {do}"
+
+
 async def test_a_misspelt_skill_is_told_with_those_there_are(swarm):
     with pytest.raises(NoSuchAgent, match=r"nobody has the skill 'er' and accepts Do@1 \(skills: err\)"):
         await swarm.ask(skill("er"), Do())
@@ -157,6 +215,13 @@ class Crossed(Agent):
 def test_a_class_that_cannot_work_is_refused_where_it_is_added(kind, said):
     with pytest.raises(UsageError, match=said):
         Swarm(engine="local").add(kind)
+
+
+@pytest.mark.parametrize("file", [None, "<stdin>"])
+def test_a_class_that_no_file_holds_is_refused_where_it_is_added(monkeypatch, file):
+    monkeypatch.setattr(sys.modules[__name__], "__file__", file)
+    with pytest.raises(UsageError, match="Novice has no file that a host could import; put it in a module"):
+        Swarm(engine="local").add(Novice)
 
 
 @pytest.mark.parametrize("change", [{"pool": 0}, {"attempts": -1}, {"mailbox": "many"}])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stigmergy.protocols import Budget, SwarmStopped, UsageError
-from stigmergy.protocols.errors import AmbiguousEffect, InvalidName
+from stigmergy.protocols.errors import AmbiguousEffect, InvalidName, Malformed
 from stigmergy.runtime import AtMost, Matching, OneOf, Under, tool
 from stigmergy.runtime.tools import Toolbox
 
@@ -84,6 +84,15 @@ async def test_an_irreversible_tool_in_doubt_waits_for_a_person_who_says_that_it
         with pytest.raises(UsageError, match="decided already"):
             await town.decide(case.id, "happened", {"number": 8})
     assert effects(witness) == ["0 1"]
+
+
+async def test_a_result_that_a_person_misspelt_is_told_with_its_field(witness):
+    async with Town(Teller) as town:
+        answer = await in_doubt(town, witness)
+        (case,) = await town.cases()
+        await town.decide(case.id, "happened", {"nummer": 7})
+        with pytest.raises(Malformed, match="the result of credit does not fit Receipt: number: Field required"):
+            await answer
 
 
 async def test_a_person_can_have_it_done_again_and_is_asked_again_when_that_is_in_doubt_too(witness):
