@@ -21,10 +21,13 @@ from .greeting import Guest, Porter
 from .link import Handle, PeerUnavailable
 
 CALL_TIMEOUT_S: Final = 30.0
-"""A call between our processes that takes longer counts as unanswered; it is repeated, not lost."""
+"""A call between our processes that takes longer counts as unanswered; it is repeated, not lost.
+
+Over a socket it is the last one: what is sent there again would only pile up, and Ray knows more of who hangs.
+"""
 
 STRANGERS: Final = 64
-"""Connections that may be in the middle of a greeting; one more is refused."""
+"""Connections that may be in the middle of a greeting; one more, and that which has taken longest is ended."""
 
 _CALL: Final = 1
 _ANSWER: Final = 2
@@ -42,7 +45,7 @@ class Listener:
         """``receive`` takes what a call carries and gives what goes back; what it raises goes back, too."""
         self._receive = receive
         self._porch = Porch(home)
-        self._visitors: set[_Visitor] = set()
+        self._visitors: dict[_Visitor, None] = {}
         self.door = self._porch.door
 
     async def open(self) -> None:
@@ -59,7 +62,7 @@ class Listener:
 class _Visitor(Porter):
     """A caller, at the end that is called."""
 
-    def __init__(self, receive: Receive, secret: bytes, visitors: set[_Visitor]) -> None:
+    def __init__(self, receive: Receive, secret: bytes, visitors: dict[_Visitor, None]) -> None:
         super().__init__(secret)
         self._receive = receive
         self._visitors = visitors
@@ -68,14 +71,15 @@ class _Visitor(Porter):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        self._visitors.add(self)
-        if sum(not visitor.known for visitor in self._visitors) > STRANGERS:
-            self.abort()
+        self._visitors[self] = None
+        strangers = [visitor for visitor in self._visitors if not visitor.known]
+        for visitor in strangers[:-STRANGERS]:
+            visitor.abort()
 
     def connection_lost(self, why: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         super().connection_lost(why)
-        self._visitors.discard(self)
+        self._visitors.pop(self, None)
 
     def hear(self, number: int, kind: int, data: bytes) -> None:
         """See `Greeted`."""
@@ -140,6 +144,7 @@ class Caller(Guest):
     def _late(self, number: int) -> None:
         call = self._calls.pop(number, None)
         if call is not None:
+            self.abort()
             self._fail(call, f"no answer within {CALL_TIMEOUT_S:g} s")
 
     def _fail(self, call: asyncio.Future[bytes], reason: str) -> None:

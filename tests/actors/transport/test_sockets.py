@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stigmergy.actors.transport import doors, greeting, sockets
-from stigmergy.actors.transport.channel import MAX_BYTES
+from stigmergy.actors.transport.channel import MAX_BYTES, open_batch
 from stigmergy.actors.transport.doors import Home
 from stigmergy.actors.transport.framing import FEW, Frames
-from stigmergy.actors.transport.link import PeerUnavailable
+from stigmergy.actors.transport.link import RETRY_S, TELL, PeerUnavailable
+from stigmergy.actors.transport.slot import Slot
 from stigmergy.actors.transport.sockets import Caller, Direct, Listener
 from stigmergy.protocols.errors import Malformed
 
@@ -122,7 +123,7 @@ async def test_when_the_connection_ends_calls_in_flight_are_of_unknown_outcome_a
     service.answer.set()
 
 
-async def test_a_call_that_is_not_answered_in_time_is_of_unknown_outcome_and_its_late_answer_is_nobodys(
+async def test_a_call_that_is_not_answered_in_time_is_of_unknown_outcome_and_later_ones_take_the_other_way(
     near, service, monkeypatch
 ):
     with monkeypatch.context() as impatient:
@@ -130,7 +131,28 @@ async def test_a_call_that_is_not_answered_in_time_is_of_unknown_outcome_and_its
         with pytest.raises(PeerUnavailable, match=r"two: no answer within 0.01 s"):
             await near.receive(b"wait")
     service.answer.set()
-    assert await near.receive(b"abc") == b"cba"
+    assert await near.receive(b"abc") == b"by ray"
+
+
+async def test_a_driver_that_hangs_is_not_lost_to_its_board(monkeypatch):
+    async def hang(_data):
+        await asyncio.Event().wait()
+
+    driver = Listener(hang, HERE)
+    await driver.open()
+    monkeypatch.setattr(sockets, "CALL_TIMEOUT_S", 0.001)
+    monkeypatch.setattr("stigmergy.actors.transport.link.RETRY_S", [0.0] * len(RETRY_S))
+    board, slot = Answering("board"), Slot()
+    near = Direct("client", slot, driver.door, HERE)
+    to_driver = board.endpoint.connect("client", near, board.on_lost)
+    await until(lambda: near.up)
+    to_driver.tell("event", "news")
+    ((_, _, _, frames),) = [open_batch(data) for data in await slot.collect(10)]
+    assert frames == [[TELL, 0, "event", "news"]]
+    assert not board.lost
+    near.close()
+    driver.close()
+    await turns()
 
 
 @pytest.mark.parametrize(("caller", "called"), [(Home("elsewhere", ""), HERE), (THERE, Home("this machine", ""))])
@@ -235,12 +257,12 @@ async def test_a_crowd_of_strangers_keeps_nobody_out_and_is_kept_small(listener,
     monkeypatch.setattr(sockets, "STRANGERS", 3)
     crowd = [await asyncio.open_unix_connection(listener.door.near) for _ in range(10)]
     await until(lambda: len(listener._visitors) == 3)
+    near = Direct("two", Ray(), listener.door, HERE)
+    await near._connecting
+    await asyncio.wait_for(until(lambda: near.up), 10)
+    near.close()
     for _, writer in crowd:
         writer.close()
-    await until(lambda: not listener._visitors)
-    near = Direct("two", Ray(), listener.door, HERE)
-    await until(lambda: near.up)
-    near.close()
     await turns()
 
 
