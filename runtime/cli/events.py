@@ -31,6 +31,8 @@ class Events:
 
     def __init__(self) -> None:
         self.dead_letters = 0
+        self._lost: set[str] = set()
+        """Places of hosts whose loss was told: a resumed run has hosts in the places of an earlier life's."""
 
     def line(self, event: str, data: Mapping[str, Any]) -> str:
         """A line about an event; empty for one that nobody needs to read."""
@@ -46,13 +48,15 @@ class Events:
                 return f"waits for a person: {call}; `stigmergy approve` lists it once the run is over"
             case "host_lost":
                 back = f"; {counted(data['letters'], 'message')} it had will be tried again" if data["letters"] else ""
+                self._lost.add(_place(data))
                 return f"host {data['host']} was lost ({first_line(data['reason'])}){back}"
             case "host_stalled":
                 at, s = clean(data["at"]), data["seconds"]
                 waits = "all agents of that host wait (what blocks belongs in ctx.run)"
                 return f"host {data['host']} stands still: {at} has not returned for {s:.0f} s, and {waits}"
             case "host_started" if not str(data["host"]).endswith(".1"):
-                return f"host {data['host']} took its place"
+                did = "took its place" if _place(data) in self._lost else "goes on with what was left"
+                return f"host {data['host']} {did}"
             case "stopped":
                 return f"stopping ({data['reason']}): what is in flight may finish, nothing new begins"
         return ""
@@ -68,6 +72,11 @@ class Events:
             return ""
         about = f"{data['type']} to {data['to']}: {data['reason']}"
         return f"dead letter: {clean(about)}: {first_line(data['detail'], 160)}"
+
+
+def _place(data: Mapping[str, Any]) -> str:
+    """``host-1`` of the host ``host-1.2``, which is the second one there."""
+    return str(data["host"]).rpartition(".")[0]
 
 
 def alert_line(data: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ VERDICT = {
             ),
         ),
         ("host_started", {"host": "host-1.1"}, ""),
-        ("host_started", {"host": "host-1.2"}, "host host-1.2 took its place"),
+        ("host_started", {"host": "host-1.2"}, "host host-1.2 goes on with what was left"),
         (
             "case",
             {"tool": "credit", "agent": "teller/1", "reason": "not approved"},
@@ -109,6 +109,13 @@ VERDICT = {
 )
 def test_events_are_told_in_one_line(name, data, line):
     assert Events().line(name, data) == line
+
+
+def test_a_host_takes_the_place_of_one_that_was_told_to_be_lost():
+    events = Events()
+    events.line("host_lost", {"host": "host-1.1", "reason": "its lease ended", "letters": 0})
+    assert events.line("host_started", {"host": "host-1.2"}) == "host host-1.2 took its place"
+    assert events.line("host_started", {"host": "host-2.2"}) == "host host-2.2 goes on with what was left"
 
 
 @pytest.mark.parametrize(
