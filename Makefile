@@ -41,7 +41,7 @@ unit: $(TEST) $(LINKED) ## run the tests that need neither Ray nor a server
 
 nightly: $(TEST) $(LINKED) ## run the tests that take long or need root: partitions, lost control services
 	@$(BIN)/python -m pytest -q -m nightly
-	@HYPOTHESIS_PROFILE=deep $(TESTS) -m "not ray and not server" -n 2 --dist loadfile tests/actors tests/protocols
+	@HYPOTHESIS_PROFILE=deep $(TESTS) -m "not ray and not server" -n 2 --dist loadfile tests/actors tests/protocols tests/runtime/volatile
 	@$(BIN)/python -m tests.simulation --first $$(date +%s) --seeds 20000
 
 check: $(CHECK) $(LINKED) ## lint, format, types, layers and architecture; changes nothing

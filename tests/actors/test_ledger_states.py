@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from stigmergy.actors.ledger import ROOT, Ledger
 from stigmergy.protocols.budget import CONSUMED, Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted, UsageError
+from tests.depth import depth
 
 KINDS = ("swarm/kind:a", "swarm/kind:b")
 CLOSABLE = (
@@ -259,4 +260,4 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(stateful_step_count=50)
+TestInterleavings.settings = settings(stateful_step_count=depth(30, 50))

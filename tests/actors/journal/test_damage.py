@@ -16,6 +16,7 @@ from stigmergy.actors.journal.records import Encoder, Tail
 from stigmergy.protocols.errors import JournalCorrupt
 from tests.actors.journal.stores import contents, image
 from tests.contracts.journal_contract import ONE, fill_with
+from tests.depth import depth
 
 ENTRIES = 200
 
@@ -268,12 +269,12 @@ def each_flip(source: Path, end: str, seed: int, tries: int, truth: list[Entry],
 
 @pytest.mark.parametrize(("end", "seed"), [("", 1), ("-wal", 2), (".mark", 3)])
 def test_no_flipped_bit_goes_unnoticed_after_a_kill(live, truth, tmp_path: Path, end: str, seed: int):
-    found = each_flip(live, end, seed, 60, truth, tmp_path / "flips")
+    found = each_flip(live, end, seed, depth(25, 60), truth, tmp_path / "flips")
     assert found["detected"] or end != "-wal"
 
 
 def test_no_flipped_bit_goes_unnoticed_in_a_closed_journal(closed: Path, truth, tmp_path: Path):
-    found = each_flip(closed, "", 4, 80, truth, tmp_path / "flips")
+    found = each_flip(closed, "", 4, depth(40, 80), truth, tmp_path / "flips")
     assert found["detected"] > found["intact"]
 
 

@@ -18,8 +18,9 @@ from stigmergy.protocols.errors import JournalCorrupt
 from tests.actors.journal import programs
 from tests.actors.journal.killing import check
 from tests.actors.journal.power import Deed, Disk, deeds
+from tests.depth import depth
 
-FAILURES = 100
+FAILURES = depth(50, 100)
 """Moments at which the power fails, of the few thousand that a recording has."""
 
 ACKED = "acked"

@@ -11,6 +11,7 @@ from stigmergy.actors.ensemble import conductor, member
 from stigmergy.actors.ensemble.conductor import Conductor
 from stigmergy.actors.transport.processes import LocalProcess
 from stigmergy.actors.volatile import course, delivery, round_line
+from tests.depth import depth
 
 from .village import life
 
@@ -44,7 +45,7 @@ async def on_one_host(seed):
     return LIVED[seed]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(depth(3, 5)))
 async def test_a_village_lives_the_same_life_on_one_host_on_two_and_on_three(seed):
     alone = await on_one_host(seed)
     assert await life(seed, 2) == alone
