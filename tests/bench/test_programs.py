@@ -14,7 +14,8 @@ from bench import chart, soak
 @pytest.mark.parametrize("name", ["bench", "bench.chart", "bench.scaling", "bench.soak"])
 def test_help_is_shown_and_nothing_is_measured_or_drawn(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name, "--help"])
-    monkeypatch.delitem(sys.modules, name, raising=False)  # `python -m` has not imported it either
+    for module in (name, f"{name}.__main__"):
+        monkeypatch.delitem(sys.modules, module, raising=False)  # `python -m` has not imported it either
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(name, run_name="__main__")
     shown = capsys.readouterr()
