@@ -84,7 +84,7 @@ class Porch:
             there = self.sockets.pop()
             unix = hasattr(socket, "AF_UNIX") and there.family == socket.AF_UNIX
             serve = loop.create_unix_server if unix else loop.create_server
-            self._servers.append(await serve(visitor, sock=there))
+            self._servers.append(await serve(visitor, sock=there, backlog=BACKLOG))
 
     def close(self) -> None:
         """Let nobody in any more."""
