@@ -60,4 +60,5 @@ class Traffic:
 
     @property
     def halted(self) -> bool:
-        return any(verdict.action in {Action.QUARANTINE, Action.STOP} for _, verdict in self.verdicts)
+        """Whether the newest verdict ended something. Who drives a loop asks after each message, and then stops."""
+        return bool(self.verdicts) and self.verdicts[-1][1].action in {Action.QUARANTINE, Action.STOP}
