@@ -12,8 +12,8 @@ import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -113,17 +113,13 @@ class Porch:
         return 0 if there is None else int(there.getsockname()[1])
 
     def _bind(self, family: int, address: object) -> socket.socket | None:
-        there = socket.socket(family, socket.SOCK_STREAM)
-        try:
+        with suppress(OSError), _closed_if_it_fails(_socket(family)) as there:
             there.bind(address)  # type: ignore[arg-type] # of its family
             there.listen(BACKLOG)
-        except OSError:
-            there.close()
-            return None
-        there.setblocking(False)  # noqa: FBT003 - its only argument
-        keep_from_children(there)
-        self.sockets.append(there)
-        return there
+            keep_from_children(there)
+            self.sockets.append(there)
+            return there
+        return None
 
 
 async def connect(door: Door, home: Home, caller: Callable[[], asyncio.Protocol]) -> None:
@@ -137,30 +133,38 @@ async def connect(door: Door, home: Home, caller: Callable[[], asyncio.Protocol]
 
 
 async def _connect_near(address: str, caller: Callable[[], asyncio.Protocol]) -> None:
-    there = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        there.setblocking(False)  # noqa: FBT003 - its only argument
+    with _closed_if_it_fails(_socket(socket.AF_UNIX)) as there:
         there.connect(address)  # a queue that is full refuses at once
         await asyncio.get_running_loop().create_unix_connection(caller, sock=there)
-    except BaseException:
-        there.close()
-        raise
 
 
 async def _connect_far(host: str, port: int, caller: Callable[[], asyncio.Protocol]) -> None:
     loop = asyncio.get_running_loop()
-    there = socket.socket(_family(host), socket.SOCK_STREAM)
-    try:
-        there.setblocking(False)  # noqa: FBT003 - its only argument
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            there.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MS)
-        there.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with _closed_if_it_fails(_socket(_family(host))) as there:
         await loop.sock_connect(there, (host, port))
         await loop.create_connection(caller, sock=there)
-    except BaseException:
-        there.close()
-        raise
 
 
 def _family(host: str) -> int:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _socket(family: int) -> socket.socket:
+    """One that blocks nobody; over TCP it, and what it accepts, ends when the other node is silent."""
+    there = socket.socket(family, socket.SOCK_STREAM)
+    there.setblocking(False)  # noqa: FBT003 - its only argument
+    if family in {socket.AF_INET, socket.AF_INET6}:
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            there.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MS)
+    return there
+
+
+@contextmanager
+def _closed_if_it_fails(there: socket.socket) -> Iterator[socket.socket]:
+    """Close a socket of which nothing comes."""
+    try:
+        yield there
+    except BaseException:
+        there.close()
+        raise

@@ -26,8 +26,6 @@ _NONCE: Final = 32
 class Greeted(Frames):
     """A connection on which only those are heard that know the secret."""
 
-    role = b""
-
     def __init__(self, secret: bytes) -> None:
         super().__init__()
         self.known = False
@@ -44,7 +42,6 @@ class Greeted(Frames):
     def connection_lost(self, _why: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self.abort()
-        self.known = False
         if self._patience is not None:
             self._patience.cancel()
 
@@ -71,6 +68,11 @@ class Greeted(Frames):
     def code(self, role: bytes, nonces: bytes) -> bytes:
         """What only who knows the secret can say of two nonces, as ``caller`` or ``called``."""
         return hmac.digest(self._secret, role + nonces, "sha256")
+
+    def abort(self) -> None:
+        """See `Frames`."""
+        self.known = False
+        super().abort()
 
     def _lose_patience(self) -> None:
         if not self.known:

@@ -26,6 +26,9 @@ CALL_TIMEOUT_S: Final = 30.0
 Over a socket it is the last one: what is sent there again would only pile up, and Ray knows more of who hangs.
 """
 
+KNOCK_AGAIN_S: Final = 60.0
+"""How long calls go the other way before a door is tried again."""
+
 STRANGERS: Final = 64
 """Connections that may be in the middle of a greeting; one more, and that which has taken longest is ended."""
 
@@ -158,11 +161,14 @@ class Direct:
 
     def __init__(self, name: str, otherwise: Handle, door: Door | None, home: Home) -> None:
         """``home`` is where this process is."""
+        self._name = name
         self._otherwise = otherwise
+        self._door = door
+        self._home = home
         self._caller: Caller | None = None
-        if door is not None:
-            caller = self._caller = Caller(name, door.secret)
-            self._connecting = asyncio.get_running_loop().create_task(connect(door, home, lambda: caller))
+        self._connecting: asyncio.Task[None] | None = None
+        self._next_knock = 0.0
+        self._knock()
 
     @property
     def up(self) -> bool:
@@ -172,10 +178,24 @@ class Direct:
     def receive(self, data: bytes) -> Coroutine[Any, Any, bytes]:
         """See `Handle.receive`."""
         caller = self._caller
-        return caller.call(data) if caller is not None and caller.known else self._otherwise.receive(data)
+        if caller is not None and caller.known:
+            return caller.call(data)
+        self._knock()
+        return self._otherwise.receive(data)
 
     def close(self) -> None:
         """Call through the door no more."""
-        if self._caller is not None:
+        self._door = None
+        if self._connecting is not None:
             self._connecting.cancel()
+        if self._caller is not None:
             self._caller.abort()
+
+    def _knock(self) -> None:
+        """Try to get in, unless that was just tried: whoever was too busy to answer may not always be."""
+        door = self._door
+        if door is None or (now := asyncio.get_running_loop().time()) < self._next_knock:
+            return
+        self._next_knock = now + KNOCK_AGAIN_S
+        caller = self._caller = Caller(self._name, door.secret)
+        self._connecting = asyncio.get_running_loop().create_task(connect(door, self._home, lambda: caller))

@@ -87,6 +87,10 @@ async def until(condition):
         await asyncio.sleep(0)
 
 
+async def tried(direct):
+    await direct._connecting
+
+
 async def ended(direct):
     caller = direct._caller
     await until(lambda: caller._transport is None)
@@ -160,7 +164,7 @@ async def test_who_is_on_another_machine_and_knows_no_address_takes_the_other_wa
     listener = Listener(service.receive, called)
     await listener.open()
     near = Direct("two", Ray(), listener.door, caller)
-    await near._connecting
+    await tried(near)
     assert await near.receive(b"abc") == b"by ray"
     listener.close()
 
@@ -183,7 +187,7 @@ async def test_until_the_connection_is_up_calls_take_the_other_way(listener):
 async def test_a_door_that_nobody_opens_is_passed_by(listener, home):
     nobody = listener.door._replace(near=f"{listener.door.near}-not", port=1)
     near = Direct("two", Ray(), nobody, home)
-    await near._connecting
+    await tried(near)
     assert await near.receive(b"abc") == b"by ray"
 
 
@@ -201,7 +205,7 @@ async def test_who_hangs_with_a_full_queue_is_passed_by(opened, monkeypatch):
             waiting[-1].connect(hung.door.near)
     assert len(waiting) < 9  # the kernel may let in a few more
     near = Direct("two", Ray(), hung.door, HERE)
-    await near._connecting
+    await tried(near)
     assert await near.receive(b"abc") == b"by ray"
     await turns()  # who waits becomes a visitor, if there is somebody to let him in
     hung.close()
@@ -210,9 +214,28 @@ async def test_who_hangs_with_a_full_queue_is_passed_by(opened, monkeypatch):
     await turns()
 
 
+async def test_a_door_that_was_passed_by_is_tried_again_after_a_minute(service):
+    busy = Listener(service.receive, HERE)
+    near = Direct("two", Ray(), busy.door._replace(near=f"{busy.door.near}-not"), HERE)
+    await tried(near)
+    near._door = busy.door
+    await busy.open()
+    assert await near.receive(b"abc") == b"by ray"
+    await turns()
+    assert not near.up
+    near._next_knock -= sockets.KNOCK_AGAIN_S
+    assert await near.receive(b"abc") == b"by ray"
+    await until(lambda: near.up)
+    assert await near.receive(b"abc") == b"cba"
+    near.close()
+    busy.close()
+    assert await near.receive(b"abc") == b"by ray"
+    await turns()
+
+
 async def test_who_does_not_know_the_secret_is_not_heard(listener, service):
     near = Direct("two", Ray(), listener.door._replace(secret=b"0" * 32), HERE)
-    await near._connecting
+    await tried(near)
     await ended(near)
     assert await near.receive(b"abc") == b"by ray"
     assert service.served == 0
@@ -223,7 +246,7 @@ async def test_who_is_called_and_does_not_know_the_secret_is_not_believed():
     squatter = Listener(Service().receive, HERE)
     await squatter.open()
     near = Direct("two", Ray(), squatter.door._replace(secret=other.door.secret), HERE)
-    await near._connecting
+    await tried(near)
     await ended(near)
     assert await near.receive(b"abc") == b"by ray"
     other.close()
@@ -264,7 +287,7 @@ async def test_a_crowd_of_strangers_keeps_nobody_out_and_is_kept_small(listener,
     crowd = [await asyncio.open_unix_connection(listener.door.near) for _ in range(10)]
     await until(lambda: len(listener._visitors) == 3)
     near = Direct("two", Ray(), listener.door, HERE)
-    await near._connecting
+    await tried(near)
     await asyncio.wait_for(until(lambda: near.up), 10)
     near.close()
     for _, writer in crowd:
