@@ -2,16 +2,11 @@
 
     StigmergyError
     ├── UsageError                 the caller asked for something impossible; say what to do
-    │   └── InvalidName, UnknownMessage, InvalidCard, IllegalMove, NoJournal
+    │   └── InvalidName, UnknownMessage, InvalidCard, IllegalMove, NoJournal, TurnOver
     ├── WireError                  bytes that do not follow the protocol
     │   └── Malformed, Oversized, UnknownVersion
     ├── DeliveryError              a message did not reach a handler that finished
-    │   ├── NoSuchAgent
-    │   ├── MailboxFull
-    │   ├── DeadlineExceeded
-    │   ├── HandlerFailed
-    │   ├── HostLost
-    │   └── Quarantined
+    │   └── NoSuchAgent, MailboxFull, DeadlineExceeded, HandlerFailed, HostLost, Quarantined
     ├── BudgetError
     │   └── BudgetExhausted, UnknownPrice, LedgerUnreachable
     ├── JournalError
@@ -91,6 +86,10 @@ class IllegalMove(UsageError):
 
 class NoJournal(UsageError):
     """There is no journal at that place, whoever was ended before it was made; its disk or server said so."""
+
+
+class TurnOver(UsageError):
+    """A context that was used after its turn: what it would do could no longer be committed with it."""
 
 
 class WireError(StigmergyError):

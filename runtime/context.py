@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from pydantic import BaseModel
 
 from stigmergy.actors.host.desk import Desk
+from stigmergy.actors.host.over import Over
 from stigmergy.actors.host.words import Words, answer_of, series_of, tell_of
 from stigmergy.protocols import codec
 from stigmergy.protocols.envelope import Envelope
@@ -290,3 +291,8 @@ class Context:
     def effects(self) -> tuple[tuple[Envelope | Series, ...], tuple[Write, ...]]:
         """What happens when the turn commits."""
         return tuple(self._sends), tuple(self._writes)
+
+    def end(self) -> None:
+        """The turn is over: from now on nothing can be sent, written or asked."""
+        self._desk.end()
+        self._sends = self._writes = Over(self._desk.delivery.agent)

@@ -146,6 +146,7 @@ class AgentPerformer:
         delivery = desk.delivery
         envelope = delivery.envelope
         troupe = self._troupes[delivery.agent.partition("/")[0]]
+        ctx: Context | None = None
         try:
             handler = troupe.handlers[envelope.type]
             message = self._types.decode(envelope.type, envelope.body)
@@ -159,6 +160,8 @@ class AgentPerformer:
                 return partial(self._go_on, desk, live, ctx, lambda: answer, began)
             return self._ended(desk, live, ctx, answer, began)
         except FAULTS as error:
+            if ctx is not None:
+                ctx.end()
             return self._fell(desk, error, began)
 
     async def _go_on(
@@ -171,6 +174,7 @@ class AgentPerformer:
             answer = await limited(work, self._troupes[agent.partition("/")[0]].spec.turn_timeout_s, agent)
             return self._ended(desk, live, ctx, answer, began)
         except FAULTS as error:
+            ctx.end()
             return self._fell(desk, error, began)
 
     def _ended(self, desk: Desk, live: Live, ctx: Context, answer: Any, began: float) -> Turn:
@@ -183,6 +187,7 @@ class AgentPerformer:
                 raise UsageError(f"{handler} returned {type(answer).__name__}, no Message: return one, or nothing")
             ctx.answer(answer if answer is not None else Done())
         sends, writes = ctx.effects()
+        ctx.end()
         before, state = live.pending, None
         if troupe.state is not State:
             live.pending = pack_state(live.agent.state)

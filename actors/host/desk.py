@@ -32,6 +32,7 @@ from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
 from ..clock import Clock
 from ..transport.link import PeerGone
 from .access import Board, Copies
+from .over import turn_over
 from .underway import Underway
 from .words import Words, ask_of
 
@@ -81,6 +82,7 @@ class Desk:
         """What matters only if the turn goes on: reads and failures that are not recorded yet."""
         self.held = False
         """Whether the turn waits for a person, whatever its handler comes to."""
+        self._ended = False
 
     @property
     def turn(self) -> str:
@@ -97,6 +99,10 @@ class Desk:
         self.held = True
         raise TurnHeld
 
+    def end(self) -> None:
+        """The handler has ended: what it left behind begins no step here."""
+        self._ended = True
+
     def abandon(self) -> None:
         """The turn runs anew at another desk: what its handler left behind at this one is cancelled."""
         self._settled = _cancelled
@@ -104,7 +110,7 @@ class Desk:
     def restart(self, attempt: int, round_: int) -> None:
         """Begin the turn again: successful steps stay, failed ones are forgotten."""
         self.attempt, self.round = attempt, round_
-        self._next = 0
+        self._next, self._ended = 0, False
         self._reads.clear()
         self._steps = {number: step for number, step in self._steps.items() if not step.failed}
 
@@ -195,7 +201,9 @@ class Desk:
         return result
 
     def take(self, key: str) -> tuple[int, Step | None]:
-        """The next step's number, and the step if it was recorded. Raises: NonDeterministic."""
+        """The next step's number, and the step if it was recorded. Raises: NonDeterministic, TurnOver."""
+        if self._ended:
+            raise turn_over(self.delivery.agent)
         index, self._next = self._next, self._next + 1
         known = self._steps.get(index)
         if known is not None and known.key != key:

@@ -52,6 +52,7 @@ class TurnLine:
     def __init__(self, line: Line, turn: Turn) -> None:
         self._line = line
         self._turn = turn
+        self._host = turn.host  # of which a turn that is over knows no more
 
     def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
         """See `Link.ask`."""
@@ -78,6 +79,6 @@ class TurnLine:
     def _note(self, operation: str, done: asyncio.Future[Any]) -> None:
         if done.cancelled() or done.exception() is not None:
             return
-        result, host = done.result(), self._turn.host
+        result, host = done.result(), self._host
         if result is True or (operation == "facts.put" and result[1]):
             host.guard.progress(self._turn.letter, host.now())

@@ -101,6 +101,7 @@ class Player:
                 begun = None
         finally:
             host.turns.discard(turn)
+            turn.ctx.end()
 
     async def _attempt(self, turn: Turn, begun: Begun | None) -> BaseException | None:
         """Play a turn once, or the rest of it. Returns what it failed with."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from stigmergy.actors.host.desk import Desk
+from stigmergy.actors.host.over import Over
 from stigmergy.actors.volatile.places import Place
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
@@ -41,6 +42,8 @@ class VolatileContext(Context):
         turn = self._turn
         if turn.desk is None:
             turn.desk = self._stage.desk(turn)
+            if type(turn.sends) is Over:
+                turn.desk.end()
         if turn.desk.attempt != turn.attempt:
             turn.desk.restart(turn.attempt, turn.attempt - 1)
         desk: Desk = turn.desk
@@ -144,3 +147,11 @@ class VolatileContext(Context):
         if self._means.tools.effect(name) == "irreversible":
             raise ToolRefused(f"{name} is irreversible, and a volatile swarm remembers nothing: use a durable one")
         return await super().tool(name, arguments)
+
+    def end(self) -> None:
+        """See `Context.end`."""
+        turn = self._turn
+        over: Any = Over(turn.slot.name)
+        turn.host = turn.sends = turn.writes = self._writes = over
+        if turn.desk is not None:
+            turn.desk.end()
