@@ -19,8 +19,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from stigmergy.protocols.errors import StigmergyError
@@ -45,8 +46,8 @@ LOOK_S: Final = 0.1
 """How long until one looks again whether the app has made another swarm."""
 
 
-STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
-"""A terminal sends the one, whoever runs services the other."""
+STOPS: Final[Mapping[int, str]] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+"""What stops a run, as people call it: a terminal sends the one, whoever runs services the other."""
 
 
 class Interrupts:
@@ -57,13 +58,18 @@ class Interrupts:
         swarms: Callable[[], Sequence[Swarm]],
         say: Callable[[str], None],
         leave: Callable[[], None],
-        last_words: Callable[[], None],
+        last_words: Callable[[str], None],
     ) -> None:
-        """``leave`` puts the terminal in order before the process ends at once; ``last_words`` runs in a child."""
+        """``leave`` puts the terminal in order before the process ends at once.
+
+        ``last_words`` runs in a child, and is told what ended the process.
+        """
         self._swarms, self._say, self._leave, self._last_words = swarms, say, leave, last_words
         self._stopping: asyncio.Task[None] | None = None
         self.count = 0
         """How often it was told to stop."""
+        self._first = ""
+        """What told it first."""
 
     @contextmanager
     def watching(self, task: asyncio.Task[Any]) -> Iterator[None]:
@@ -87,16 +93,19 @@ class Interrupts:
 
     def _listen(self, reader: int, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         while number := os.read(reader, 1):
-            if number[0] not in STOPS:
+            what = STOPS.get(number[0])
+            if what is None:
                 continue
             self.count += 1
             if self.count > 1:
                 with suppress(Exception):
                     self._leave()
-                    _in_child(self._last_words)
+                    both = f"{what}, twice" if what == self._first else f"{self._first}, then {what}"
+                    _in_child(partial(self._last_words, both))
                 os._exit(Exit.INTERRUPTED)
             # Here and not on the loop, which an agent or the start of Ray may keep busy.
-            self._say("stopping in good order; Ctrl-C again stops at once")
+            self._first = what
+            self._say(f"{what}: stopping in good order; a second one stops at once")
             loop.call_soon_threadsafe(self._begin, task)
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
@@ -128,7 +137,7 @@ class Interrupts:
             return False
         try:
             if swarm.stopped is None:
-                await asyncio.wait_for(swarm.stop("user", "Ctrl-C"), STOP_S)
+                await asyncio.wait_for(swarm.stop("user", self._first), STOP_S)
         except (StigmergyError, TimeoutError):
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the app has to end

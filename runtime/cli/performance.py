@@ -83,7 +83,7 @@ class Shown:
         self._screen.event(name, data)
 
 
-async def perform(choices: Choices, records: Records, screen: Screen, last_words: Callable[[], None]) -> Ending:
+async def perform(choices: Choices, records: Records, screen: Screen, last_words: Callable[[str], None]) -> Ending:
     """Run the app to its end, to a budget's, or to the user's patience, which may leave time for ``last_words``."""
     shown = Shown(screen)
     stage = Stage(
@@ -137,12 +137,12 @@ async def _reports(records: Records) -> dict[str, SwarmReport]:
     return reports
 
 
-def cut_off(records: Records) -> Ending:
-    """What the journals tell of a run that was ended at once."""
+def cut_off(records: Records, why: str) -> Ending:
+    """What the journals tell of a run that was ended at once, by ``Ctrl-C, twice``, say."""
     reports: dict[str, SwarmReport] = {}
     for folder in records.folders:
         with suppress(StigmergyError):
-            reports[folder.id] = journaled(folder, "user", "Ctrl-C, twice")
+            reports[folder.id] = journaled(folder, "user", why)
     return Ending(None, SwarmStopped("interrupted", "user"), reports)
 
 

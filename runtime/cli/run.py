@@ -45,8 +45,8 @@ def run(argv: Sequence[str]) -> int:
 def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
     """Let an app work, and print what it came to; returns the exit code."""
 
-    def last_words() -> None:
-        _tell(cut_off(records), choices, records, stdout)
+    def last_words(why: str) -> None:
+        _tell(cut_off(records, why), choices, records, stdout)
 
     began = time.time()
     with screen_for(choices.app.name, quiet=choices.quiet) as screen:

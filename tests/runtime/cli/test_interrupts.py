@@ -52,6 +52,18 @@ def wait_for(process, text):
     raise AssertionError(f"it ended before it said {text!r}")
 
 
+STOPPERS = pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+
+
+@STOPPERS
+def test_what_stopped_a_run_is_said_at_once_and_afterwards(app, place, stigmergy, number, name, started):
+    with started(app("waits_w", WAITS), "--engine", "local", "--json", until="waiting") as process:
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert f"{name}: stopping in good order; a second one stops at once" in err
+    assert stigmergy("inspect", "last").out.splitlines()[1].strip() == f"stopped (user): {name}"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_one_stops_in_good_order_with_a_partial_report(app, place, stigmergy, number, started):
     with started(app("waits_a", WAITS), "--engine", "local", "--json", until="waiting") as process:
@@ -201,11 +213,11 @@ def test_it_is_acknowledged_at_once_though_the_loop_is_busy():
 
     async def busy():
         task = asyncio.create_task(asyncio.sleep(60))
-        with Interrupts(lambda: (), say, lambda: None, lambda: None).watching(task):
+        with Interrupts(lambda: (), say, lambda: None, lambda _: None).watching(task):
             os.kill(os.getpid(), signal.SIGINT)
             assert heard.wait(10)  # nothing else runs on this loop meanwhile
             with pytest.raises(asyncio.CancelledError):
                 await task
 
     asyncio.run(busy())
-    assert said == ["stopping in good order; Ctrl-C again stops at once"]
+    assert said == ["Ctrl-C: stopping in good order; a second one stops at once"]
