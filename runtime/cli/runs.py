@@ -19,6 +19,9 @@ from .text import clean, cut, duration, when
 
 _COLUMNS: Final = ("run", "app", "began", "took", "messages", "usd", "ended by")
 
+_INTERRUPTED: Final = {"killed", "user"}
+"""How a run ended that goes on as it is, without more money or other code."""
+
 
 def runs(argv: Sequence[str]) -> int:
     """List runs; returns the exit code. Raises: UsageError."""
@@ -41,7 +44,7 @@ def runs(argv: Sequence[str]) -> int:
         sys.stdout.write(f"no runs in {given.folder}/ yet: `stigmergy run APP` makes one\n")
         return 0
     console_for(sys.stdout).print(table_for("", _COLUMNS, map(_row, found)))
-    broken = [one["run"] for one in found if one["ended_by"] == "killed" and one["app"] and not one["damage"]]
+    broken = [one["run"] for one in found if one["ended_by"] in _INTERRUPTED and one["app"] and not one["damage"]]
     if broken:
         more = f" (or another of {len(broken):,})" if len(broken) > 1 else ""
         sys.stdout.write(f"interrupted runs go on with: stigmergy resume {broken[-1]}{more}\n")

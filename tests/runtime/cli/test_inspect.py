@@ -233,6 +233,17 @@ def test_runs_lists_how_each_ended(look, place):
     assert "desk" in look("runs", place / "runs")
 
 
+def test_of_several_interrupted_runs_the_newest_is_offered_whatever_interrupted_it(look, place):
+    (folder,) = (place / "runs").iterdir()
+    ends = {"20260101-000000-1": {"ended": None}, "20260102-000000-1": {"figures": {"stop_reason": "user"}}}
+    for name, end in ends.items():
+        other = folder.parent / name
+        shutil.copytree(folder, other)
+        known = json.loads((other / "run.json").read_text())
+        (other / "run.json").write_text(json.dumps(known | end))
+    assert "stigmergy resume 20260102-000000-1 (or another of 2)" in look("runs")
+
+
 def test_a_folder_without_runs_says_how_to_make_one(look, place):
     (place / "other").mkdir()
     assert look("runs", "other") == "no runs in other/ yet: `stigmergy run APP` makes one\n"
