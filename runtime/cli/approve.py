@@ -16,6 +16,7 @@ from ..history.cases import cases_in
 from ..run_folder import RunFolder
 from .arguments import Parser
 from .finding import add_run, find_run, opened
+from .fitting import check_result
 from .offline import board_of
 from .records import plain
 from .render import console_for, table_for
@@ -43,6 +44,8 @@ def approve(argv: Sequence[str]) -> int:
     if given.verdict is None:
         raise UsageError(f"what about case {case.id[:12]}? decide --do, --happened JSON, --refuse WHY or --give-up")
     verdict, value = given.verdict
+    if verdict == "happened":
+        check_result(run, case, value)
     with board_of(run) as ask:
         ask("decide", [case.id, verdict, value, given.by])
     sys.stdout.write(

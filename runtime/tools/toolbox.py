@@ -50,6 +50,11 @@ class Toolbox:
         """How the results of a tool mark the context; empty when they do not."""
         return self._allowed[name].tool.marks
 
+    def check_result(self, name: str, result: Any) -> None:
+        """Refuse what a tool of this kind does not return. Raises: Malformed."""
+        if name in self._allowed:
+            _shaped(self._allowed[name].tool, result)
+
     async def call(self, desk: Desk, birth: str, name: str, arguments: Any, taint: tuple[str, ...]) -> Any:
         """One call, in the turn of that desk, by a context with these marks; ``birth`` names the run.
 

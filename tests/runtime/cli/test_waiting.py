@@ -63,6 +63,21 @@ def test_effects_in_doubt_are_the_last_line_of_a_run_until_somebody_has_decided(
     assert "waits for a person" not in decided.err
 
 
+def test_a_result_that_the_tool_does_not_return_is_refused_in_one_line_and_nothing_is_decided(stigmergy, in_doubt):
+    (case,) = json.loads(stigmergy("approve", in_doubt, "--json").out)["cases"]
+    ran = stigmergy("approve", in_doubt, case["id"], "--happened", '{"nummer": 1}', "--json")
+    assert (ran.code, ran.out) == (2, "")
+    (line,) = ran.err.splitlines()
+    assert "--happened: the result of credit does not fit Credit: usd: Field required; give what credit returns" in line
+    assert len(json.loads(stigmergy("approve", in_doubt, "--json").out)["cases"]) == 1
+
+
+def test_where_the_app_is_gone_a_result_is_taken_as_it_is(stigmergy, in_doubt, place):
+    (case,) = json.loads(stigmergy("approve", in_doubt, "--json").out)["cases"]
+    (place / "doubts").rename(place / "gone")
+    assert stigmergy("approve", in_doubt, case["id"], "--happened", '{"nummer": 1}').code == 0
+
+
 @pytest.mark.parametrize(
     ("calls", "tools", "said"),
     [
