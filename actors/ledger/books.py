@@ -155,7 +155,8 @@ class Books:
     def _opened(self, path: str, budget: Budget, slice_of: str | None) -> None:
         account = self.accounts.ensure(path)
         before = account.limits
-        opened_at = before.opened_at if before else self.clock.elapsed
+        timed = before is not None and before.budget.seconds is not None
+        opened_at = before.opened_at if before is not None and timed else self.clock.elapsed
         account.limits = Limits(budget, opened_at, is_slice=slice_of is not None or bool(before and before.is_slice))
         if before is not None:
             account.limits.slices = before.slices

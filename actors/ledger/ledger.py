@@ -52,7 +52,8 @@ class Ledger:
     def open(self, account: str, budget: Budget, now: float) -> None:
         """Give an account ceilings, or others than before; repeating it changes nothing.
 
-        Wall clock counts from the first opening. Raises: UsageError for a ceiling below what is already used.
+        Wall clock counts from the first opening with a ceiling in seconds.
+        Raises: UsageError for a ceiling below what is already used.
         """
         at = self._books.clock.at(now)
         known = self._books.accounts.nearest(account)

@@ -247,3 +247,13 @@ def test_a_thousand_conversations_leave_no_trace_but_their_totals():
         ledger.close(talk)
     assert len(ledger.accounts()) == 3
     assert ledger.position(ROOT).settled.messages == 10**6
+
+
+def test_a_ceiling_in_seconds_counts_from_when_it_is_first_set():
+    ledger = ledger_with(messages=10)
+    ledger.open(ROOT, Budget(messages=10, seconds=60), 50.0)
+    ledger.open(ROOT, Budget(messages=10, seconds=70), 100.0)
+    ledger.reserve("fits", ROOT, Spend(seconds=20), 100.0)
+    assert ledger.position(ROOT).settled.seconds == 50.0
+    with pytest.raises(BudgetExhausted, match="seconds"):
+        ledger.reserve("does not", ROOT, Spend(seconds=1), 120.0)

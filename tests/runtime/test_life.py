@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
+from stigmergy.protocols import Budget
 from stigmergy.protocols.errors import UsageError
 from stigmergy.runtime import Swarm
 from stigmergy.runtime.engines import LocalEngine
@@ -72,3 +74,18 @@ async def test_a_swarm_that_runs_is_not_begun_again_before_it_has_closed(tmp_pat
         pass
     ended = [RunFolder.open(path).read("run.json")["stop_reason"] for path in sorted(tmp_path.iterdir())]
     assert ended == ["done", "done"]
+
+
+async def test_a_budget_in_seconds_counts_from_when_the_hosts_work(tmp_path):
+    async with Swarm(engine="local", journal=tmp_path, budget=Budget(messages=100, seconds=600)) as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo/1", Say(text="a"), reply=Heard)
+    assert swarm.folder is not None
+    with closing(swarm.folder.view()) as journal:
+        entries = list(journal.read(kinds=("ledger.open", "registry.join")))
+    begun = [(entry.kind, entry.data.get("budget")) for entry in entries]
+    assert begun == [
+        ("ledger.open", {"messages": 100}),
+        ("registry.join", None),
+        ("ledger.open", {"messages": 100, "seconds": 600.0}),
+    ]
