@@ -225,10 +225,12 @@ class Shepherd:
         """Whether its loop has stopped turning; whoever listens hears once in which line of the user's code."""
         stalled_s, at, known = health.get("stalled_s", 0.0), health.get("at", ""), self._stuck.get(peer, "")
         if stalled_s < STALLED_S:
-            self._stuck.pop(peer, None)
+            if self._stuck.pop(peer, None):
+                self._spawn(_quietly(self._yard.call("stalled", [peer, ""])))
             return False
         if at and not known:
             self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": stalled_s})
+            self._spawn(_quietly(self._yard.call("stalled", [peer, at])))  # whose lease for it may end first
         self._stuck[peer] = at or known
         return True
 

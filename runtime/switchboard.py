@@ -20,7 +20,7 @@ from stigmergy.protocols.ids import skill_of
 
 from .line import Line
 
-_FOR_ALL: Final = frozenset({"kind", "join", "lost", "retire", "resume"})
+_FOR_ALL: Final = frozenset({"kind", "join", "lost", "retire", "resume", "stalled"})
 """What every shard has to hear; their answers are alike."""
 
 

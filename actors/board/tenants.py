@@ -45,12 +45,15 @@ class Tenants:
         self._watchers = watchers
         self._holders = Holders(machines.mail.states, machines.mail.flying)
         self._census = Census(machines)
+        self._stalled: dict[str, str] = {}
+        """Lives of hosts that stood still when last heard of: in which line of the user's code."""
         if machines.exchange:
             machines.dispatcher.embargo = lambda: machines.exchange.awaits(LOST)
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
             "join": lambda _p, _t, a: self._join(*a),
             "renew": self._renew,
             "lost": lambda _p, _t, a: self.lost(a[0], a[1]),
+            "stalled": lambda _p, _t, a: self._note_stalled(*a),
             "retire": lambda peer, ticket, a: self._retire(peer, ticket, *a),
             "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
@@ -94,6 +97,7 @@ class Tenants:
         if m.incarnations.get(name) != host:
             return
         del m.incarnations[name]
+        self._stalled.pop(host, None)
         m.registry.leave(name, int(epoch))
         m.treasury.forget(host)
         self._watchers.forget(host)
@@ -114,7 +118,13 @@ class Tenants:
         """Give up the hosts that were silent for too long."""
         m = self._m
         for name in m.registry.expire(m.now):
-            self.lost(m.incarnations.get(name, ""), "its lease ended")
+            life = m.incarnations.get(name, "")
+            at = self._stalled.get(life)
+            self.lost(life, f"its lease ended, because {at} did not return" if at else "its lease ended")
+
+    def _note_stalled(self, life: str, at: str) -> None:
+        if self._m.incarnations.get(life.rpartition(".")[0]) == life:
+            self._stalled[life] = at
 
     def _join(self, host: str, kinds: list[str], chosen: int | None, looks: bool = False) -> int:  # noqa: FBT001, FBT002 - off a wire
         m = self._m

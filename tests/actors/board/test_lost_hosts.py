@@ -110,3 +110,26 @@ class _Far:
     async def receive(self, data: bytes) -> bytes:
         link = self._endpoint.arrive(data)
         return b"" if link is None else link.take()
+
+
+@pytest.mark.parametrize(
+    ("heard", "why"),
+    [
+        (["app.py:41 in spin"], "its lease ended, because app.py:41 in spin did not return"),
+        (["app.py:41 in spin", ""], "its lease ended"),
+        ([], "its lease ended"),
+    ],
+)
+def test_a_letter_whose_host_stood_still_until_its_lease_ended_says_in_which_line(board: Board, heard, why):
+    kind = a_kind("b", attempts=1)
+    do(board, "kind", kind.to_plain())
+    do(board, "send", [list(Envelope("m", "tell", kind.accepts[0], DRIVER, "b/1", b"", "talk")), None, []])
+    for at in heard:
+        do(board, "stalled", ["h.1", at])
+        do(board, "stalled", ["h.0", "of an earlier life"])
+    began = board.machines.now
+    for second in range(20):
+        board.tick(began + second)
+    told = dict(event for event in board.commit(began + 20)[1])
+    assert told["host_lost"]["reason"] == why
+    assert told["dead_letter"]["detail"].endswith(f"the last time: {why}")
