@@ -71,7 +71,7 @@ class Porch:
     def __init__(self, home: Home) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._servers: list[asyncio.Server] = []
-        self.sockets: list[socket.socket] = []
+        self._sockets: list[socket.socket] = []
         near, host, port = self._bind_near(), "", 0
         if home.host:
             host, port = home.host, self._bind_far(home.host)
@@ -80,8 +80,8 @@ class Porch:
     async def open(self, visitor: Callable[[], asyncio.Protocol]) -> None:
         """Let callers in: each is a ``visitor``."""
         loop = asyncio.get_running_loop()
-        while self.sockets:
-            there = self.sockets.pop()
+        while self._sockets:
+            there = self._sockets.pop()
             unix = hasattr(socket, "AF_UNIX") and there.family == socket.AF_UNIX
             serve = loop.create_unix_server if unix else loop.create_server
             self._servers.append(await serve(visitor, sock=there, backlog=BACKLOG))
@@ -90,7 +90,7 @@ class Porch:
         """Let nobody in any more."""
         for server in self._servers:
             server.close()
-        for there in self.sockets:
+        for there in self._sockets:
             there.close()
         if self._folder is not None:
             self._folder.cleanup()
@@ -117,7 +117,7 @@ class Porch:
             there.bind(address)  # type: ignore[arg-type] # of its family
             there.listen(BACKLOG)
             keep_from_children(there)
-            self.sockets.append(there)
+            self._sockets.append(there)
             return there
         return None
 

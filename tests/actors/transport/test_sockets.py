@@ -15,6 +15,7 @@ from stigmergy.actors.transport import doors, greeting, sockets
 from stigmergy.actors.transport.channel import MAX_BYTES, open_batch
 from stigmergy.actors.transport.doors import Home
 from stigmergy.actors.transport.framing import FEW, Frames
+from stigmergy.actors.transport.greeting import GREETING, Guest, Porter
 from stigmergy.actors.transport.link import RETRY_S, TELL, PeerUnavailable
 from stigmergy.actors.transport.slot import Slot
 from stigmergy.actors.transport.sockets import Caller, Direct, Listener
@@ -24,6 +25,7 @@ from .test_link import Answering
 
 HERE = Home("this machine", "127.0.0.1")
 THERE = Home("another machine", "127.0.0.1")
+CALL = 1
 
 
 class Ray:
@@ -254,6 +256,46 @@ async def test_who_is_called_and_does_not_know_the_secret_is_not_believed():
     await turns()
 
 
+class Gullible(Guest):
+    """Believes whomever it calls, and knows no secret."""
+
+    def greet(self, data):
+        self.put(0, GREETING, self.code(b"caller", self._mine + data[:32]))
+        self.put(1, CALL, b"abc")
+        return True
+
+
+async def test_who_is_called_hears_nobody_who_only_pretends_to_know_the_secret(listener, service):
+    stranger = Gullible(b"0" * 32)
+    await doors.connect(listener.door, HERE, lambda: stranger)
+    await asyncio.wait_for(until(lambda: stranger._transport is None), 10)
+    await turns()
+    assert service.served == 0
+
+
+class Welcoming(Porter):
+    """Lets everybody in, and knows no secret."""
+
+    def greet(self, data):
+        self.put(0, GREETING, self._mine + self.code(b"called", data + self._mine))
+        self.welcome()
+        return True
+
+    def hear(self, number, kind, data):
+        pass
+
+
+async def test_who_calls_believes_nobody_who_only_pretends_to_know_the_secret():
+    porch = doors.Porch(HERE)
+    await porch.open(lambda: Welcoming(b"0" * 32))
+    near = Direct("two", Ray(), porch.door, HERE)
+    await tried(near)
+    await asyncio.wait_for(ended(near), 10)
+    assert await near.receive(b"abc") == b"by ray"
+    porch.close()
+    await turns()
+
+
 async def test_the_secret_is_never_said(listener):
     said = []
 
@@ -285,10 +327,12 @@ async def test_who_says_nothing_is_sent_away(listener, monkeypatch):
 async def test_a_crowd_of_strangers_keeps_nobody_out_and_is_kept_small(listener, service, monkeypatch):
     monkeypatch.setattr(sockets, "STRANGERS", 3)
     crowd = [await asyncio.open_unix_connection(listener.door.near) for _ in range(10)]
-    await until(lambda: len(listener._visitors) == 3)
+    await asyncio.wait_for(until(lambda: len(listener._visitors) == 3), 10)
     near = Direct("two", Ray(), listener.door, HERE)
     await tried(near)
     await asyncio.wait_for(until(lambda: near.up), 10)
+    assert await near.receive(b"abc") == b"cba"
+    assert len(listener._visitors) <= 3 + 1
     near.close()
     for _, writer in crowd:
         writer.close()
@@ -308,10 +352,11 @@ async def test_the_doors_of_two_listeners_are_two(listener, service):
     [struct.pack("<IIB", FEW + 1, 0, 0), b"\xff" * 9, b"GET / HTTP/1.1\r\n\r\n", struct.pack("<IIB", 0, 1, 1)],
     ids=["one byte too long", "all ones", "a browser", "a call before the greeting"],
 )
-async def test_what_is_no_frame_ends_the_connection_and_nothing_else(listener, near, head):
+async def test_what_is_no_frame_ends_the_connection_and_nothing_else(listener, near, head, monkeypatch):
+    monkeypatch.setattr(greeting, "GREETING_S", 3_600.0)
     reader, writer = await asyncio.open_unix_connection(listener.door.near)
     writer.write(head)
-    assert await reader.read() == b""
+    assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
     assert await near.receive(b"abc") == b"cba"
 
