@@ -91,10 +91,7 @@ class Life:
         """Start the engine and the boards. Raises: UsageError, JournalError."""
         await self._engine.start()
         await self.housing.open()
-        at_first = self._config.budget.to_plain()
-        if not self._resumed:
-            at_first.pop("seconds", None)  # they count from when the hosts work, see `begin`
-        await self.client.call("ledger", ["open", ROOT, at_first])
+        await self.client.call("ledger", ["open", ROOT, self._config.budget.to_plain()])
         self.phase = Phase.OPEN
         await self._obey()
 
@@ -103,8 +100,6 @@ class Life:
         if self._way is None:
             await self._come_back()  # now, because who listens has said so
             await self.housing.start()
-            if self._config.budget.seconds is not None and not self._resumed:
-                await self.client.call("ledger", ["open", ROOT, self._config.budget.to_plain()])
             self._way = BoardWay(self.client) if self._config.durable else HostWay(self.housing, self.client.name)
         return self._way
 

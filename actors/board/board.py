@@ -142,7 +142,7 @@ class Board:
         """Do what time demands: expired leases, deadlines, verdicts. Call it about every half second."""
         m = self.machines
         m.now = max(m.now, now)
-        m.treasury.ledger.expire(m.now)
+        m.treasury.expire(m.now)
         if self._past.asleep:
             return
         for lapse in m.space.expire(m.moment):

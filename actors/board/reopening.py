@@ -3,7 +3,7 @@
 The rule of this file: being dead costs nobody anything but the calls whose answers were lost. What
 hosts had goes back uncounted, since they ended with the run and not because of a message; what was
 reserved is forfeited, because nobody is left who could tell what it did cost; and until the first
-host is back no time passes for deadlines and leases.
+host is back no time passes for deadlines, leases and budgets.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Reopening:
         self._take_back()
 
     def wake(self) -> None:
-        """Hosts are back: time counts again."""
+        """There are hosts, or they are back: time counts from now on."""
+        self._m.treasury.wake(self._m.now)
         if self._slept_at is not None:
             m, slept_at, self._slept_at = self._m, self._slept_at, None
             self._clerk.wake()

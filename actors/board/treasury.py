@@ -52,6 +52,8 @@ class Treasury:
         self._parked: deque[Parked] = deque()
         self._talks: dict[str, dict[str, None]] = {}
         """Accounts of conversations that have no answer yet, since this board opened; the longest unused first."""
+        self._asleep = True
+        """Until this board has a host: no time passes for any account, and there is none to let a lease end."""
         self.exhausted: BudgetExhausted | None = None
         """Set when the swarm's own ceiling refused something for good: the hard stop."""
 
@@ -71,6 +73,8 @@ class Treasury:
         if verb == "withdraw":
             return self._withdraw(rest[0])
         if verb == "open":
+            if self._asleep:
+                self.ledger.restart(now)
             self.ledger.open(rest[0], Budget.from_plain(rest[1]), now)
             return None
         if verb == "position":
@@ -84,6 +88,17 @@ class Treasury:
         """The ledger, with everything paid for that was charged so far."""
         self._till.empty()
         return self._ledger
+
+    def wake(self, now: float) -> None:
+        """There is a host: time counts from now on. Repeating it changes nothing."""
+        if self._asleep:
+            self._asleep = False
+            self.ledger.restart(now)
+
+    def expire(self, now: float) -> None:
+        """See `Ledger.expire`."""
+        if not self._asleep:
+            self.ledger.expire(now)
 
     def charge(self, messages: Mapping[str, int], now: float) -> None:
         """Charge accounts for messages: all, or none. Raises: BudgetExhausted, of which `note` is to hear."""

@@ -74,6 +74,16 @@ class Account:
         if elapsed - limits.opened_at >= limits.ceilings[SECONDS]:
             raise self.refusal(SECONDS, asks.get("seconds", 0), 0)
 
+    def check_covers(self, budget: Budget, elapsed: float) -> None:
+        """Refuse a ceiling below what is used already. Raises: UsageError."""
+        for field, ceiling in budget.to_plain().items():
+            used = self.used(INDEX[field], elapsed)
+            if used > ceiling and field != "seconds":
+                raise UsageError(
+                    f"account {self.path!r} has used {in_units(field, used):g} {dimension_of(field)} already, "
+                    f"so its ceiling cannot be {in_units(field, ceiling):g}"
+                )
+
     def hold(self, worst: Amounts, sign: int) -> None:
         """Reserve (``sign`` 1) or give back (-1), here and above."""
         for account in self.upward():

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
 
-from stigmergy.protocols.budget import CONSUMED, Amount, Budget, Spend, dimension_of, in_units
+from stigmergy.protocols.budget import CONSUMED, Amount, Budget, Spend
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.money import shown
 
@@ -60,7 +60,7 @@ class Ledger:
         if known.path == account:
             if known.limits is not None and known.limits.budget == budget:
                 return
-            _check_covers(known, budget, at)
+            known.check_covers(budget, at)
         self._do("open", account=account, budget=budget.to_plain(), slice_of=None, now=now)
 
     def slice(self, account: str, child: str, now: float, share: float = SHARE, budget: Budget | None = None) -> Budget:
@@ -157,6 +157,11 @@ class Ledger:
         lost = self.reservations()
         self._do("reopen", ops=[reservation.op for reservation in lost], now=now)
         return lost
+
+    def restart(self, now: float) -> None:
+        """Go on from now: the time since the last look at the clock counts for no ceiling in seconds."""
+        if self._books.timed:
+            self._do("reopen", ops=[], now=now)
 
     def charge(self, account: str, spend: Spend, now: float) -> None:
         """Reserve and settle in one step what costs nothing but itself, such as a message. Raises: BudgetExhausted."""
@@ -286,13 +291,3 @@ def _same(known: Reservation, wanted: Reservation) -> Reservation:
     if (known.account, known.worst) != (wanted.account, wanted.worst):
         raise UsageError(f"reservation {known.op!r:.80} is open for {known.worst} of {known.account!r}: use another op")
     return known
-
-
-def _check_covers(account: Account, budget: Budget, at: float) -> None:
-    for field, ceiling in budget.to_plain().items():
-        used = account.used(INDEX[field], at)
-        if used > ceiling and field != "seconds":
-            raise UsageError(
-                f"account {account.path!r} has used {in_units(field, used):g} {dimension_of(field)} already, "
-                f"so its ceiling cannot be {in_units(field, ceiling):g}"
-            )

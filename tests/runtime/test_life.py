@@ -82,10 +82,10 @@ async def test_a_budget_in_seconds_counts_from_when_the_hosts_work(tmp_path):
         await swarm.ask("echo/1", Say(text="a"), reply=Heard)
     assert swarm.folder is not None
     with closing(swarm.folder.view()) as journal:
-        entries = list(journal.read(kinds=("ledger.open", "registry.join")))
+        entries = list(journal.read(kinds=("ledger.open", "ledger.reopen", "registry.join")))
     begun = [(entry.kind, entry.data.get("budget")) for entry in entries]
     assert begun == [
-        ("ledger.open", {"messages": 100}),
-        ("registry.join", None),
         ("ledger.open", {"messages": 100, "seconds": 600.0}),
+        ("registry.join", None),
+        ("ledger.reopen", None),
     ]

@@ -213,7 +213,7 @@ def test_a_call_whose_answer_was_lost_counts_at_its_worst_case_and_is_named(site
     assert (position.settled.nano_usd, position.settled.model_calls) == (1_250_000_000, 2)
 
 
-def test_the_wall_clock_of_the_budget_goes_on_and_leaves_out_the_time_in_between(site):
+def test_the_wall_clock_of_the_budget_goes_on_when_there_is_a_host_again(site):
     site.do("ledger", ["open", "swarm", {"seconds": 100.0}])
     site.now += 20
     site.do("ledger", ["charge", "swarm", {}])
@@ -221,9 +221,31 @@ def test_the_wall_clock_of_the_budget_goes_on_and_leaves_out_the_time_in_between
     site.board.commit(site.now)
     site.die(dead_s=50)
     site.now += 5
+    site.do("ledger", ["open", "swarm", {"seconds": 200.0}])
+    for _ in range(9):
+        site.now += 5
+        site.board.tick(site.now)
     site.begin()
+    site.now += 3
     site.send(ask(site))
-    assert site.board.machines.treasury.ledger.position("swarm").settled.seconds == pytest.approx(25)
+    assert site.board.machines.treasury.ledger.position("swarm").settled.seconds == pytest.approx(23)
+
+
+def test_no_time_passes_for_any_budget_before_the_first_host_has_joined():
+    site = Site()
+    site.do("ledger", ["open", "swarm", {"seconds": 100.0}])
+    site.now += 30
+    site.do("ledger", ["open", "swarm/kind:a", {"seconds": 50.0}])
+    for _ in range(9):
+        site.now += 5
+        site.board.tick(site.now)
+    site.begin()
+    site.now += 2
+    site.do("join", ["h-2", [], 7])
+    site.now += 2
+    site.do("ledger", ["open", "swarm", {"seconds": 90.0}])
+    of = site.board.machines.treasury.ledger.position
+    assert [of(account).settled.seconds for account in ("swarm", "swarm/kind:a")] == pytest.approx([4, 4])
 
 
 def test_a_stop_holds_over_a_restart_and_ends_when_the_driver_comes_back(site):
