@@ -24,7 +24,6 @@ from .engines import Engine
 STALLED_S: Final = 2.0
 """A host whose loop has not turned for so long beyond its beat counts as silent, though its thread answers."""
 
-
 TELL_S: Final = 1.0
 """How long a host that is to be ended lives on for the sake of the board, which is to hear why."""
 
@@ -230,13 +229,12 @@ class Shepherd:
             return False
         if at and not known:
             self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": stalled_s})
-            self._spawn(_quietly(self._yard.call("stalled", [peer, at])))  # whose lease for it may end first
+            self._spawn(_quietly(self._yard.call("stalled", [peer, _why(at)])))  # whose lease for it may end first
         self._stuck[peer] = at or known
         return True
 
     def _why_ended(self, peer: str) -> str:
-        at = self._stuck.get(peer)
-        return f"ended by the runtime, because {f'{at} did not return' if at else 'it gave no sign of life'}"
+        return f"ended by the runtime, because {_why(self._stuck.get(peer, ''))}"
 
     async def _stop(self, stop: Stop) -> None:
         process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
@@ -287,6 +285,11 @@ class Shepherd:
 def own_host(agent: str) -> str:
     """The name of an agent's own host: like its own, and unlike that of any other's."""
     return f"own-{agent.replace('/', '-')[:40]}-{derive_id(agent)[:12]}"
+
+
+def _why(at: str) -> str:
+    """Why a host that stands still is ended; ``at`` is a line of the user's code, if it is one."""
+    return f"{at} did not return" if at else "it gave no sign of life"
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

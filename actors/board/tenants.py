@@ -46,7 +46,7 @@ class Tenants:
         self._holders = Holders(machines.mail.states, machines.mail.flying)
         self._census = Census(machines)
         self._stalled: dict[str, str] = {}
-        """Lives of hosts that stood still when last heard of: in which line of the user's code."""
+        """Lives of hosts that stood still when last heard of, and how their shepherd words it."""
         if machines.exchange:
             machines.dispatcher.embargo = lambda: machines.exchange.awaits(LOST)
         self.requests: dict[str, Callable[[str, int, Any], Any]] = {
@@ -119,12 +119,12 @@ class Tenants:
         m = self._m
         for name in m.registry.expire(m.now):
             life = m.incarnations.get(name, "")
-            at = self._stalled.get(life)
-            self.lost(life, f"its lease ended, because {at} did not return" if at else "its lease ended")
+            why = self._stalled.get(life)
+            self.lost(life, f"its lease ended, because {why}" if why else "its lease ended")
 
-    def _note_stalled(self, life: str, at: str) -> None:
+    def _note_stalled(self, life: str, why: str) -> None:
         if self._m.incarnations.get(life.rpartition(".")[0]) == life:
-            self._stalled[life] = at
+            self._stalled[life] = why
 
     def _join(self, host: str, kinds: list[str], chosen: int | None, looks: bool = False) -> int:  # noqa: FBT001, FBT002 - off a wire
         m = self._m

@@ -72,7 +72,7 @@ async def test_a_host_that_stands_still_in_a_line_of_the_user_is_told_of_once_an
     await farm.end()
     assert farm.happened == [
         ("host_stalled", {"host": "host-1.1", "at": "app.py:41 in spin", "seconds": 4.0}),
-        ("stalled", ["host-1.1", "app.py:41 in spin"]),
+        ("stalled", ["host-1.1", "app.py:41 in spin did not return"]),
         ("lost", ["host-1.1", "ended by the runtime, because app.py:41 in spin did not return"]),
         "killed",
     ]
@@ -84,7 +84,7 @@ async def test_what_was_slow_once_is_no_reason_later():
     assert not farm.shepherd._stands_still("host-1.1", {"stalled_s": 0.0, "at": ""})
     await farm.end()
     assert farm.happened[1:] == [
-        ("stalled", ["host-1.1", "app.py:41 in spin"]),
+        ("stalled", ["host-1.1", "app.py:41 in spin did not return"]),
         ("stalled", ["host-1.1", ""]),
         ("lost", ["host-1.1", "ended by the runtime, because it gave no sign of life"]),
         "killed",

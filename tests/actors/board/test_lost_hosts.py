@@ -115,8 +115,8 @@ class _Far:
 @pytest.mark.parametrize(
     ("heard", "why"),
     [
-        (["app.py:41 in spin"], "its lease ended, because app.py:41 in spin did not return"),
-        (["app.py:41 in spin", ""], "its lease ended"),
+        (["app.py:41 in spin did not return"], "its lease ended, because app.py:41 in spin did not return"),
+        (["app.py:41 in spin did not return", ""], "its lease ended"),
         ([], "its lease ended"),
     ],
 )
