@@ -51,6 +51,9 @@ _PYTHON: Final = sysconfig.get_path("stdlib") + os.sep
 _PLACED: Final = re.compile(r"[\w.-]+/[\w.-]+ at .+?:\d+ in \S+: ")
 """How a text begins that says where it happened."""
 
+_LOOPS: Final = frozenset({("asyncio.events", "_run"), ("asyncio.runners", "run")})
+"""What calls the callbacks of an event loop, and what runs one."""
+
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 
 
@@ -80,13 +83,23 @@ def standing(thread: int) -> str:
 
     Who asks that of its own thread does not stand still.
     """
-    frame = None if thread == threading.get_ident() else sys._current_frames().get(thread)  # noqa: SLF001 - documented
-    while frame is not None:
-        code = frame.f_code
-        if not _is_ours_or_pythons(frame) and not _is_library(Path(code.co_filename)):
-            return f"{Path(code.co_filename).name}:{frame.f_lineno} in {code.co_name}"
+    return "" if thread == threading.get_ident() else "".join(place_of(frame) for frame in frames_of(thread)[:1])
+
+
+def frames_of(thread: int) -> list[FrameType]:
+    """What a thread is in of the user's own code, the innermost first; who runs its event loop does not count."""
+    found: list[FrameType] = []
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _LOOPS:
+        if not _is_ours_or_pythons(frame) and not _is_library(Path(frame.f_code.co_filename)):
+            found.append(frame)
         frame = frame.f_back
-    return ""
+    return found
+
+
+def place_of(frame: FrameType) -> str:
+    """Where it is: ``app.py:86 in sell``."""
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 def _is_ours_or_pythons(frame: FrameType) -> bool:

@@ -23,6 +23,8 @@ class Engine(Protocol):
 
     shares_disk: bool
     """Whether every process sees the files of the driver."""
+    is_one_loop: bool
+    """Whether all of them run on the driver's own event loop."""
 
     async def start(self) -> None:
         """Get ready. Raises: UsageError."""
@@ -45,6 +47,7 @@ class LocalEngine:
     """Everything in this process, without Ray: tests and small simulations."""
 
     shares_disk = True
+    is_one_loop = True
 
     async def start(self) -> None:
         """See `Engine.start`."""
@@ -63,6 +66,8 @@ class LocalEngine:
 
 class RayEngine:
     """One Ray actor per process, on this machine or on a cluster."""
+
+    is_one_loop = False
 
     def __init__(self, address: str = "local", sockets: Sockets = "near") -> None:
         from stigmergy.actors.transport.cluster import Cluster

@@ -7,6 +7,7 @@ is somebody to tell; what it is asked then is refused like what any stopped swar
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from enum import Enum
@@ -28,8 +29,11 @@ from .housing import Housing
 from .outside import until_none
 from .roster import Roster
 from .run_folder import RunFolder
+from .sentry import Sentry
 from .tenure import Tenure
 from .way import BoardWay, HostWay, Way
+
+_LOG: Final = logging.getLogger(__name__)
 
 DECIDED_S: Final = 30.0
 """How long a swarm that closes waits for turns that go on from a person's decision."""
@@ -71,6 +75,7 @@ class Life:
         self._resumed = resumed
         self.client = Client("client/main", config.run, self._hear, Clock(), config.plant.shards)
         self.housing = Housing(Blueprint.of(config, tenure, engine, roster, self._hear), self.client)
+        self._sentry = Sentry(self._tell_stalled)
         self._way: Way | None = None
         """How messages reach agents, once there are hosts."""
         self._told_to_stop: tuple[str, str] | None = None
@@ -100,6 +105,8 @@ class Life:
         if self._way is None:
             await self._come_back()  # now, because who listens has said so
             await self.housing.start()
+            if self._engine.is_one_loop:
+                self._sentry.begin()
             self._way = BoardWay(self.client) if self._config.durable else HostWay(self.housing, self.client.name)
         return self._way
 
@@ -154,6 +161,7 @@ class Life:
 
     async def _end(self, reason: str) -> None:
         self.phase = Phase.CLOSED
+        self._sentry.end()
         try:
             if self._failure is not None:
                 self._figures = report_of(self._folder, self._failure)
@@ -173,6 +181,11 @@ class Life:
     async def _come_back(self) -> None:
         if self._resumed:
             await self.client.come_back()
+
+    def _tell_stalled(self, at: str, seconds: float) -> None:
+        """In the sentry's thread, because no other goes on."""
+        _LOG.warning("everything stands still: %s has not returned for %.0f s", at, seconds)
+        self._on_event("stalled", {"at": at, "seconds": seconds})
 
     @property
     def _folder(self) -> RunFolder | None:

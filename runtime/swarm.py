@@ -113,7 +113,10 @@ class Swarm(Outside):
         self._roster.add(cls, settings or {}, budget, changes)
 
     def on_event(self, hook: EventHook) -> None:
-        """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped``..."""
+        """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped``...
+
+        ``stalled``, when all of a swarm in one process stands still, is told in another thread.
+        """
         self._hooks.append(hook)
 
     # -- life --------------------------------------------------------------------------------

@@ -54,6 +54,10 @@ class Events:
                 at, s = clean(data["at"]), data["seconds"]
                 waits = "all agents of that host wait (what blocks belongs in ctx.run)"
                 return f"host {data['host']} stands still: {at} has not returned for {s:.0f} s, and {waits}"
+            case "stalled":
+                at, s = clean(data["at"]), data["seconds"]
+                waits = "all agents wait (what blocks belongs in ctx.run)"
+                return f"everything stands still: {at} has not returned for {s:.0f} s, and {waits}"
             case "host_started" if not str(data["host"]).endswith(".1"):
                 did = "took its place" if _place(data) in self._lost else "goes on with what was left"
                 return f"host {data['host']} {did}"

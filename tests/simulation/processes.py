@@ -103,6 +103,7 @@ class SimEngine:
     """An `Engine` of simulated processes."""
 
     shares_disk = True
+    is_one_loop = True
 
     def __init__(
         self, network: Network, source: ProcessLoop, spawn: Callable[[str], ProcessLoop], build: Build

@@ -97,6 +97,14 @@ VERDICT = {
                 "wait (what blocks belongs in ctx.run)"
             ),
         ),
+        (
+            "stalled",
+            {"at": "app.py:41 in spin", "seconds": 2.6},
+            (
+                "everything stands still: app.py:41 in spin has not returned for 3 s, and all agents "
+                "wait (what blocks belongs in ctx.run)"
+            ),
+        ),
         ("host_started", {"host": "host-1.1"}, ""),
         ("host_started", {"host": "host-1.2"}, "host host-1.2 goes on with what was left"),
         (
