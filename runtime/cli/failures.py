@@ -21,9 +21,10 @@ from .secrets import HIDDEN, without_passwords
 from .text import clean, first_line
 
 
-def tell(error: BaseException, logs: Path | None = None) -> Exit:
-    """Print one line about an error and return the exit code. ``logs`` is the folder for details, if there is one."""
+def tell(error: BaseException, logs: Path | None = None, more: str = "") -> Exit:
+    """Print one line about an error, and ``more``; returns the exit code. ``logs`` is the folder for details."""
     reason, sentence = explain(error)
+    sentence += more
     if reason in {"bug", "failure"}:
         details = write_details(error, logs)
         sentence += f"; details: {details}" if details else ""

@@ -44,6 +44,16 @@ class Ending(NamedTuple):
         return stated if stated not in {"", "done"} else next(iter(stops), "done")
 
     @property
+    def is_partial(self) -> bool:
+        """Whether there are figures, and more was to come."""
+        return bool(self.reports) and self.reason not in {"done", "usage", "bug"}
+
+    @property
+    def dead_letters(self) -> int:
+        """Messages of all swarms that could not be delivered or handled."""
+        return sum(map(dead_letters_of, self.reports.values()))
+
+    @property
     def forfeited(self) -> int:
         """Calls of all swarms that may have been billed, and whose answers were lost."""
         return sum(report.forfeited for report in self.reports.values())
@@ -154,8 +164,13 @@ def partial_outcome(ending: Ending) -> Outcome:
         "model_calls": sum(report.model_calls for report in reports),
         "tokens": sum(report.tokens for report in reports),
         "usd": round(sum(report.usd for report in reports), 9),
-        "dead_letters": sum(sum((report.dead_letters or {}).values()) for report in reports),
+        "dead_letters": ending.dead_letters,
     }
     rows = tuple((name.replace("_", " "), f"{value:,}") for name, value in sums.items())
     title = f"{counted(len(reports), 'swarm')}, when it stopped"
     return Outcome(sums, (Table(title, ("", ""), rows),), stop_reason=ending.reason)
+
+
+def dead_letters_of(report: SwarmReport) -> int:
+    """How many there are."""
+    return sum((report.dead_letters or {}).values())

@@ -19,7 +19,7 @@ from .events import stopper
 from .exits import Exit, code_of, telling
 from .failures import explain, say, tell
 from .loading import load_app
-from .performance import Ending, cut_off, partial_outcome, perform
+from .performance import Ending, cut_off, dead_letters_of, partial_outcome, perform
 from .quiet import Noise
 from .records import Records, how_to_decide, how_to_resume, named, plain, relative
 from .render import console_for, print_outcome
@@ -72,8 +72,8 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
         outcome = replace(outcome, tables=outcome.tables or (_plain_table(outcome, ending, choices.app.name),))
         records.keep(outcome)
         _show(outcome, report, choices, records, stdout)
-        if not choices.json:
-            _point_to_errors(ending, records, stdout)
+        for line in _where_errors_are(ending, records):
+            say(line) if choices.json else console_for(stdout).print(line, soft_wrap=True)
     for warning in () if outcome is None else outcome.warnings:
         say(first_line(warning, MOST_OF_A_WARNING))
     _explain(ending, records)
@@ -91,6 +91,10 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     """The app's own object, with where and why it ended if it does not say so itself."""
     folders = [str(folder.path) for folder in records.folders]
     ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
+    if ending.is_partial:
+        ends["partial"] = True
+    if ending.dead_letters:
+        ends["dead_letters"] = ending.dead_letters
     if ending.forfeited:
         ends["forfeited_calls"] = ending.forfeited
     if ending.open_cases:
@@ -122,23 +126,23 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
         console.print(f"journal: {relative(folder.path)}{more}; look inside: stigmergy inspect {name}", soft_wrap=True)
 
 
-def _point_to_errors(ending: Ending, records: Records, stdout: TextIO) -> None:
-    """Where there is more about messages that could not be handled."""
+def _where_errors_are(ending: Ending, records: Records) -> Iterator[str]:
+    """Lines that say where there is more about messages that could not be handled."""
     for folder in records.folders:
         known = ending.reports.get(folder.id)
-        if known is not None and (dead := sum((known.dead_letters or {}).values())):
+        if known is not None and (dead := dead_letters_of(known)):
             where = f"stigmergy dead-letters {named(folder)}; tracebacks: {relative(folder.logs)}"
-            console_for(stdout).print(f"{counted(dead, 'dead letter')}: {where}", soft_wrap=True)
+            yield f"{counted(dead, 'dead letter')}: {where}"
 
 
 def _explain(ending: Ending, records: Records) -> None:
     """Say on stderr why it is not simply done."""
     error, reason = ending.error, ending.reason
+    partial = "; the figures are partial" if ending.is_partial else ""
     if error is not None and code_of(reason) in {Exit.BUG, Exit.USAGE} and not isinstance(telling(error), SwarmStopped):
-        tell(error, next((folder.logs for folder in reversed(records.folders)), None))
+        tell(error, next((folder.logs for folder in reversed(records.folders)), None), partial)
     elif reason != "done":
         text = ending.text or (explain(error)[1] if error is not None else "")
-        partial = "; the figures are partial" if ending.reports else ""
         say(f"stopped by {stopper(reason)}: {first_line(text)}{partial}")
     for lost in lost_calls(ending):
         say(lost)

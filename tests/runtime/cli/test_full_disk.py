@@ -10,7 +10,7 @@ import pytest
 
 from stigmergy.runtime.life import Life
 
-from .samples import SHOWS, START
+from .samples import ECHO, SHOWS, START
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -70,6 +70,23 @@ app = App(name="writes", summary="Writes", options=Options, main=main)
     assert ran.code == 1
     said = "stigmergy: no space is left on the disk of picture.svg: free some, then go on; details: "
     assert ran.complaint.startswith(said)
+
+
+def test_figures_of_an_app_whose_own_file_finds_no_room_are_said_to_be_partial(stigmergy, app):
+    writes = """
+async def main(options, stage):
+    async with stage.swarm() as swarm:
+        swarm.add(Echo)
+        await swarm.ask("echo", Word(text="x"), reply=Word)
+        raise OSError(28, "No space left on device", "picture.svg")
+
+app = App(name="writes", summary="Writes", options=Options, main=main)
+"""
+    words = ("run", app("writes_g", START + ECHO + writes), "--engine", "local", "--quiet")
+    said, *_ = stigmergy(*words).err.splitlines()
+    assert "picture.svg: free some, then go on; the figures are partial; details: " in said
+    report = json.loads(stigmergy(*words, "--json").out)
+    assert (report["messages"], report["stop_reason"], report["partial"]) == (2, "failure", True)
 
 
 def test_details_that_no_disk_takes_are_left_out_of_the_sentence(stigmergy, app, monkeypatch):

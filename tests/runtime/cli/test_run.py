@@ -37,6 +37,15 @@ def test_what_could_not_be_handled_is_pointed_to_with_its_tracebacks(stigmergy, 
     assert any("ValueError: the page is" in log.read_text() for log in (run / "logs").iterdir())
 
 
+def test_with_json_dead_letters_are_counted_and_where_to_look_is_a_line_on_stderr(stigmergy, app, place):
+    ran = stigmergy("run", app("desk_u", DESK), "--engine", "local", "--ask", "broken", "--json", "--quiet")
+    run = only_run(place)
+    where = f"stigmergy dead-letters {run.name}; tracebacks: runs/{run.name}/logs"
+    assert (json.loads(ran.out)["dead_letters"], ran.complaint) == (2, f"stigmergy: 2 dead letters: {where}")
+    good = stigmergy("run", app("desk_v", DESK), "--engine", "local", "--json", "--quiet")
+    assert ("dead_letters" in json.loads(good.out), good.err) == (False, "")
+
+
 def test_tables_and_notes_of_an_app_are_printed_as_they_are(stigmergy, app):
     ran = stigmergy("run", app("nothing_a", NOTHING), "--engine", "local")
     title, heads, _, row, _, note = ran.out.splitlines()
@@ -118,7 +127,7 @@ def test_a_budget_stops_with_3_alerts_and_a_partial_report(stigmergy, app):
 def test_an_app_that_hands_in_nothing_still_has_figures(stigmergy, app, place, reason, code):
     ran = stigmergy("run", app("stops_a", STOPS), "--engine", "local", "--reason", reason, "--json")
     report = json.loads(ran.out)
-    assert (ran.code, report["stop_reason"], report["messages"]) == (code, reason, 0)
+    assert (ran.code, report["stop_reason"], report["messages"], report["partial"]) == (code, reason, 0, True)
     assert f"because of {reason}; the figures are partial" in ran.err
     if reason != "user":  # whoever stops a run in which nothing has happened wants nothing kept
         assert kept(place, "run.json")["exit_code"] == code
@@ -127,7 +136,8 @@ def test_an_app_that_hands_in_nothing_still_has_figures(stigmergy, app, place, r
 def test_an_app_that_does_not_say_that_it_was_stopped_is_not_believed(stigmergy, app):
     believer = STOPS.replace('raise SwarmStopped("stopped", options.reason)', 'return Outcome({"fine": True})')
     ran = stigmergy("run", app("stops_b", believer), "--engine", "local", "--reason", "loop", "--json")
-    assert (ran.code, json.loads(ran.out)["stop_reason"]) == (4, "loop")
+    report = json.loads(ran.out)
+    assert (ran.code, report["fine"], report["stop_reason"], report["partial"]) == (4, True, "loop", True)
 
 
 def test_a_bug_is_told_in_one_line_and_its_traceback_is_in_the_log(stigmergy, app, place):
