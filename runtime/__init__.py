@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .swarm import Swarm
     from .thinking import ModelSpec
     from .tools import AtMost, Matching, OneOf, Tool, Under, Use, tool
-    from .views import Claim, Claims, Fact, Facts, Trail
+    from .views import Claim, Claims, Fact, Facts, Post, Trail
 
 __all__ = [
     "Agent",
@@ -35,6 +35,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Plant",
+    "Post",
     "Stage",
     "State",
     "Swarm",
@@ -58,7 +59,7 @@ _HOMES = {
     "swarm": ("Swarm",),
     "thinking": ("ModelSpec",),
     "tools": ("AtMost", "Matching", "OneOf", "Tool", "Under", "Use", "tool"),
-    "views": ("Claim", "Claims", "Fact", "Facts", "Trail"),
+    "views": ("Claim", "Claims", "Fact", "Facts", "Post", "Trail"),
 }
 
 

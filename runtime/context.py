@@ -26,7 +26,7 @@ from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
 from .tools import Tool
-from .views import Claims, Facts, Trail, read_topic
+from .views import Claims, Facts, Post, Trail, read_topic
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -203,8 +203,8 @@ class Context:
         """A trail, to read it or to change it at once."""
         return Trail(self._desk, name)
 
-    async def read_topic(self, topic: str, after: int = 0, limit: int = 100, *, max_age_s: float = 0.0) -> list[bytes]:
-        """The bodies behind an offset, oldest first, at most 100; the newest ``max_age_s`` may be missing."""
+    async def read_topic(self, topic: str, after: int = 0, limit: int = 100, *, max_age_s: float = 0.0) -> list[Post]:
+        """The posts behind an offset, oldest first, at most 100; the newest ``max_age_s`` may be missing."""
         return await read_topic(self._desk, check_name(topic, "topic"), after, limit, max_age_s=max_age_s)
 
     def claims(self, queue: str) -> Claims:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from stigmergy.actors.board.cases import Case, Verdict
 
 from .client import Client
-from .views import Claims, Facts, Trail, read_topic
+from .views import Claims, Facts, Post, Trail, read_topic
 
 LOOK_S: Final = 0.05
 """How long to wait before the board is asked again whether something has come to its end."""
@@ -55,8 +55,8 @@ class Outside(ABC):
         """A queue of work items on the blackboard."""
         return Claims(self, queue)
 
-    async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[bytes]:
-        """What is on a topic, oldest first."""
+    async def read_topic(self, topic: str, after: int = 0, limit: int = 100) -> list[Post]:
+        """The posts behind an offset of a topic, oldest first, at most 100."""
         return await read_topic(self, topic, after, limit)
 
     async def cases(self) -> list[Case]:

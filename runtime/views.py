@@ -8,7 +8,13 @@ old (``max_age_s``) come from a copy on the agent's own host, without a way to t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from stigmergy.protocols.codec import unpack
+from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.message import Message, decode_as
+
+M = TypeVar("M", bound=Message)
 
 
 class Reach(Protocol):
@@ -168,12 +174,39 @@ class Claims:
         return int(depth[0])
 
 
+class Post(NamedTuple):
+    """What stands on a topic."""
+
+    offset: int
+    """From 1, without a gap."""
+    sender: str
+    at: float
+    """Unix seconds."""
+    envelope: Envelope | None
+    """Of the message. None of work that died; of a message that died, its own."""
+    dead: Mapping[str, Any]
+    """On the topic ``dead-letters``: ``reason``, ``detail``, and others. Empty of any other post."""
+
+    @property
+    def message_type(self) -> str:
+        """The message's type, ``Name@1``; empty when there is none."""
+        return "" if self.envelope is None else self.envelope.type
+
+    def read(self, cls: type[M]) -> M:
+        """The message. Raises: Malformed when it is of another type; UnknownVersion."""
+        return decode_as(cls, self.message_type, b"" if self.envelope is None else self.envelope.body)
+
+
 async def read_topic(
     reach: Reach, topic: str, after: int = 0, limit: int = 100, *, max_age_s: float = 0.0
-) -> list[bytes]:
-    """The bodies behind an offset, oldest first; the newest ``max_age_s`` may be missing.
-
-    Posts of agents are packed envelopes.
-    """
+) -> list[Post]:
+    """The posts behind an offset, oldest first; the newest ``max_age_s`` may be missing."""
     found = await reach.look("topics.read", {"topic": topic, "after": after, "limit": limit}, max_age_s)
-    return [body for _, _, _, _, body in found]
+    return [_post(*fields) for fields in found]
+
+
+def _post(offset: int, _id: str, writer: str, at: float, body: bytes) -> Post:
+    plain = unpack(body)
+    dead = plain if isinstance(plain, dict) else {}
+    wired = dead.get("envelope") if dead else plain
+    return Post(offset, writer, at, None if wired is None else Envelope.from_wire(wired), dead)

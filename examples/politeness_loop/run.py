@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from stigmergy.protocols import Budget, BudgetExhausted, Envelope, SwarmStopped
-from stigmergy.protocols.codec import unpack
+from stigmergy.protocols import Budget, BudgetExhausted, SwarmStopped
 from stigmergy.runtime import Stage, Swarm, SwarmReport
 
 from .invoices import CHECKED, WRITTEN, Auditor, Begin, Clerk
@@ -101,9 +100,9 @@ async def _loop(swarm: Swarm, verdicts: list[dict[str, Any]]) -> Loop | None:
     verdict = next((verdict for verdict in verdicts if verdict["action"] == "quarantine"), None)
     if verdict is None:
         return None
-    letters = [unpack(body) for body in await swarm.read_topic("dead-letters", limit=SAFETY_NET)]
-    refused = [Envelope.from_wire(letter["envelope"]) for letter in letters if letter["reason"] == "quarantined"]
-    refused = [envelope for envelope in refused if envelope.conversation == verdict["conversation"]]
+    letters = await swarm.read_topic("dead-letters", limit=SAFETY_NET)
+    barred = [letter.envelope for letter in letters if letter.envelope and letter.dead["reason"] == "quarantined"]
+    refused = [envelope for envelope in barred if envelope.conversation == verdict["conversation"]]
     return Loop(
         # One message causes one: the last has as many before it as it has hops.
         quarantined_after=1 + max((envelope.hops for envelope in refused), default=0),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import pytest
+
 from stigmergy.actors.journal import SqliteJournal
 from stigmergy.protocols import Malformed, Message
-from stigmergy.protocols.codec import unpack
-from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.ids import sent_id
-from stigmergy.protocols.message import decode
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 
@@ -47,9 +46,15 @@ async def test_posts_stand_in_the_order_in_which_they_were_made_each_with_its_ow
         swarm.add(Poster)
         await swarm.ask("poster/1", Begin())
         found = {topic: await swarm.read_topic(topic) for topic in ("news", "other", "nothing")}
-    posts = {topic: [Envelope.from_wire(unpack(body)) for body in bodies] for topic, bodies in found.items()}
-    numbers = {topic: [decode(Word, post.body).n for post in of] for topic, of in posts.items()}
+    numbers = {topic: [post.read(Word).n for post in posts] for topic, posts in found.items()}
     assert numbers == {"news": [1, 2, 4], "other": [5, 6], "nothing": []}
+    assert [(post.offset, post.sender, post.message_type) for post in found["other"]] == [
+        (1, "poster/1", "Word@1"),
+        (2, "poster/1", "Word@1"),
+    ]
+    with pytest.raises(Malformed, match="Word@1 is no Begin@1"):
+        found["news"][0].read(Begin)
+    posts = {topic: [post.envelope for post in of if post.envelope] for topic, of in found.items()}
     turn = posts["news"][0].cause
     assert [post.id for post in posts["news"]] == [sent_id(turn, n) for n in (1, 2, 4)]
     assert [post.taint for post in posts["other"]] == [("user",), ("user", "web")]

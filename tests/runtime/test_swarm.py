@@ -116,7 +116,8 @@ async def test_a_message_that_always_fails_is_dead_lettered_and_its_asker_is_tol
         with pytest.raises(HandlerFailed, match="RuntimeError: attempt 3 of 9"):
             await swarm.ask("fickle/one", Say(text="a", n=9), reply=Heard)
         assert (await swarm.report()).dead_letters == {"handler failed": 1}
-        assert len(await swarm.read_topic("dead-letters")) == 1
+        (dead,) = await swarm.read_topic("dead-letters")
+        assert (dead.sender, dead.dead["reason"], dead.read(Say).text) == ("board", "handler failed", "a")
         assert (await swarm.ask("fickle/one", Say(text="b", n=1), reply=Heard)).n == 1
 
 
