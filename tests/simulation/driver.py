@@ -30,6 +30,8 @@ from .workloads import NEWS, TOKENS, Op, Work
 RUN = "sim"
 HOSTS = 2
 ASK_S = 12.0
+LOOK_S = 1.0
+"""How often it looks whether anything still waits. Each look is work for all boards."""
 THINKER = ModelSpec("sim", "tests.simulation.outside:provider", {}, ("1", "1"), "bytes")
 
 
@@ -41,7 +43,7 @@ class Drive:
         loop: ProcessLoop,
         engine: SimEngine,
         work: Work,
-        say: Callable[[str], None],
+        say: Callable[..., None],
         *,
         again: bool,
         shards: int,
@@ -91,7 +93,7 @@ class Drive:
             if all(lane.done() for lane in lanes):
                 break
         while (await client.call("counts"))["waiting"]:
-            await asyncio.wait([pulse], timeout=0.25)
+            await asyncio.wait([pulse], timeout=LOOK_S)
             if pulse.done():
                 await pulse
         if "reader" in self._work.kinds:
@@ -110,7 +112,7 @@ class Drive:
 
     async def _try(self, op: Op) -> None:
         before, op.status = op.status, "invoked"
-        self._say(f"op {op.number} {op.mode} {op.to} {op.do.model_dump(exclude_defaults=True)}")
+        self._say("op %s %s %s %s", op.number, op.mode, op.to, op.do)
         try:
             result = await self._perform(op)
         except (SwarmStopped, PeerGone):
@@ -127,7 +129,7 @@ class Drive:
             op.status, op.result, op.error = "ok", result, ""
         if before == "ok" and op.status != "ok":
             op.contradictions.append(f"ok, and then {op.status} {op.error}")
-        self._say(f"op {op.number} is {op.status} {op.error}")
+        self._say("op %s is %s %s", op.number, op.status, op.error)
 
     async def _perform(self, op: Op) -> int:
         client, message_type, body = self._client, Do.message_type, encode(op.do)
@@ -149,7 +151,7 @@ class Drive:
         return 0
 
     def _heard(self, event: str, data: dict[str, Any]) -> None:
-        self._say(f"event {event} {data}")
+        self._say("event %s %s", event, data)
         if event == "stopped" and not self._stopped.done():
             self._stopped.set_result((data["reason"], data["text"]))
         if event == "host_lost":

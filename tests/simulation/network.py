@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -20,6 +20,9 @@ from .loop import ProcessLoop, Timeline
 CALL_TIMEOUT_S = 30.0
 BLINK_S = 0.02
 """How soon a caller hears that its call was lost, when Ray notices."""
+
+Work = Coroutine[Any, Any, Any]
+"""What a call does in the other process."""
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Network:
         self,
         source: ProcessLoop,
         target: ProcessLoop,
-        work: Callable[[], Awaitable[Any]],
+        work: Callable[[], Work],
         timeout_s: float = CALL_TIMEOUT_S,
         *,
         may_double: bool = False,
@@ -77,7 +80,7 @@ class Network:
             timer.cancel()
             target.on_end.pop(call, None)
 
-    def _send(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, may_double: bool) -> None:
+    def _send(self, call: _Call, target: ProcessLoop, work: Callable[[], Work], *, may_double: bool) -> None:
         draw, weather = self._random.random, self.weather
         if self._are_cut(call.source, target):
             self._struck["cut off"] += 1
@@ -95,20 +98,26 @@ class Network:
             self._struck["doubled"] += 1
             self._arrive(_Call(call.source.create_future(), call.source), target, work, lost=True)
 
-    def _arrive(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
+    def _arrive(self, call: _Call, target: ProcessLoop, work: Callable[[], Work], *, lost: bool) -> None:
         latency = self._latency()
         if not target.alive:
             call.fail(PeerGone(f"{target.name} has ended"), latency + BLINK_S)
             return
         target.on_end[call] = lambda: call.fail(PeerGone(f"{target.name} ended"), BLINK_S)
-        target.call_later(latency, lambda: target.create_task(self._work(call, target, work, lost=lost)))
+        target.call_later(latency, lambda: self._go_on(call, target, work(), lost=lost))
 
-    async def _work(self, call: _Call, target: ProcessLoop, work: Callable[[], Awaitable[Any]], *, lost: bool) -> None:
+    def _go_on(self, call: _Call, target: ProcessLoop, work: Work, *, lost: bool) -> None:
+        """Step the work to where it waits. No task does that: most work never waits, and none asks for its task."""
         settle: Callable[[Any, float], None] = call.succeed
         try:
-            value = await work()
+            awaited = work.send(None)
+        except StopIteration as end:
+            value = end.value
         except Exception as error:  # noqa: BLE001 - an error is an answer too
             settle, value = call.fail, error
+        else:
+            awaited.add_done_callback(lambda _: self._go_on(call, target, work, lost=lost))
+            return
         if lost or self._are_cut(call.source, target):
             self._lose(call, target)
         else:

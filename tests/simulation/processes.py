@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from stigmergy.actors.transport.link import PeerGone
@@ -10,7 +10,7 @@ from stigmergy.actors.transport.processes import Process
 from stigmergy.actors.transport.services import Driver, Service
 
 from .loop import ProcessLoop
-from .network import Network
+from .network import Network, Work
 
 Build = Callable[[ProcessLoop, str, dict[str, Any]], Service]
 """Makes what runs in a process, as ``module:function`` would with that configuration."""
@@ -88,14 +88,18 @@ class Near(Far):
 
     async def close(self) -> None:
         """See `Process.close`."""
-        await self._ask(self.target.service.close)
+
+        async def work() -> None:
+            await self.target.create_task(self.target.service.close())
+
+        await self._ask(work)
         self.kill()
 
     def kill(self) -> None:
         """See `Process.kill`."""
         self._network.later(LINGER_S if self.target.lingers else KILL_S, self.target.end)
 
-    async def _ask(self, work: Callable[[], Awaitable[Any]], timeout_s: float = 30.0) -> Any:
+    async def _ask(self, work: Callable[[], Work], timeout_s: float = 30.0) -> Any:
         return await self._network.call(self._source, self.target, work, timeout_s)
 
 

@@ -85,22 +85,22 @@ class Simulation:
         """What no task was there to hear."""
         return [said for loop in self.loops for said in loop.complaints]
 
-    def say(self, text: str) -> None:
-        """A line of the trace."""
+    def say(self, text: str, *parts: Any) -> None:
+        """A line of the trace; ``parts`` are put in its places only if somebody reads it."""
         if self._say is not None:
-            self._say(f"{self.timeline.now:9.4f}  {text}")
+            self._say(f"{self.timeline.now:9.4f}  {text % parts}")
 
     # -- processes
 
     def _spawn(self, name: str) -> ProcessLoop:
         loop = ProcessLoop(name, self.timeline, self.outside)
         self.loops.append(loop)
-        self.say(f"start {name}")
+        self.say("start %s", name)
         return loop
 
     def _end(self, loop: ProcessLoop | None, why: str) -> None:
         if loop is not None and loop.alive:
-            self.say(f"end {loop.name}: {why}")
+            self.say("end %s: %s", loop.name, why)
             loop.end()
 
     def _begin(self) -> None:
@@ -112,7 +112,7 @@ class Simulation:
 
         def over(task: Any) -> None:
             error = task.exception()
-            self.say(f"life {self.lives} ends: {error!r}")
+            self.say("life %s ends: %r", self.lives, error)
             if not driver.alive:
                 return
             if error is None:
@@ -186,7 +186,7 @@ class Simulation:
         if victim is None or not victim.alive:
             return
         self.struck[fault.kind] += 1
-        self.say(f"FAULT {fault.kind} {fault.trouble if fault.kind == 'disk trouble' else ''} on {victim.name}")
+        self.say("FAULT %s %s on %s", fault.kind, fault.trouble if fault.kind == "disk trouble" else "", victim.name)
         match fault.kind:
             case "kill a host" | "kill the board" | "kill the driver":
                 self._end(victim, "kill -9")
