@@ -19,6 +19,7 @@ MAX_DEPTH: Final = 32
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 """What one call between processes may carry; only our own processes send these."""
 
+_UNPACKABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError)
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -26,15 +27,33 @@ def pack(value: Any) -> bytes:
     """Encode a plain value. Raises: Malformed when it holds anything msgpack has no type for."""
     try:
         packed: bytes = msgpack.packb(value)
-    except (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError) as why:
-        raise Malformed(f"cannot be encoded: {why}; plain data is text, numbers, bytes, lists, dicts") from None
+    except _UNPACKABLE as why:
+        raise _malformed(why) from None
     return packed
 
 
-def join(packed: list[bytes]) -> bytes:
-    """An array of values that are packed already."""
-    head: bytes = msgpack.Packer().pack_array_header(len(packed))
-    return head + b"".join(packed)
+def _malformed(why: Exception) -> Malformed:
+    return Malformed(f"cannot be encoded: {why}; plain data is text, numbers, bytes, lists, dicts")
+
+
+class Packer:
+    """Encodes many values one after another, for one thread: it keeps what `pack` makes anew for each."""
+
+    def __init__(self) -> None:
+        self._packer = msgpack.Packer()
+
+    def pack(self, value: Any) -> bytes:
+        """See `pack`."""
+        try:
+            packed: bytes = self._packer.pack(value)
+        except _UNPACKABLE as why:
+            raise _malformed(why) from None
+        return packed
+
+    def array(self, packed: list[bytes]) -> bytes:
+        """An array of values that are packed already."""
+        head: bytes = self._packer.pack_array_header(len(packed))
+        return head + b"".join(packed)
 
 
 def pack_body(value: Any) -> bytes:

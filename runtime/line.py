@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from stigmergy.actors.transport.link import Link, PeerGone
@@ -76,7 +77,8 @@ class Line:
         self._requests[number] = wanted
         self._issue(wanted)
         try:
-            return await asyncio.wait_for(wanted.answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await wanted.answer
         except TimeoutError:
             raise DeadlineExceeded(f"the board did not answer {request!r} within {timeout_s:g} s") from None
         finally:
@@ -91,16 +93,14 @@ class Line:
     def _issue(self, request: Request) -> None:
         """Send a request to the board of this moment; without one it waits for `attach`."""
         if self.board is not None:
-            sent = self.board.ask(request.name, request.payload)
-            sent.add_done_callback(lambda answer: _answered(request, answer))
+            self.board.request(request.name, request.payload, partial(_answered, request))
 
 
-def _answered(request: Request, answer: asyncio.Future[Any]) -> None:
-    error = answer.exception()
+def _answered(request: Request, answer: Any, error: BaseException | None) -> None:
     if request.answer.done() or isinstance(error, PeerGone):
         return  # nobody waits any more, or the next board gets it
     if error is None:
-        request.answer.set_result(answer.result())
+        request.answer.set_result(answer)
     else:
         request.answer.set_exception(error)
 

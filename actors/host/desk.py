@@ -185,7 +185,8 @@ class Desk:
         accepted = self._board.ask("send", [list(envelope), [index, key], self._claim_reads()])
         accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
         try:
-            return await asyncio.wait_for(answer, max(0.0, deadline - now) + GRACE_S)
+            async with asyncio.timeout(max(0.0, deadline - now) + GRACE_S):
+                return await answer
         except TimeoutError:
             raise DeadlineExceeded(f"{question.to} did not answer {question.type} within {timeout_s:g} s") from None
         finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from stigmergy.protocols.codec import join, pack, unpack
+from stigmergy.protocols.codec import Packer, unpack
 from stigmergy.protocols.errors import Malformed, Oversized
 
 Frame = list[Any] | tuple[Any, ...]
@@ -34,7 +34,8 @@ class Channel:
     """Numbers what goes out, orders what comes in."""
 
     def __init__(self, me: str) -> None:
-        self._me = me
+        self._packer = Packer()
+        self._me = self._packer.pack(me)
         self._queue: deque[bytes] = deque()
         self._next = 1
         self._unconfirmed: dict[int, bytes] = {}
@@ -49,7 +50,7 @@ class Channel:
         It is encoded here, so that what cannot be encoded is its sender's error and nobody else's.
         Raises: Malformed, Oversized.
         """
-        packed = pack(frame)
+        packed = self._packer.pack(frame)
         if len(packed) > MAX_BYTES:
             raise Oversized(f"{len(packed):,} bytes at once are over the limit of {MAX_BYTES:,}; pass a reference")
         self._queue.append(packed)
@@ -77,8 +78,9 @@ class Channel:
             frames.append(self._queue.popleft())
             size += len(frames[-1])
         number = self._next if frames else 0
-        data = join([pack(self._me), pack(number), pack(self._expected - 1), join(frames)])
         self._told = self._expected - 1
+        pack, array = self._packer.pack, self._packer.array
+        data = array([self._me, pack(number), pack(self._told), array(frames)])
         if frames:
             self._next += 1
             self._unconfirmed[number] = data

@@ -64,7 +64,7 @@ class Link:
         self._handle = handle
         self._channel = Channel(me)
         self._on_lost = on_lost
-        self._calls: dict[asyncio.Task[None], Coroutine[Any, Any, bytes]] = {}
+        self._calls: dict[Any, Coroutine[Any, Any, bytes]] = {}
         self._in_flight = 0
         self._silent = (0, 0.0)
         """The oldest unconfirmed batch, and since when."""
@@ -106,7 +106,8 @@ class Link:
     async def call(self, name: str, payload: Any = None, *, timeout_s: float = 30.0) -> Any:
         """Ask and wait. Raises: DeadlineExceeded after ``timeout_s`` (30 s), or what the peer raised."""
         try:
-            return await asyncio.wait_for(self.ask(name, payload), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self.ask(name, payload)
         except TimeoutError:
             raise DeadlineExceeded(f"{self.peer} did not answer {name!r} within {timeout_s:g} s") from None
 
@@ -185,14 +186,15 @@ class Link:
         waiting, self._waiting = self._waiting, {}
         for heard in waiting.values():
             heard(None, PeerGone(f"{self.peer}: {reason}"))
-        for call in self._calls:
+        calls, self._calls = self._calls, {}
+        for call in calls:
             call.cancel()
+            call.add_done_callback(lambda call: calls[call].close())  # it may have been cancelled before it began
 
     def _put(self, frame: Frame) -> None:
-        if self.lost:
-            return
-        self._channel.put(frame)
-        self.stir()
+        if not self.lost:
+            self._channel.put(frame)
+            self.stir()
 
     def _flush(self) -> None:
         self.stirred = False
@@ -206,15 +208,14 @@ class Link:
     def _start(self, data: bytes) -> None:
         self._in_flight += 1
         sent = self._handle.receive(data)
-        call = asyncio.get_running_loop().create_task(self._call(data, sent))
-        self._calls[call] = sent
-        call.add_done_callback(lambda call: self._calls.pop(call).close())  # it may have been cancelled before it began
+        self._calls[asyncio.get_running_loop().create_task(self._call(data, sent))] = sent
 
     async def _call(self, data: bytes, sent: Coroutine[Any, Any, bytes]) -> None:
         try:
             back = await self._exchange(data, sent)
         finally:
             self._in_flight -= 1
+            self._calls.pop(asyncio.current_task(), None)
         if back is not None:
             _, number, confirmed, frames = open_batch(back)
             rest = self.inbound(number, confirmed, frames)
