@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from stigmergy.protocols.card import AgentCard, DeclaredTypes, MessageType
+from stigmergy.protocols.codec import unpack_body
 from stigmergy.protocols.errors import InvalidCard
 from stigmergy.protocols.evolution import breaking_changes, check_state, check_successor
 from stigmergy.protocols.kind import KindSpec
@@ -24,6 +27,8 @@ class Listing:
     spec: KindSpec
     card: AgentCard
     types: DeclaredTypes
+    schemas: tuple[str, ...]
+    """Of all message types on the card, as text, in the order of `declared`."""
     plain: dict[str, Any]
     """The specification as it was recorded."""
 
@@ -43,7 +48,8 @@ class Listing:
                     f"kind {spec.name} {what} {sorted(said)} by its specification, {sorted(carded)} by its card; "
                     "take both from one place"
                 )
-        return cls(spec, card, types, plain)
+        schemas = (json.dumps(one.json_schema, sort_keys=True) for one in (*types.accepts, *types.emits))
+        return cls(spec, card, types, tuple(schemas), plain)
 
     @property
     def keys(self) -> set[tuple[str, str]]:
@@ -58,25 +64,20 @@ class Listing:
         """All message types on the card."""
         return (*self.types.accepts, *self.types.emits)
 
+    @property
+    def stages(self) -> Iterator[tuple[MessageType, str]]:
+        """All message types on the card, each with its schema as text."""
+        return zip(self.declared, self.schemas, strict=True)
+
 
 class Directory:
     """Kinds by name, skill, tag and accepted message type."""
 
     def __init__(self) -> None:
         self.listings: dict[str, Listing] = {}
-        self._read: Listing | None = None
         self._index: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._stages: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)
         """By message type: the kinds that know it, by the schema that they know."""
-
-    def read(self, plain: dict[str, Any]) -> Listing:
-        """`Listing.read`, not done again for what was read a moment ago: it is checked first, and then entered.
-
-        Raises: InvalidCard, InvalidName.
-        """
-        if self._read is None or self._read.plain is not plain:
-            self._read = Listing.read(plain)
-        return self._read
 
     def put(self, listing: Listing) -> None:
         """Enter a kind, in the place of what was known of it."""
@@ -85,13 +86,13 @@ class Directory:
         if before is not None:
             for key in before.keys:
                 self._index[key].discard(name)
-            for one in before.declared:
-                self._stages[one.id][_canonical(one)].discard(name)
+            for one, schema in before.stages:
+                self._stages[one.id][schema].discard(name)
         self.listings[name] = listing
         for key in listing.keys:
             self._index[key].add(name)
-        for one in listing.declared:
-            self._stages[one.id].setdefault(_canonical(one), set()).add(name)
+        for one, schema in listing.stages:
+            self._stages[one.id].setdefault(schema, set()).add(name)
 
     def check(self, listing: Listing) -> None:
         """Whether a kind may be entered.
@@ -103,10 +104,10 @@ class Directory:
         if known is not None:
             check_successor(known.card, listing.card, listing.spec.reads)
             check_state(name, known.spec.state, listing.spec.state)
-        for one in listing.declared:
+        for one, own in listing.stages:
             for schema, kinds in self._stages.get(one.id, {}).items():
                 others = kinds - {name}
-                if others and schema != _canonical(one):
+                if others and schema != own:
                     self._check_stages(json.loads(schema), one, name, min(others))
 
     def search(self, skill: str | None, tag: str | None, accepts: str | None) -> list[Listing]:
@@ -125,5 +126,10 @@ class Directory:
             )
 
 
-def _canonical(one: MessageType) -> str:
-    return json.dumps(one.json_schema, sort_keys=True)
+@lru_cache(maxsize=1_000)
+def listing_of(packed: bytes) -> Listing:
+    """`Listing.read` of what was packed: a kind is checked, entered, and found again in journals as it was.
+
+    Raises: InvalidCard, InvalidName.
+    """
+    return Listing.read(unpack_body(packed))

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args
 
-from stigmergy.protocols.codec import pack_body, unpack_body
+from stigmergy.protocols.codec import pack_body
 from stigmergy.protocols.errors import Fenced, InvalidCard, JournalCorrupt, NoSuchAgent, UsageError, WireError
 from stigmergy.protocols.ids import AgentId, check_address, check_name
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.supervision import Liveness
 
-from .directory import Directory, Listing
+from .directory import Directory, Listing, listing_of
 from .leases import Leases
 from .measured import Measured
 from .placement import Member, Seating
@@ -91,14 +91,15 @@ class Registry:
         Raises: InvalidCard for a card that breaks A2A 1.0, or contradicts what is registered; InvalidName.
         """
         try:
-            plain = unpack_body(pack_body(spec.to_plain()))
+            packed = pack_body(spec.to_plain())
+            listing = listing_of(packed)
         except WireError as why:
             raise InvalidCard(f"kind {spec.name} cannot be recorded: {why}") from None
         known = self._directory.listings.get(spec.name)
-        if known is not None and known.plain == plain:
+        if known is not None and known.plain == listing.plain:
             return False
-        self._directory.check(self._directory.read(plain))
-        self._do("registry.kind", plain)
+        self._directory.check(listing)
+        self._do("registry.kind", listing.plain)
         return True
 
     def kind(self, name: str) -> KindSpec:
@@ -242,7 +243,7 @@ class Registry:
         """Carry out one journal entry. Raises: JournalCorrupt for an entry that this registry never wrote."""
         match kind:
             case "registry.kind":
-                self._directory.put(self._directory.read(data))
+                self._directory.put(listing_of(pack_body(data)))
             case "registry.join":
                 host, epoch = data["host"], data["epoch"]
                 self._epochs[host] = epoch
