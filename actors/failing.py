@@ -9,7 +9,7 @@ import sysconfig
 import threading
 import traceback
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final
 
 from stigmergy.protocols.errors import (
@@ -64,8 +64,16 @@ def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     """
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
         return _placed(agent, error)
-    trace = "".join(traceback.format_exception(error))[-MAX_TRACE:]
+    trace = "".join(traceback.format_exception(type(error), error, _own(error.__traceback__)))[-MAX_TRACE:]
     return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {saying(error)}")), legible(trace)
+
+
+def _own(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback from the first line of the user's code on; all of it if there is none."""
+    own = trace
+    while own is not None and _is_ours_or_pythons(own.tb_frame):
+        own = own.tb_next
+    return own or trace
 
 
 def _place(error: BaseException) -> str:

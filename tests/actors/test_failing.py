@@ -13,6 +13,7 @@ import pytest
 
 from stigmergy.actors.failing import standing, worded
 from stigmergy.protocols.errors import BudgetExhausted, Conflict, HandlerFailed, SwarmStopped, UsageError
+from stigmergy.runtime.limited import limited
 
 
 def raised(call):
@@ -85,6 +86,17 @@ def test_code_that_is_installed_as_a_library_names_the_line_that_was_called_firs
     error = raised(mine)[0]
     error.__traceback__ = error.__traceback__.tb_next.tb_next  # without the frames of this test
     assert wording(error) == "seller/pool.1 at shop.py:5 in handle: ValueError: x"
+
+
+def test_a_traceback_begins_with_the_first_line_of_the_users_own_code():
+    async def handler():
+        raise ValueError("x")
+
+    error = raised(lambda: asyncio.run(limited(handler(), 1.0, "seller/pool.1")))[0]
+    error.__traceback__ = error.__traceback__.tb_next.tb_next  # without the frames of this test
+    assert [line for line in worded("seller/pool.1", error)[1].splitlines() if line.startswith("  File")] == [
+        f'  File "{__file__}", line {handler.__code__.co_firstlineno + 1}, in handler'
+    ]
 
 
 def test_an_error_of_ours_stays_what_it_is_and_says_where_it_happened():
