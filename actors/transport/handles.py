@@ -23,6 +23,7 @@ from stigmergy.protocols.codec import pack, unpack
 
 from .calls import RayHandle, home, insist, reach
 from .doors import NO_DOOR, NOWHERE, door_of
+from .forks import Numbered, connections_to, keep_from_children
 from .garbage import look_less_often
 from .link import PeerGone, PeerUnavailable
 from .processes import Holder, Process
@@ -60,6 +61,8 @@ class _Shell(Holder):
         self._needed = asyncio.Event()
         self._home = NOWHERE
         self._listener: Listener | None = None
+        self._raylet: list[Numbered] = []
+        """How Ray sees that this process has ended: its connection does."""
 
     async def wait(self, modules: list[str]) -> None:
         for module in modules:
@@ -69,6 +72,9 @@ class _Shell(Holder):
     async def open(self, factory: str, config: bytes, far: bool) -> bytes:  # noqa: FBT001 - Ray's calls have no names
         self._needed.set()
         if self._listener is None:
+            self._raylet = connections_to("raylet")
+            for connection in self._raylet:
+                keep_from_children(connection)
             self.held = build(factory, {**unpack(config), "apart": True})
             look_less_often()
             self._home = home(far=far)

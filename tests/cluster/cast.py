@@ -32,6 +32,11 @@ class Poison(Agent):
             case "hang":
                 while True:
                     pass
+            case "fork":
+                child = os.fork()
+                if not child:
+                    signal.pause()
+                return Heard(text=str(child), n=os.getpid())
             case "memory":
                 _take_more_memory_than_allowed()
         return Heard(text="harmless", n=os.getpid())

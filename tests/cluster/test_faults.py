@@ -8,6 +8,7 @@ import signal
 import statistics
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ async def test_poison_that_ends_its_process_is_buried_and_costs_each_neighbour_o
             await dying
         assert {(await neighbour).n for neighbour in waiting} <= {1, 2}
         assert (await swarm.report()).dead_letters == {"killed its host": 1}
+
+
+async def test_the_death_of_a_host_is_told_by_ray_though_a_child_that_it_forked_lives_on(tmp_path):
+    events = Happenings()
+    async with Swarm(journal=tmp_path, plant=Plant(hosts=1), on_event=events) as swarm:
+        swarm.add(Poison)
+        forked = await swarm.ask("poison/one", Say(text="fork"), reply=Heard)
+        try:
+            os.kill(forked.n, signal.SIGKILL)
+            lost = await events.until("host_lost")
+        finally:
+            with suppress(ProcessLookupError):  # Ray ends the children of a process that it knows to be dead
+                os.kill(int(forked.text), signal.SIGKILL)
+    assert "died unexpectedly" in lost["reason"]
 
 
 @pytest.mark.parametrize(("poison", "said"), [("raise", "RuntimeError: poison"), ("memory", "MemoryError")])
