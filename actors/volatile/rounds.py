@@ -75,6 +75,7 @@ class Rounds:
         host.later = []
         host.now = self.time
         host.timer = self._at
+        host.exact_s = math.inf
         host.pause = _no_time
 
     def time(self) -> float:

@@ -20,6 +20,7 @@ from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link
 from .asked import UNTIL_ACCEPTED, Asked
 from .course import Course
+from .deadlines import expire
 from .host import Host
 from .letter import Letter, Talk
 from .line import Line
@@ -64,7 +65,7 @@ class VolatileService:
         self._sent = 0
         self._allowance = host.purse.of(f"{ROOT}/kind:{OUTSIDE}")
         self._types = {message.message_type: message for part in host.parts.values() for message in part.acts}
-        self._open: set[Asked] = set()
+        self._open: dict[Asked, Place] = {}
 
     async def receive(self, data: bytes) -> bytes:
         """See `Service.receive`."""
@@ -133,12 +134,12 @@ class VolatileService:
     async def ask(self, client: str, to: str, message: Message, timeout_s: float, taint: tuple[str, ...]) -> Message:
         """Begin a conversation and wait for its answer. Raises: what an ask raises."""
         place, letter, asked = await self._letter(client, to, message, taint, Asked())
-        asked.deadline = self.host.now() + timeout_s
+        asked.deadline, asked.patience_s = self.host.now() + timeout_s, timeout_s
         if type(place) is Nowhere:
             self.host.bury(letter, place.name, "undeliverable", place.error)
             raise place.error
-        self._open.add(asked)
-        timer = self.host.timer(timeout_s, asked.expire, place.name, timeout_s)
+        self._open[asked] = place
+        timer = self.host.timer(timeout_s, asked.expire, place.name) if timeout_s < self.host.exact_s else None
         try:
             self._put(place, letter)
             if self.course is not None:
@@ -146,8 +147,9 @@ class VolatileService:
             answer: Message = (await asked.future())[0]
             return answer
         finally:
-            timer.cancel()
-            self._open.discard(asked)
+            del self._open[asked]
+            if timer is not None:
+                timer.cancel()
 
     async def send(self, mode: Mode, client: str, to: str, message: Message, taint: tuple[str, ...]) -> str:
         """Begin a conversation without waiting; returns its id."""
@@ -260,4 +262,5 @@ class VolatileService:
                 link.resend_if_silent(self._beat_at)
             if self.host.later is None:  # else each round does it
                 self.host.sweep()
+                expire(self._open, self.host.now())
             await asyncio.sleep(BEAT_S)

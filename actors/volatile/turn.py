@@ -117,6 +117,7 @@ class Ground(Protocol):
     turns: set[Turn]
     now: Callable[[], float]
     timer: Callable[..., Any]
+    exact_s: float
     scene: Callable[[Turn], Any]
 
     @property
@@ -238,18 +239,19 @@ class Turn:
         host, outer = self.host, self.letter.asked
         now = host.now()
         left = timeout_s if outer is None or not outer.deadline else min(timeout_s, max(0.0, outer.deadline - now))
-        asked.deadline = now + left
+        asked.deadline, asked.patience_s = now + left, timeout_s
         here = place if type(place) is Slot else None
         if here is not None:
             host.office.begin_wait(self, here)
-        timer = host.timer(left, asked.expire, place.name, timeout_s)
+        timer = host.timer(left, asked.expire, place.name) if left < host.exact_s else None
         self.waits[asked] = place
         try:
             found: Answered = await asked.future()
             return found
         finally:
             del self.waits[asked]
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             if here is not None:
                 host.office.end_wait(self, here)
 

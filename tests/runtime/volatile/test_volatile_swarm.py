@@ -18,7 +18,7 @@ from stigmergy.protocols import (
     UsageError,
 )
 from stigmergy.protocols.errors import ToolRefused, UnknownMessage
-from stigmergy.runtime import Plant, Swarm
+from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 from ..cast import Diary, Echo, Heard, Relay, Ring, Say, Slow, Writer
 from ..tools_cast import Order, Paid, Teller, effects
@@ -134,6 +134,27 @@ async def test_an_ask_has_a_deadline_and_a_turn_has_one(running):
             await swarm.ask("slow/1", Say(text="a"), reply=Heard, timeout_s=0.01)
         with pytest.raises(DeadlineExceeded, match=r"longer than 0\.05 s"):
             await swarm.ask("slow/2", Say(text="a"), reply=Heard, timeout_s=5)
+
+
+class Hasty(Agent):
+    """Asks somebody who does not answer."""
+
+    @handles
+    async def ask(self, ping: Ping, ctx: Context) -> Pong:
+        try:
+            return await ctx.ask(ping.to, Say(text="a"), reply=Pong, timeout_s=ping.n / 100)
+        except DeadlineExceeded as late:
+            return Pong(text=str(late))
+
+
+@pytest.mark.parametrize("hundredths", [1, 100], ids=["met by a timer", "met by a sweep"])
+async def test_the_answer_of_nobody_is_not_awaited_for_ever(running, hundredths):
+    async with running(Hasty, Slow) as swarm:
+        outside = swarm.ask("slow/1", Say(text="a"), reply=Heard, timeout_s=hundredths / 100)
+        inside = swarm.ask("hasty/1", Ping(to="slow/2", n=hundredths), reply=Pong)
+        late, told = await asyncio.gather(outside, inside, return_exceptions=True)
+        assert isinstance(late, DeadlineExceeded)
+        assert [str(late), told.text] == [f"slow/{n} did not answer within {hundredths / 100:g} s" for n in (1, 2)]
 
 
 async def test_a_full_mailbox_refuses_callers_from_outside(running):
