@@ -145,7 +145,7 @@ MUTATIONS: dict[str, Mutation] = {
     "zombies commit": Mutation(zombies_commit, ("C6",), first=41),
     "answers come before the commit": Mutation(answers_come_before_the_commit, ("C1",), first=7),
     "reservations are not journaled": Mutation(without("ledger.reserve"), ("C5",), first=1),
-    "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7")),
+    "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7"), first=2),
     "steps are not kept": Mutation(steps_are_not_kept, ("C8",), first=9),
     "turns are not journaled": Mutation(without("mail.done"), ("C1", "C2", "C7")),
     "answers are told once": Mutation(answers_are_told_once, ("C9",), first=28),
@@ -153,5 +153,5 @@ MUTATIONS: dict[str, Mutation] = {
     "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6"), first=9),
     "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2, first=46),
     "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),
-    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 2, first=103),
+    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 3, first=89),
 }
