@@ -29,15 +29,14 @@ def test_every_link_to_a_file_leads_somewhere():
     assert [target for target in targets if not (README.parent / target).exists()] == []
 
 
-def test_the_app_of_the_readme_runs_from_the_command_line(tmp_path):
+def test_the_app_of_the_readme_runs_from_the_command_line(tmp_path, forker):
     code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
     folder = tmp_path / "counter"
     folder.mkdir()
     (folder / "app.py").write_text(code, encoding="utf-8")
-    command = [sys.executable, "-m", "stigmergy.runtime.cli", "run", "counter", "--engine", "local", "--json"]
-    ran = subprocess.run(
-        [*command, "--text", "one two three"], capture_output=True, text=True, timeout=60, cwd=tmp_path
-    )
-    assert ran.returncode == 0, ran.stderr
-    report = json.loads(ran.stdout)
+    words = ["run", "counter", "--engine", "local", "--json", "--text", "one two three"]
+    with forker.start(tmp_path, words) as ran:
+        out, err = ran.communicate()
+    assert ran.returncode == 0, err
+    report = json.loads(out)
     assert (report["words"], report["stop_reason"]) == (3, "done")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -50,5 +48,7 @@ asyncio.run(main())
 """
 
 
-def test_a_process_that_ends_does_not_wait_for_it():
-    assert subprocess.run([sys.executable, "-c", ENDS], timeout=60, check=False).returncode == 0
+def test_a_process_that_ends_does_not_wait_for_it(tmp_path, forker):
+    (tmp_path / "ends.py").write_text(ENDS)
+    with forker.start(tmp_path, ["ends.py"]) as ran:
+        assert (ran.wait(), ran.stderr.read()) == (0, "")

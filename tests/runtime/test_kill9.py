@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,14 @@ MOMENTS = tuple(kill9.MOMENTS)
 
 
 @pytest.fixture(scope="module")
-def graves(tmp_path_factory):
+def graves(tmp_path_factory, forker):
     """The folders of the children that were killed, by name."""
     folder = tmp_path_factory.mktemp("graves")
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "tests.runtime.kill9", str(folder)]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=60)
-    ended = dict(line.split() for line in ran.stdout.splitlines())
-    assert set(ended.values()) == {"-9"}, (ended, ran.stderr)
+    with forker.start(root, [kill9.__file__, folder]) as ran:
+        out, err = ran.communicate()
+    ended = dict(line.split() for line in out.splitlines())
+    assert set(ended.values()) == {"-9"}, (ended, err)
     return folder
 
 

@@ -87,16 +87,11 @@ def test_two_scripts_of_the_same_name_are_two_programs(script, made):
     assert "was made by one/main.py and had not begun, and this is two/main.py: go on with it in one/main.py" in told
 
 
-def test_a_script_is_one_program_however_it_is_called(tmp_path, made):
+def test_a_script_is_one_program_however_it_is_called(tmp_path, made, script):
     (tmp_path / "lab").mkdir()
     (tmp_path / "lab/main.py").write_text(SCRIPT)
-
-    def run(*command):
-        ran = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        return ran.stdout.strip()
-
-    run("-m", "lab.main", "", "before")
-    assert run("lab/main.py", str(made()), "") == "said"
+    subprocess.run([sys.executable, "-m", "lab.main", "", "before"], cwd=tmp_path, timeout=60, check=True)
+    assert script("lab/main.py", str(made()), "") == "said"
 
 
 def test_where_somebody_types_it_in_no_program_has_it(monkeypatch):

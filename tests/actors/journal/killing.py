@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 
 from stigmergy.actors.journal import Journal
 from tests.actors.journal import programs
 from tests.actors.journal.programs import entry
+from tests.forking import Forker
 
 
-def kill_after(program: str, place: str, acks: int) -> tuple[int, int]:
+def kill_after(forker: Forker, program: str, place: str, acks: int) -> tuple[int, int]:
     """Run a writer, kill -9 it after some acknowledgements. The last number it acknowledged, and its epoch."""
-    command = [sys.executable, programs.__file__, program, place]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
+    with forker.start(Path.cwd(), [programs.__file__, program, place]) as writer:
         heard = [writer.stdout.readline() for _ in range(acks + 1)]
         writer.kill()
         heard += writer.stdout.read().splitlines()

@@ -101,11 +101,11 @@ def reach_a_file_size_limit(path: str) -> None:
 
 
 def fill_a_small_disk(path: str) -> None:
-    """The disk of PATH holds 12 MiB; two of them are given back when it is full, and two more in the end."""
+    """The disk of PATH holds 6 MiB; one of them is given back when it is full, and one more in the end."""
     ballast = [Path(path).with_name(name) for name in ("one", "two")]
     for file in ballast:
-        file.write_bytes(bytes(2 * 2**20))
-    careful = SqliteJournal.open(path, room=Room(min_bytes=5 * 2**20, min_ratio=0.0))
+        file.write_bytes(bytes(2**20))
+    careful = SqliteJournal.open(path, room=Room(min_bytes=5 * 2**19, min_ratio=0.0))
     say("full", append_until_full(careful, careful.take_epoch()))
     careful.close()
     journal = SqliteJournal.open(path, room=NO_RESERVE)

@@ -16,16 +16,17 @@ import pytest
 from stigmergy.actors.journal import SqliteJournal
 from tests.actors.journal import programs
 from tests.actors.journal.programs import SYSCALLS, batch
+from tests.forking import Forker
 
 Require = Callable[[object, str], None]
 
 
-def run(*words: str | Path, inside: tuple[str, ...] = ()) -> list[str]:
+def run(forker: Forker, *words: str | Path) -> list[str]:
     """What a program printed; it must end well."""
-    command = [*inside, sys.executable, programs.__file__, *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
+    with forker.start(Path.cwd(), [programs.__file__, *words]) as done:
+        out, err = done.communicate()
+    assert (done.returncode, err) == (0, "")
+    return out.splitlines()
 
 
 def last_acked(lines: list[str]) -> int:
@@ -38,9 +39,9 @@ def data(journal: SqliteJournal) -> list[object]:
     return list(found)
 
 
-def test_a_file_size_limit_is_a_full_disk_that_can_be_mended(disk: Path):
+def test_a_file_size_limit_is_a_full_disk_that_can_be_mended(disk: Path, forker: Forker):
     path = disk / "journal.db"
-    lines = run("reach_a_file_size_limit", path)
+    lines = run(forker, "reach_a_file_size_limit", path)
     full = [line for line in lines if line.startswith("full")]
     assert len(full) == 3
     assert all("nothing was kept; free some space, then go on" in line for line in full)
@@ -54,26 +55,29 @@ def test_a_disk_that_runs_full_is_met_by_the_reserve_first_and_survived_without(
         "sh",
         "-ec",
     )
-    mounting = f'mount -t tmpfs -o size=12m tmpfs "{disk}"'
+    mounting = f'mount -t tmpfs -o size=6m tmpfs "{disk}"'
     works = unshare and mount and subprocess.run([*inside, mounting], capture_output=True, check=False).returncode == 0
     require(works, "a small file system of its own (unshare, mount)")
-    lines = run("fill_a_small_disk", disk / "journal.db", inside=(*inside, f'{mounting}; exec "$@"', "sh"))
+    command = [*inside, f'{mounting}; exec "$@"', "sh", sys.executable, programs.__file__, "fill_a_small_disk"]
+    done = subprocess.run([*command, disk / "journal.db"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
     full = [line for line in lines if line.startswith("full")]
     assert "kept in reserve" in full[0]
     assert any("the disk refused to write after entry" in line for line in full[1:])
     assert lines[-1] == f"reopened {last_acked(lines)}"
 
 
-def with_failing_calls(require: Require, *words: str | Path) -> list[str]:
+def with_failing_calls(forker: Forker, require: Require, *words: str | Path) -> list[str]:
     require(sys.platform == "linux" and platform.machine() in SYSCALLS, "Linux on a processor with known call numbers")
-    lines = run(*words)
+    lines = run(forker, *words)
     require(not any(line.startswith("unsupported") for line in lines), "a kernel that lets a process filter its calls")
     return lines
 
 
-def test_after_a_failed_sync_nothing_is_acknowledged_any_more(disk: Path, require: Require):
+def test_after_a_failed_sync_nothing_is_acknowledged_any_more(disk: Path, require: Require, forker: Forker):
     path = disk / "journal.db"
-    lines = with_failing_calls(require, "lose_the_disk", path)
+    lines = with_failing_calls(forker, require, "lose_the_disk", path)
     assert lines[0] == "acked 3"
     assert lines[3:] == ["read 1 2 3"]
     for line in lines[1:3]:
@@ -85,9 +89,9 @@ def test_after_a_failed_sync_nothing_is_acknowledged_any_more(disk: Path, requir
     assert data(journal) == batch(0, journal.last_seq)
 
 
-def test_a_failed_sync_while_the_log_is_moved_stops_the_next_batch(disk: Path, require: Require):
+def test_a_failed_sync_while_the_log_is_moved_stops_the_next_batch(disk: Path, require: Require, forker: Forker):
     path = disk / "journal.db"
-    lines = with_failing_calls(require, "lose_the_disk_while_moving_the_log", path)
+    lines = with_failing_calls(forker, require, "lose_the_disk_while_moving_the_log", path)
     assert lines[:2] == ["acked 3", "acked 6"]
     assert len(lines) == 4
     assert all(line.startswith("refused JournalError a checkpoint failed") for line in lines[2:])
@@ -95,9 +99,9 @@ def test_a_failed_sync_while_the_log_is_moved_stops_the_next_batch(disk: Path, r
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get)
-def test_a_write_that_the_disk_refuses_keeps_nothing(disk: Path, require: Require, number: int):
+def test_a_write_that_the_disk_refuses_keeps_nothing(disk: Path, require: Require, number: int, forker: Forker):
     path = disk / "journal.db"
-    lines = with_failing_calls(require, "write_to_a_failing_disk", path, str(number))
+    lines = with_failing_calls(forker, require, "write_to_a_failing_disk", path, str(number))
     assert lines[0] == "acked 3"
     assert lines[1].startswith("refused StorageFull the disk refused to write after entry 3")
     assert lines[2:] == ["read 1 2 3"]

@@ -21,6 +21,7 @@ from stigmergy.protocols.errors import Fenced, JournalCorrupt, JournalError, Jou
 from tests.actors.journal.killing import check, kill_after
 from tests.actors.journal.programs import batch
 from tests.contracts.journal_contract import BIG, ONE, THREE, JournalContract, JournalStore, content, fill_with
+from tests.forking import Forker
 from tests.postgres_server import PostgresServer, execute
 
 pytestmark = pytest.mark.server
@@ -158,10 +159,10 @@ def test_many_runs_share_the_tables_and_nothing_else(postgres: PostgresServer):
 # -- a connection that ends --------------------------------------------------------------------------
 
 
-def test_every_acknowledged_entry_survives_kill_9_at_any_moment(store: Store):
+def test_every_acknowledged_entry_survives_kill_9_at_any_moment(store: Store, forker: Forker):
     rng = random.Random(1)
     for round_ in (1, 2):
-        acked, epoch = kill_after("write_to_a_server_for_ever", store.place, rng.choice((1, 5, 40)))
+        acked, epoch = kill_after(forker, "write_to_a_server_for_ever", store.place, rng.choice((1, 5, 40)))
         assert epoch == round_
     journal = store.open()
     check(journal, acked)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +15,7 @@ from tests.actors.journal import programs
 from tests.actors.journal.programs import batch
 from tests.actors.journal.stores import contents, image
 from tests.contracts.journal_contract import THREE, content, fill_with
+from tests.forking import Forker
 
 
 @pytest.fixture
@@ -66,12 +65,10 @@ def test_a_view_cannot_be_written(closed: Path):
         view.read()
 
 
-def test_a_live_journal_is_viewed_again_and_again_while_it_is_written(disk: Path):
+def test_a_live_journal_is_viewed_again_and_again_while_it_is_written(disk: Path, forker: Forker):
     """The writer moves its log every 256 KiB, so without care many of these copies would be torn."""
     path = disk / "journal.db"
-    command = [sys.executable, programs.__file__, "write_for_ever", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
+    with forker.start(disk, [programs.__file__, "write_for_ever", path]) as writer:
         seen = 0
         for _ in range(8):
             for _ in range(20):
