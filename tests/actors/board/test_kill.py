@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,26 +13,27 @@ from stigmergy.protocols.errors import BudgetExhausted
 from tests.actors.board import program
 from tests.actors.board.program import CEILING, DRIVER, EACH, counted, do, reopened
 from tests.actors.kinds import a_kind
+from tests.depth import depth
+from tests.forking import Forker
 
-ROUNDS = 4
+ROUNDS = depth(3, 8)
 
 
-def killed_after(path: Path, promises: int) -> list[list[str]]:
+def killed_after(forker: Forker, path: Path, promises: int) -> list[list[str]]:
     """Run a board, kill -9 it after so many promises. All that it has promised."""
-    with subprocess.Popen([sys.executable, program.__file__, path], stdout=subprocess.PIPE, text=True) as board:
-        assert board.stdout is not None
+    with forker.start(path.parent, [program.__file__, path]) as board:
         heard = [board.stdout.readline() for _ in range(promises)]
         board.kill()
         heard += board.stdout.read().splitlines(keepends=True)
     return [line.split() for line in heard if line.endswith("\n")]  # the last may have been cut off
 
 
-def test_kill_9_at_any_moment_gives_no_epoch_twice_and_forgets_no_reservation(tmp_path: Path):
+def test_kill_9_at_any_moment_gives_no_epoch_twice_and_forgets_no_reservation(tmp_path: Path, forker: Forker):
     rng, path = random.Random(3), tmp_path / "journal.db"
     joined: list[int] = []
     reserved: set[str] = set()
     for _ in range(ROUNDS):
-        said = killed_after(path, rng.randint(1, 60))
+        said = killed_after(forker, path, rng.randint(1, 60))
         joined += [int(what) for word, what in said if word == "joined"]
         reserved |= {what for word, what in said if word == "reserved"}
     assert joined == sorted(set(joined)), "an epoch was given twice"

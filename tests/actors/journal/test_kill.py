@@ -13,15 +13,17 @@ from stigmergy.actors.journal import SqliteJournal, sqlite
 from stigmergy.protocols.errors import JournalError
 from tests.actors.journal.killing import check, kill_after
 from tests.actors.journal.programs import batch
+from tests.depth import depth
+from tests.forking import Forker
 
-ROUNDS = 9
+ROUNDS = depth(5, 18)
 
 
-def test_every_acknowledged_entry_survives_kill_9_at_any_moment(disk: Path):
+def test_every_acknowledged_entry_survives_kill_9_at_any_moment(disk: Path, forker: Forker):
     rng = random.Random(1)
     path = disk / "journal.db"
     for round_ in range(1, ROUNDS + 1):
-        acked, epoch = kill_after("write_for_ever", str(path), rng.choice((0, 1, 5, 40, 150)))
+        acked, epoch = kill_after(forker, "write_for_ever", str(path), rng.choice((0, 1, 5, 40, 150)))
         assert epoch == round_
         if round_ % 3 == 0:
             journal = SqliteJournal.open(path)
@@ -48,7 +50,7 @@ def test_an_interrupt_at_any_moment_leaves_whole_batches_and_no_doubt(tmp_path: 
     rng = random.Random(2)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
-        for number in range(40):
+        for number in range(depth(20, 40)):
             path = tmp_path / f"{number}.db"
             journal = SqliteJournal.open(path)
             epoch = journal.take_epoch()
