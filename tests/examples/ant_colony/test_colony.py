@@ -22,8 +22,10 @@ from stigmergy.protocols import Budget, UsageError
 from stigmergy.protocols.message import decode
 from stigmergy.runtime import Plant, Stage
 from stigmergy.runtime.history.sends import posted
+from tests.depth import depth
 
 LOCAL = Stage(plant=Plant(engine="local"))
+CYCLES = depth(12, 25)
 
 
 def ignore(_cycle):
@@ -56,14 +58,14 @@ async def journal_of(folder: Path, settings):
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
-    """What 10 ants came to in 25 cycles, and their history."""
-    return asyncio.run(journal_of(tmp_path_factory.mktemp("walked"), ants(10, 25)))
+    """What 10 ants came to in so many cycles, and their history."""
+    return asyncio.run(journal_of(tmp_path_factory.mktemp("walked"), ants(10, CYCLES)))
 
 
 def test_every_cycle_is_walked_by_all_ants_and_then_the_trail_is_changed_by_two_operations(walked):
     _, history = walked
     runs = [(what, [data for _, data in group]) for what, group in groupby(history, key=lambda entry: entry[0])]
-    assert [what for what, _ in runs] == ["tour", "blend"] * 25
+    assert [what for what, _ in runs] == ["tour", "blend"] * CYCLES
     for cycle, (_, tours) in enumerate(runs[::2], 1):
         assert sorted(sender for sender, _ in tours) == sorted(f"ant/{number}" for number in range(1, 11))
         assert {tour.cycle for _, tour in tours} == {cycle}
@@ -76,7 +78,7 @@ def test_the_trail_is_what_the_rules_of_ant_colony_system_make_of_the_tours(walk
     best: list[int] = []
     found = {}
     tours = [data for what, data in history if what == "tour"]
-    for cycle in range(1, 26):
+    for cycle in range(1, CYCLES + 1):
         walks = [tour.cities for _, tour in tours if tour.cycle == cycle]
         shortest = min(walks, key=length)
         if not best or length(shortest) < length(best):
@@ -92,7 +94,7 @@ def test_the_trail_is_what_the_rules_of_ant_colony_system_make_of_the_tours(walk
 
 
 async def test_the_same_seed_leaves_the_same_digest_and_another_seed_another():
-    first, again, other = [await live(LOCAL, seed, ants(5, 15), ignore) for seed in (3, 3, 4)]
+    first, again, other = [await live(LOCAL, seed, ants(4, 8), ignore) for seed in (3, 3, 4)]
     assert first == again
     assert first.figures.digest != other.figures.digest
     assert first.tour != other.tour
@@ -104,8 +106,8 @@ async def test_a_colony_finds_the_optimum():
 
 
 async def test_without_pheromone_the_same_ants_find_longer_tours():
-    marked = [await live(LOCAL, seed, ants(cycles=10), ignore) for seed in (1, 2)]
-    plain = [await live(LOCAL, seed, ants(cycles=10, pheromone=False), ignore) for seed in (1, 2)]
+    marked = [await live(LOCAL, seed, ants(cycles=6), ignore) for seed in (1, 2)]
+    plain = [await live(LOCAL, seed, ants(cycles=6, pheromone=False), ignore) for seed in (1, 2)]
     assert mean(result.length for result in marked) < mean(result.length for result in plain) - 10
     assert min(result.length for result in plain) > 435
     assert [result.trail for result in plain] == [{}, {}]
@@ -121,10 +123,10 @@ async def test_a_long_healthy_run_is_not_taken_for_a_loop():
 
 @pytest.fixture(scope="module")
 def pair():
-    """What two colonies of four ants came to in 60 cycles, and the progress that was told meanwhile."""
+    """What two colonies of two ants came to in 60 cycles, and the progress that was told meanwhile."""
     seen: list[tuple[int, int]] = []
     stage = Stage(plant=Plant(engine="local"), seed=5, progress=lambda done, total, text: seen.append((done, total)))
-    return asyncio.run(outcome(stage, seeds=2, ants=4, cycles=60)), seen
+    return asyncio.run(outcome(stage, seeds=2, ants=2, cycles=60)), seen
 
 
 def test_the_report_compares_the_seeds_with_the_optimum(pair):
@@ -151,7 +153,7 @@ def test_tables_name_every_seed_and_every_checkpoint(pair):
     assert both.tables[1].rows[-1] == ("optimum found", f"{both.report['optimal']} of 2", "")
 
 
-@pytest.mark.parametrize("messages", [4, 21, 31, 32, 300])
+@pytest.mark.parametrize("messages", [4, 21, 31, 32, 76])
 async def test_a_colony_whose_budget_ends_gives_the_best_tour_so_far(messages):
     stage = Stage(plant=Plant(engine="local"), budget=Budget(messages=messages))
     ended = await outcome(stage, seeds=3)

@@ -13,7 +13,7 @@ from tests.examples.support_desk.shop import first
 
 def rules(folder: Path, **more: Any) -> DeskOptions:
     """A desk by the rules, which a part of the past tickets teaches well enough."""
-    return DeskOptions.model_validate({"brain": "rules", "history": first(60, "history.csv", folder), **more})
+    return DeskOptions.model_validate({"brain": "rules", "history": first(29, "history.csv", folder), **more})
 
 
 async def test_tickets_that_were_begun_when_the_swarm_stopped_are_not_called_untouched(tmp_path):

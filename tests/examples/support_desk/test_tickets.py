@@ -129,7 +129,7 @@ def test_a_bad_json_line_is_rejected_and_the_others_go_on(read, line, reason):
     assert (number, why[: len(reason)]) == (2, reason)
 
 
-@pytest.mark.parametrize("field", ["x" * 10_000_000, "a line\n" * 1_400_000], ids=["one line", "many lines"])
+@pytest.mark.parametrize("field", ["x" * 10_000_000, f"{'a line ' * 14}\n" * 100_000], ids=["one line", "many lines"])
 def test_a_field_of_ten_megabytes_is_one_rejected_row(read, field):
     rows = read(f'text,category\nfirst,a\n"{field}",b\nlast,c\n')
     assert texts(rows) == ["first", "last"]
