@@ -260,4 +260,4 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(stateful_step_count=depth(30, 50))
+TestInterleavings.settings = settings(stateful_step_count=depth(20, 50))

@@ -20,7 +20,7 @@ from tests.actors.journal.killing import check
 from tests.actors.journal.power import Deed, Disk, deeds
 from tests.depth import depth
 
-FAILURES = depth(50, 100)
+FAILURES = depth(25, 100)
 """Moments at which the power fails, of the few thousand that a recording has."""
 
 ACKED = "acked"

@@ -12,6 +12,7 @@ from stigmergy.actors.volatile import delivery, digest, running, sorting
 from stigmergy.protocols import Budget, Message, Text
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 from stigmergy.runtime.volatile import round_context
+from tests.depth import depth
 from tests.runtime.volatile.company import Shelf
 from tests.runtime.volatile.village import life
 
@@ -29,7 +30,7 @@ def in_python(monkeypatch):
     return leave_out
 
 
-@pytest.mark.parametrize("seed", range(5, 10))
+@pytest.mark.parametrize("seed", range(5, 5 + depth(2, 5)))
 async def test_a_village_lives_the_same_life_by_either_loop(seed, in_python):
     one, two = await life(seed, 1), await life(seed, 2)
     in_python()

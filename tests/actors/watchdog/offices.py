@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from tests.actors.watchdog.texts import prose, quoted, words
 from tests.actors.watchdog.traffic import Traffic
+from tests.depth import depth
 
 
 def generator_and_critic(t: Traffic, rounds: int = 40, length: int = 80, changed: int = 20, critique: int = 15) -> None:
@@ -82,13 +83,13 @@ def fan_out_and_gather(t: Traffic, workers: int = 500) -> None:
         t.send("boss/1", part.to, "Thanks", {}, after=done)
 
 
-def thousands_of_tickets(t: Traffic, tickets: int = 3_000, *, close: bool = True) -> None:
+def thousands_of_tickets(t: Traffic, tickets: int = depth(2_000, 3_000), steps: int = 6, *, close: bool = True) -> None:
     """Each ticket is a conversation of its own through the same three agents, two thousand messages a second."""
     t.interval_s = 0.0005
     path = ("user/0", "supervisor/1", "classifier/1", "supervisor/1", "writer/1", "supervisor/1", "user/0")
     for ticket in range(tickets):
         message = None
-        for sender, to in pairwise(path):
+        for sender, to in pairwise(path[: steps + 1]):
             body = {"text": "my card does not work", "ticket": ticket % 50}
             message = t.send(sender, to, "Ticket", body, after=message, conversation=f"ticket-{ticket}")
         if close:
@@ -97,7 +98,7 @@ def thousands_of_tickets(t: Traffic, tickets: int = 3_000, *, close: bool = True
 
 def tickets_that_nobody_closes(t: Traffic) -> None:
     """More of them than are remembered."""
-    thousands_of_tickets(t, 10_000, close=False)
+    thousands_of_tickets(t, depth(8_500, 10_000), depth(3, 6), close=False)
 
 
 def auction(t: Traffic, bidders: int = 100, lots: int = 10) -> None:
@@ -131,7 +132,7 @@ def batch_by_messages(t: Traffic, requests: int = 100) -> None:
         message = t.send("translator/1", "importer/1", "Translated", prose(rng, 60), after=message)
 
 
-def stream_of_readings(t: Traffic, readings: int = 20_000) -> None:
+def stream_of_readings(t: Traffic, readings: int = depth(10_000, 20_000)) -> None:
     """Four hundred readings a second over one pair, each because of a tick."""
     t.interval_s = 1 / 400
     for reading in range(readings):

@@ -12,6 +12,7 @@ from itertools import pairwise
 from stigmergy.protocols.envelope import Envelope
 from tests.actors.watchdog.texts import quoted
 from tests.actors.watchdog.traffic import Traffic
+from tests.depth import depth
 
 RUMOUR = quoted("the bridge is closed")
 
@@ -55,7 +56,7 @@ def push_gossip_by_ticks(t: Traffic) -> None:
     push_gossip(t, ticks=True)
 
 
-def push_sum(t: Traffic, agents: int = 200, rounds: int = 60, *, ticks: bool = False) -> None:
+def push_sum(t: Traffic, agents: int = depth(100, 200), rounds: int = 60, *, ticks: bool = False) -> None:
     """Half of the sum and of the weight go to a random peer each round (Kempe et al., 2003)."""
     rng = random.Random(4)
     sums = [rng.random() for _ in range(agents)]
@@ -106,11 +107,20 @@ def ring_election(t: Traffic, agents: int = 100) -> None:
     raise AssertionError("nobody was elected")
 
 
-def ants(t: Traffic, *, ants: int = 10, cycles: int = 250, cities: int = 30, seed: int = 2, ticks: bool = True) -> None:
-    """Ant System (Dorigo et al., 1996): each ant posts its tour each cycle, to ten subscribers.
+def ants(t: Traffic) -> None:
+    """With this seed the colony stagnates after half of its cycles, and posts the same few tours from then on."""
+    colony(t, cities=depth(15, 30), seed=depth(3, 2))
 
-    With this seed the colony stagnates after half of its cycles, and posts the same few tours from then on.
-    """
+
+def ants_by_messages(t: Traffic) -> None:
+    """With this seed they find new tours to the end."""
+    colony(t, cities=30, seed=0, ticks=False)
+
+
+def colony(
+    t: Traffic, cities: int, seed: int, *, ants: int = 10, cycles: int = depth(125, 250), ticks: bool = True
+) -> None:
+    """Ant System (Dorigo et al., 1996): each ant posts its tour each cycle, to ten subscribers."""
     rng = random.Random(seed)
     points = [(rng.random(), rng.random()) for _ in range(cities)]
     near = [[1 / max(1e-9, ((a - c) ** 2 + (b - d) ** 2) ** 0.5) for c, d in points] for a, b in points]
@@ -148,12 +158,7 @@ def length(tour: list[int], near: list[list[float]]) -> float:
     return sum(1 / near[a][b] for a, b in pairwise([*tour, tour[0]]))
 
 
-def ants_by_messages(t: Traffic) -> None:
-    """With this seed they find new tours to the end."""
-    ants(t, seed=0, ticks=False)
-
-
-def barrier(t: Traffic, workers: int = 10, cycles: int = 250) -> None:
+def barrier(t: Traffic, workers: int = 10, cycles: int = depth(125, 250)) -> None:
     """A conductor starts each round when all are done with the last; each worker posts what it found."""
     rng = random.Random(10)
     because = t.send("user/0", "conductor/1", "Start", quoted("search"))
@@ -189,7 +194,7 @@ def recursion_that_spawns(t: Traffic, depth: int = 12) -> None:
             waiting += [(low, middle, left), (middle, high, right)]
 
 
-def avalanche(t: Traffic, size: int = 25) -> None:
+def avalanche(t: Traffic, size: int = depth(20, 25)) -> None:
     """A full sandpile and one more grain (Bak et al., 1987): grains are alike, and places topple many times."""
     heights = dict.fromkeys(((x, y) for x in range(size) for y in range(size)), 3)
     queue = [t.send("user/0", f"place/{size // 2}.{size // 2}", "Grain", {})]

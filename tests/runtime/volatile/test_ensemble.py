@@ -45,7 +45,7 @@ async def on_one_host(seed):
     return LIVED[seed]
 
 
-@pytest.mark.parametrize("seed", range(depth(3, 5)))
+@pytest.mark.parametrize("seed", range(depth(2, 5)))
 async def test_a_village_lives_the_same_life_on_one_host_on_two_and_on_three(seed):
     alone = await on_one_host(seed)
     assert await life(seed, 2) == alone
@@ -64,12 +64,12 @@ async def test_another_seed_is_another_life():
 
 
 async def test_letters_in_another_order_are_another_life(monkeypatch):
-    alone = await on_one_host(3)
+    alone = await on_one_host(1)
     monkeypatch.setattr(delivery, "BY_SENDER", lambda letter: (-letter.number, letter.sender))
-    assert await life(3, 2) != alone
+    assert await life(1, 2) != alone
 
 
-@pytest.mark.parametrize(("seed", "call"), [(0, 3), (1, 20), (2, 35), (3, 50), (4, 65)])
+@pytest.mark.parametrize(("seed", "call"), [(0, 3), (2, 35), (4, 65), (1, 20), (3, 50)][: depth(3, 5)])
 async def test_a_host_that_dies_is_replaced_and_the_life_is_the_same(seed, call, deaths):
     alone = await on_one_host(seed)
     deaths["host-2.1"] = call
