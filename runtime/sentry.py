@@ -32,11 +32,14 @@ class Sentry:
         self._seen: list[FrameType] = []
         """What had not returned at the last look."""
         self._told = False
+        self._thread: threading.Thread | None = None
         self._ended = threading.Event()
 
     def begin(self) -> None:
-        """Watch, until the end."""
-        threading.Thread(target=self._watch, name="sentry", daemon=True).start()
+        """Watch, until the end; repeating it changes nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="sentry", daemon=True)
+            self._thread.start()
 
     def end(self) -> None:
         """Watch no more; repeating it changes nothing."""

@@ -13,7 +13,7 @@ import pytest
 
 from stigmergy.runtime import Agent, Context, Swarm, handles, sentry
 from stigmergy.runtime.sentry import Sentry
-from tests.runtime.cast import Say
+from tests.runtime.cast import Echo, Heard, Say
 
 RELEASED = threading.Event()
 
@@ -45,6 +45,13 @@ async def test_a_handler_that_holds_everybody_up_is_named_while_it_does(durable,
     assert told["meanwhile"]
     (logged,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert logged.getMessage().startswith(f"everything stands still: {told['at']} has not returned for ")
+
+
+async def test_there_is_one_sentry_though_many_begin_a_swarm_at_once():
+    async with Swarm(engine="local") as swarm:
+        swarm.add(Echo)
+        await asyncio.gather(*(swarm.ask(f"echo/{n}", Say(text="a"), reply=Heard) for n in range(9)))
+        assert [thread.name for thread in threading.enumerate()].count("sentry") == 1
 
 
 class Watched:
