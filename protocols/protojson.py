@@ -73,12 +73,12 @@ class _Copier:
             raise ValueError(f"holds more than {MAX_ITEMS:,} items")
         if depth > MAX_DEPTH:
             raise ValueError(f"is nested deeper than {MAX_DEPTH}")
+        if isinstance(value, str):
+            return self._string(value)
         if isinstance(value, dict):
             return {self._string(key): self.copy(item, depth + 1) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.copy(item, depth + 1) for item in value]
-        if isinstance(value, str):
-            return self._string(value)
         if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
             return value
         raise ValueError(f"holds {value!r:.40}, which JSON cannot say")
@@ -87,6 +87,8 @@ class _Copier:
     def _string(text: Any) -> str:
         if not isinstance(text, str):
             raise ValueError(f"has the key {text!r:.40}; keys are strings")  # noqa: TRY004 - pydantic reads ValueError
+        if text.isascii():
+            return text
         try:
             text.encode()
         except UnicodeEncodeError:
