@@ -6,48 +6,23 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 
 from stigmergy.actors.transport.doors import door_of
 from stigmergy.actors.transport.forks import connections_to
 from stigmergy.actors.transport.link import PeerUnavailable
-from stigmergy.actors.transport.sockets import Direct, Listener
-from stigmergy.protocols.codec import pack
+from stigmergy.actors.transport.sockets import Direct
 
-from .test_sockets import HERE, Ray, until
-
-FORKS = f"""
-import asyncio, os, signal
-from {__name__} import answer_forking
-asyncio.run(answer_forking())
-"""
-
-
-async def answer_forking() -> None:
-    """Say the door; whoever calls gets the number of a child that was forked for it, or waits for ever."""
-
-    async def receive(data: bytes) -> bytes:
-        if data == b"wait":
-            await asyncio.Event().wait()
-        child = os.fork()
-        if not child:
-            signal.pause()
-        return str(child).encode()
-
-    listener = Listener(receive, HERE)
-    await listener.open()
-    print(pack(listener.door).hex(), flush=True)
-    await asyncio.Event().wait()
+from . import forks
+from .forks import HERE
+from .test_sockets import Ray, until
 
 
 @pytest.fixture
-def forking():
-    """The process of such a one, and its door."""
-    with subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def forking(forker, tmp_path):
+    """The process of one who forks a child for whoever calls, and its door."""
+    with forker.start(tmp_path, [forks.__file__]) as process:
         yield process, door_of(bytes.fromhex(process.stdout.readline()))
         process.kill()
 
