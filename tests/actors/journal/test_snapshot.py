@@ -15,6 +15,7 @@ from tests.actors.journal import programs
 from tests.actors.journal.programs import batch
 from tests.actors.journal.stores import contents, image
 from tests.contracts.journal_contract import THREE, content, fill_with
+from tests.depth import depth
 from tests.forking import Forker
 
 
@@ -70,7 +71,7 @@ def test_a_live_journal_is_viewed_again_and_again_while_it_is_written(disk: Path
     path = disk / "journal.db"
     with forker.start(disk, [programs.__file__, "write_for_ever", path]) as writer:
         seen = 0
-        for _ in range(8):
+        for _ in range(depth(5, 8)):
             for _ in range(20):
                 line = writer.stdout.readline().split()
             view = SqliteJournal.open_readonly(path)

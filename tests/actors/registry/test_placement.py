@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from stigmergy.actors.registry.placement import Member, Seat, Seating, place
 from stigmergy.protocols.kind import KindSpec, Resources
+from tests.depth import depth
 
 NAMES = st.sets(st.text(ascii_lowercase + digits, min_size=1, max_size=9), min_size=2, max_size=12)
 AGENTS = [f"scout/{n}" for n in range(100)]
+MANY = depth(6_000, 20_000)
 
 
 def homes(hosts: dict[str, float], agents: list[str] = AGENTS) -> dict[str, str | None]:
@@ -22,7 +24,7 @@ def equal(names: set[str]) -> dict[str, float]:
     return dict.fromkeys(sorted(names), 1.0)
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(25, 50))
 @given(NAMES, st.data())
 def test_when_a_host_goes_only_its_agents_move(names: set[str], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(names)))
@@ -30,14 +32,14 @@ def test_when_a_host_goes_only_its_agents_move(names: set[str], data: st.DataObj
     assert {agent for agent in AGENTS if before[agent] != after[agent]} == {a for a in AGENTS if before[a] == gone}
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(25, 50))
 @given(NAMES, st.text(ascii_uppercase, min_size=1, max_size=9))
 def test_when_a_host_comes_agents_move_to_it_only(names: set[str], new: str) -> None:
     before, after = homes(equal(names)), homes(equal(names | {new}))
     assert {after[agent] for agent in AGENTS if before[agent] != after[agent]} <= {new}
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(25, 50))
 @given(NAMES, st.floats(0.1, 10), st.data())
 def test_when_a_host_gets_heavier_agents_move_to_it_only(names: set[str], weight: float, data: st.DataObject) -> None:
     heavy = data.draw(st.sampled_from(sorted(names)))
@@ -46,14 +48,14 @@ def test_when_a_host_gets_heavier_agents_move_to_it_only(names: set[str], weight
     assert {after[agent] for agent in AGENTS if before[agent] != after[agent]} <= {heavy}
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(25, 50))
 @given(NAMES)
 def test_the_order_in_which_hosts_are_listed_does_not_matter(names: set[str]) -> None:
     assert homes(equal(names)) == homes(dict(reversed(equal(names).items())))
 
 
 def test_agents_spread_evenly_within_five_sigma() -> None:
-    agents, hosts = [f"scout/{n}" for n in range(20_000)], equal({f"host-{n}" for n in range(8)})
+    agents, hosts = [f"scout/{n}" for n in range(MANY)], equal({f"host-{n}" for n in range(8)})
     where = list(homes(hosts, agents).values())
     expected = len(agents) / len(hosts)
     sigma = math.sqrt(len(agents) * (1 / 8) * (7 / 8))
@@ -61,7 +63,7 @@ def test_agents_spread_evenly_within_five_sigma() -> None:
 
 
 def test_the_agents_of_a_host_that_went_spread_over_all_others() -> None:
-    agents, names = [f"scout/{n}" for n in range(20_000)], {f"host-{n}" for n in range(8)}
+    agents, names = [f"scout/{n}" for n in range(MANY)], {f"host-{n}" for n in range(8)}
     before, after = homes(equal(names), agents), homes(equal(names - {"host-3"}), agents)
     moved = [after[agent] for agent in agents if before[agent] == "host-3"]
     sigma = math.sqrt(len(moved) * (1 / 7) * (6 / 7))
@@ -69,7 +71,7 @@ def test_the_agents_of_a_host_that_went_spread_over_all_others() -> None:
 
 
 def test_weights_divide_the_agents_in_proportion() -> None:
-    agents = [f"scout/{n}" for n in range(20_000)]
+    agents = [f"scout/{n}" for n in range(MANY)]
     where = list(homes({"small": 1.0, "large": 3.0}, agents).values())
     assert abs(where.count("large") / len(agents) - 0.75) < 5 * math.sqrt(0.75 * 0.25 / len(agents))
 

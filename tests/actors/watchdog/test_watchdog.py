@@ -10,6 +10,7 @@ from stigmergy.actors.watchdog.watchdog import LoopWatchdog
 from tests.actors.watchdog import loops, offices
 from tests.actors.watchdog.texts import quoted
 from tests.actors.watchdog.traffic import Traffic
+from tests.depth import depth
 
 
 def ping_pong(traffic, rounds, between=lambda message: None, conversation="c", message=None):
@@ -69,11 +70,11 @@ def test_the_oldest_quarantines_are_forgotten_when_there_are_too_many():
 @pytest.mark.parametrize("scenario", [loops.politeness, loops.storm, loops.same_request_again, offices.auction])
 def test_a_message_that_is_sent_again_changes_nothing(scenario):
     class Insistent(Traffic):
-        """Sends everything twenty times more."""
+        """Sends everything twelve times more."""
 
         def see(self, envelope):
             verdict = super().see(envelope)
-            for _ in range(20):
+            for _ in range(12):
                 assert super().see(envelope) is None
                 self.messages -= 1
             return verdict
@@ -246,7 +247,7 @@ def test_a_swarm_that_echoes_and_gets_somewhere_is_not():
 
 def test_memory_is_bounded_however_many_conversations_there_are():
     traffic = Traffic(LoopLimits(conversations=100, memory=2_000))
-    for number in range(30_000):
+    for number in range(depth(10_000, 30_000)):
         traffic.send(f"a/{number}", f"b/{number}", "Work", {"number": number}, conversation=f"case-{number // 3}")
     # Links, contents and pairs of three messages each, in up to two generations of a hundred conversations.
     assert len(traffic.watchdog) <= 2 * 100 * 3 * 3
@@ -254,7 +255,7 @@ def test_memory_is_bounded_however_many_conversations_there_are():
 
 def test_memory_is_bounded_however_long_a_conversation_is():
     traffic = Traffic(LoopLimits(memory=2_000))
-    for number in range(30_000):
+    for number in range(depth(10_000, 30_000)):
         traffic.send(f"a/{number}", f"b/{number}", "Work", {"number": number}, after=f"tick-{number}")
     # Links, contents, pairs and trees.
     assert len(traffic.watchdog) <= 4 * 2_000

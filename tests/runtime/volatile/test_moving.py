@@ -396,13 +396,13 @@ async def test_states_that_do_not_fit_into_one_frame_go_in_several():
 async def test_so_many_agents_move_that_their_names_go_in_several_frames(monkeypatch, processes):
     async with Swarm(plant=Plant(engine="local", hosts=2), durable=False) as swarm:
         swarm.add(Plain)
-        agents = living("plain", 3, 2_000, hosts=3)
+        agents = living("plain", 3, 600, hosts=3)
         for _ in range(2):
             await asyncio.gather(*(swarm.ask(agent, Ping(), reply=Pong) for agent in agents))
-        monkeypatch.setattr(channel, "MAX_BYTES", 10_000)
-        monkeypatch.setattr(shares, "SHARE", 5_000)
+        monkeypatch.setattr(channel, "MAX_BYTES", 3_000)
+        monkeypatch.setattr(shares, "SHARE", 1_500)
         await swarm.grow()
-        assert await living_agents(processes["host-3.1"]) == 2_000
+        assert await living_agents(processes["host-3.1"]) == 600
         assert (await swarm.ask(agents[0], Ping(), reply=Pong)).n == 3
 
 
