@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from sys import getrefcount
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.errors import StigmergyError
@@ -54,6 +55,8 @@ class Delivery:
         self._looks = min(guard.few, guard.shallow, guard.burst) < math.inf
         """Whether messages are looked at one by one, which is left to the host."""
         self._turn = self._new_turn()
+        self._holders = getrefcount(self._turn.ctx)
+        """How many hold the context of plain handlers as long as none of these has kept it."""
         self._rest: list[tuple[Slot, Letter]] = []
         """Letters that are left to the host."""
         self._late: list[tuple[Slot, Letter, Begun]] = []
@@ -73,8 +76,16 @@ class Delivery:
                 unpaid, self._unpaid = self._unpaid, None
                 await self._pay(unpaid)
             elif at >= pause:
+                self._part()
                 await asyncio.sleep(0)
                 pause = at + STRETCH
+        self._part()
+
+    def _part(self) -> None:
+        """See `Host.part`."""
+        if getrefcount(self._turn.ctx) > self._holders:
+            kept, self._turn = self._turn, self._new_turn()
+            kept.over()
 
     def begin(self) -> None:
         """Begin everything that was left to the host."""

@@ -170,6 +170,7 @@ class VolatileService:
         host = self.host
         if host.inline and type(place) is Slot and not host.ready:
             more = host.run(place, letter)
+            host.part()
             if more is not None:
                 host.spawn(more)
         else:

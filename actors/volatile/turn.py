@@ -1,7 +1,7 @@
 """A turn: one handler run for one letter, and what it wants sent when it ends well.
 
-Plain handlers run to their end at once, so all of a host's share one turn and one context; a coroutine
-has its own.
+Plain handlers run to their end at once, so all of a host's share one turn and one context, until one of them
+keeps it; a coroutine has its own.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ class Ground(Protocol):
     later: list[tuple[Letter, Message | BaseException, tuple[str, ...]]] | None
     pause: Callable[[float], Awaitable[None]]
     stopped: tuple[str, str] | None
+    nobody: tuple[Slot, Letter]
     mesh: Neighbours | None
     turns: set[Turn]
     now: Callable[[], float]
@@ -192,6 +193,11 @@ class Turn:
         self.desk: Any = None
         """How this turn reaches the board, once it did."""
         self.ctx: Any = host.scene(self)
+
+    def over(self) -> None:
+        """All turns that have shared it are over: who has kept its context hears `TurnOver` from now on."""
+        self.slot, self.letter = self.host.nobody
+        self.ctx.end()
 
     async def ask(self, to: Any, message: Message, reply: type[Message], timeout_s: float) -> Message:
         """Send a question now and wait for its answer, which is to be a ``reply``.

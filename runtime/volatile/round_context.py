@@ -40,6 +40,11 @@ class RoundContext(VolatileContext):
         if self.runner is not None:
             self.runner.detach(super().tell)
 
+    def end(self) -> None:
+        """See `Context.end`."""
+        self.detach()
+        super().end()
+
     def _find(self, to: Any) -> Place:
         return self._known(to) or self._office.find(str(to))
 

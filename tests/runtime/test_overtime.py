@@ -82,3 +82,96 @@ async def test_a_context_that_is_used_after_its_turn_says_so_and_does_nothing(wh
             await Leaver.left
         await swarm.ask("ear/1", Heard())
         assert Ear.heard == 1
+
+
+class PlainLeaver(Agent):
+    """Leaves work behind in a plain handler."""
+
+    gate: asyncio.Event
+    left: asyncio.Task[None]
+
+    @handles
+    def act(self, begin: Begin, ctx: Context) -> None:
+        async def later() -> None:
+            await PlainLeaver.gate.wait()
+            used = USES[begin.what](ctx)
+            if isinstance(used, Awaitable):
+                await used
+
+        if begin.what:
+            PlainLeaver.left = asyncio.create_task(later())
+
+
+class PlainEar(Ear):
+    """Hears it in a plain handler, with the context that all of them share."""
+
+    kind = "ear"
+
+    @handles
+    def hear(self, heard: Heard, ctx: Context) -> None:
+        Ear.heard += 1
+
+
+@pytest.mark.parametrize("clock", ["live", "lockstep"])
+@pytest.mark.parametrize("what", USES)
+async def test_a_context_that_a_plain_handler_shares_and_somebody_has_kept_says_so_too(what, clock):
+    PlainLeaver.gate, Ear.heard = asyncio.Event(), 0
+    async with Swarm(durable=False, clock=clock) as swarm:
+        swarm.add(PlainLeaver)
+        swarm.add(PlainEar)
+        await swarm.ask("plain-leaver/1", Begin(what=""))  # from here on it needs nothing that is waited for
+        await swarm.ask("plain-leaver/1", Begin(what=what))
+        await swarm.ask("ear/1", Heard())
+        PlainLeaver.gate.set()
+        with pytest.raises(TurnOver, match="the turn of a plain handler is over.*: await the work in the handler, or"):
+            await PlainLeaver.left
+        await swarm.ask("ear/1", Heard())
+        assert Ear.heard == 2
+
+
+@pytest.mark.parametrize("clock", ["live", "lockstep"])
+async def test_work_that_a_plain_handler_leaves_behind_cannot_use_its_context_at_once_either(clock):
+    PlainLeaver.gate, Ear.heard = asyncio.Event(), 0
+    PlainLeaver.gate.set()
+    async with Swarm(durable=False, clock=clock) as swarm:
+        swarm.add(PlainLeaver)
+        swarm.add(PlainEar)
+        await swarm.ask("plain-leaver/1", Begin(what=""))
+        await swarm.tell("plain-leaver/1", Begin(what="tell"))
+        await swarm.ask("ear/1", Heard())
+        with pytest.raises(TurnOver, match="the turn of a plain handler is over"):
+            await PlainLeaver.left
+        assert Ear.heard == 1
+
+
+class Waiter(Agent):
+    """Lets the event loop turn."""
+
+    @handles
+    async def hear(self, heard: Heard) -> None:
+        await asyncio.sleep(0)
+
+
+class Teller(Agent):
+    """Has work left behind, and somebody wait."""
+
+    @handles
+    async def act(self, begin: Begin, ctx: Context) -> None:
+        ctx.tell("plain-leaver/1", begin)
+        ctx.tell("waiter/1", Heard())
+
+
+async def test_nor_can_it_use_it_while_another_agent_waits():
+    PlainLeaver.gate, Ear.heard = asyncio.Event(), 0
+    PlainLeaver.gate.set()
+    async with Swarm(durable=False) as swarm:
+        swarm.add(PlainLeaver)
+        swarm.add(PlainEar)
+        swarm.add(Teller)
+        swarm.add(Waiter)
+        await swarm.ask("plain-leaver/1", Begin(what=""))
+        await swarm.ask("teller/1", Begin(what="tell"))
+        await swarm.ask("ear/1", Heard())
+        with pytest.raises(TurnOver, match="the turn of a plain handler is over"):
+            await PlainLeaver.left
+        assert Ear.heard == 1

@@ -31,7 +31,7 @@ async def test_a_handler_that_holds_everybody_up_is_named_while_it_does(durable,
     heard: list[dict[str, Any]] = []
 
     def hear(event: str, data: dict[str, Any]) -> None:
-        if event == "stalled":
+        if event == "stalled" and data["at"].endswith(" in spin"):  # on a busy machine others take their time, too
             heard.append({**data, "meanwhile": not RELEASED.is_set()})
             RELEASED.set()
 
@@ -43,15 +43,17 @@ async def test_a_handler_that_holds_everybody_up_is_named_while_it_does(durable,
     (told,) = heard
     assert re.fullmatch(r"test_sentry\.py:\d+ in spin", told["at"])
     assert told["meanwhile"]
-    (logged,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert logged.getMessage().startswith(f"everything stands still: {told['at']} has not returned for ")
+    logged = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert any(line.startswith(f"everything stands still: {told['at']} has not returned for ") for line in logged)
 
 
 async def test_there_is_one_sentry_though_many_begin_a_swarm_at_once():
+    before = set(threading.enumerate())
     async with Swarm(engine="local") as swarm:
         swarm.add(Echo)
         await asyncio.gather(*(swarm.ask(f"echo/{n}", Say(text="a"), reply=Heard) for n in range(9)))
-        assert [thread.name for thread in threading.enumerate()].count("sentry") == 1
+        begun = [thread.name for thread in threading.enumerate() if thread not in before]
+        assert begun.count("sentry") == 1
 
 
 class Watched:
