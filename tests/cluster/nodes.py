@@ -24,7 +24,8 @@ class Nodes:
         from ray.cluster_utils import Cluster  # noqa: PLC0415 - after the settings of `nodes`
 
         common: dict[str, Any] = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-        self._cluster = Cluster(initialize_head=True, head_node_args={**common, "resources": {"head": 1}})
+        head = {**common, "resources": {"head": 1}, "no_monitor": True, "include_log_monitor": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._common = common
         self._others = [self.add() for _ in range(count - 1)]
 
@@ -83,7 +84,7 @@ def ray_start(*words: str, environ: dict[str, str], inside: tuple[str, ...] = ()
     """A ``ray start`` of our own, with all that it starts, until the block ends; ``inside`` is a command before it."""
     ray_itself = str(Path(sys.executable).with_name("ray"))
     own = [ray_itself, "start", "--block", "--num-cpus=1", f"--object-store-memory={OBJECT_STORE_BYTES}"]
-    command = [*inside, *own, *words]
+    command = [*inside, *own, "--no-monitor", "--include-log-monitor=false", *words]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as ray:
         try:
             assert ray.stdout is not None

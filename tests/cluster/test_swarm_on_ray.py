@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from stigmergy.protocols import DeliveryError, Resources
 from stigmergy.runtime import Plant, Swarm
+from tests.cluster.nodes import children
 from tests.runtime.cast import Alone, Diary, Echo, Fickle, Heard, Killer, Payer, Relay, Say
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
@@ -29,6 +31,12 @@ async def test_the_same_classes_run_on_ray(tmp_path):
         for number in range(100):
             await swarm.tell("diary/one", Say(text=str(number)))
         assert (await swarm.ask("diary/one", Heard(text=""), reply=Heard)).n == 100
+
+
+def test_ray_starts_nothing_that_nobody_uses():
+    commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children(os.getpid())]
+    assert any("raylet" in command for command in commands)
+    assert [command for command in commands if "monitor.py" in command or "dashboard.py" in command] == []
 
 
 async def test_a_killed_host_is_replaced_and_its_messages_are_handled_once(tmp_path):
