@@ -7,6 +7,7 @@ import importlib
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,26 +33,38 @@ hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
 
 
+@pytest.hookimpl(trylast=True)  # when those without a wanted mark are gone
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long, or needs root, runs only when it is asked for: ``make nightly``."""
+    """What takes long, or needs root, runs only with ``make nightly``. What takes longest of the others goes first."""
     if "nightly" not in config.getoption("markexpr"):
         left_out = [item for item in items if item.get_closest_marker("nightly") is not None]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item.get_closest_marker("nightly") is None]
+    number = Counter(unit_of(item.nodeid) for item in items)
+    number.update(dict.fromkeys(LONG, len(items)))
+    items.sort(key=lambda item: number[unit_of(item.nodeid)], reverse=True)
 
+
+LONG = ("tests/chaos/test_campaign.py",)
+"""Files that take long for their number of tests."""
 
 TOGETHER = ("tests/examples/support_desk/", "tests/runtime/models/", "tests/runtime/testing/")
 """What loads the provider's SDK or scikit-learn: some 2 CPU-seconds each for whoever does."""
 
 
+def unit_of(test: str) -> str:
+    """What one worker runs of all: a file, or those folders."""
+    return "together" if test.startswith(TOGETHER) else test.partition("::")[0]
+
+
 @pytest.hookimpl(optionalhook=True)  # of xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """``--dist loadfile``, but for a few folders that are for one worker."""
+    """``--dist loadfile``, but for a few folders that are for one worker, and in the order of the collection."""
     if config.getoption("dist") != "loadfile":
         return None
+    config.option.loadscopereorder = False
     scheduling = importlib.import_module("xdist.scheduler").LoadFileScheduling(config, log)
-    of_file = scheduling._split_scope
-    scheduling._split_scope = lambda test: "together" if test.startswith(TOGETHER) else of_file(test)
+    scheduling._split_scope = unit_of
     return scheduling
 
 
