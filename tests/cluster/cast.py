@@ -75,14 +75,10 @@ class Flood(Agent):
 
 def _overflow() -> None:
     """Nest C calls until the C stack ends; Python's own limit counts only its own frames."""
-    nested: list[object] = []
-    for _ in range(300_000):
-        nested = [nested]
-    ctypes.pythonapi.PyObject_Repr.argtypes = [ctypes.py_object]
-    import sys  # noqa: PLC0415
-
-    sys.setrecursionlimit(2**31 - 1)
-    repr(nested)
+    nested: tuple[object, ...] = ()
+    for _ in range(1_000_000):
+        nested = (nested,)
+    hash(nested)
 
 
 def _take_more_memory_than_allowed() -> None:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 async def test_a_killed_board_is_opened_again_and_nothing_is_lost_or_done_twice(tmp_path):
     events: list[str] = []
-    async with Swarm(journal=tmp_path, plant=Plant(hosts=2), on_event=lambda name, _: events.append(name)) as swarm:
+    async with Swarm(journal=tmp_path, plant=Plant(hosts=1), on_event=lambda name, _: events.append(name)) as swarm:
         swarm.add(Diary)
         swarm.add(Echo)
         await swarm.start()
@@ -37,10 +37,11 @@ async def test_asks_that_wait_while_the_board_dies_are_answered(tmp_path):
     async with Swarm(journal=tmp_path, plant=Plant(hosts=1)) as swarm:
         swarm.add(Alone, resources=Resources(own_process=True))
         await swarm.start()
-        asks = [asyncio.ensure_future(swarm.ask(f"alone/{key}", Say(text="?"), reply=Heard)) for key in "ab"]
+        asks = [swarm.ask(f"alone/{key}", Say(text="?"), reply=Heard, timeout_s=90) for key in "ab"]
+        waiting = [asyncio.ensure_future(ask) for ask in asks]
         await asyncio.sleep(0)
         await _kill_board(swarm)
-        assert [(await ask).text for ask in asks] == ["alone/a", "alone/b"]
+        assert [(await ask).text for ask in waiting] == ["alone/a", "alone/b"]
 
 
 async def test_the_death_of_a_board_without_a_journal_stops_the_swarm():

@@ -1,22 +1,14 @@
-"""The rule of protocols/errors.py, held against Ray itself: positional fields cross a call, keyword-only ones do not.
-
-Ray runs in a process of its own (this file as a script), so that no other test's Ray is disturbed.
-"""
+"""The rule of protocols/errors.py, held against Ray: positional fields cross a call, keyword-only ones do not."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from stigmergy.protocols.errors import KINDS, unpack
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 
 class KeywordOnly(Exception):
@@ -34,12 +26,9 @@ class Thrower:
         raise KeywordOnly(limit=1) if name == "KeywordOnly" else unpack(name, args)
 
 
-def main() -> None:
-    """Throw each error from an actor; print, as JSON, what the caller catches: its class, and its fields by name."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0")
+def test_every_error_is_caught_by_its_own_name_on_the_other_side_of_a_ray_call():
     import ray  # noqa: PLC0415 - after its settings
 
-    ray.init(address="local", num_cpus=0, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     thrower: Any = ray.remote(num_cpus=0)(Thrower).remote()
     caught: dict[str, Any] = {}
     kinds: dict[str, type[Exception]] = {**KINDS, "KeywordOnly": KeywordOnly}
@@ -52,19 +41,8 @@ def main() -> None:
             caught[name] = [type(cause).__name__, {field: getattr(error, field) for field in fields}]
         except ray.exceptions.RayError as error:
             caught[name] = [type(error).__name__, {}]
-    ray.shutdown()
-    print(json.dumps(caught))
-
-
-def test_every_error_is_caught_by_its_own_name_on_the_other_side_of_a_ray_call():
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False, timeout=180)
-    assert done.returncode == 0, done.stderr
-    caught = json.loads(done.stdout.splitlines()[-1])
+    ray.kill(thrower)
     assert caught.pop("KeywordOnly") == ["UnserializableException", {}]
     assert caught == {
         name: [name, {field: place for place, field in enumerate(cls.fields)}] for name, cls in KINDS.items()
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Faults that take long to be noticed: a handler that never yields, and the end of Ray's control service."""
+"""Faults that take long to be noticed: a handler that never yields, the end of Ray's control service; more poison."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stigmergy.protocols import DeliveryError
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.cast import Poison
 from tests.cluster.nodes import children
+from tests.cluster.test_faults import is_buried
 from tests.runtime.cast import Echo, Heard, Say
 from tests.runtime.cli.samples import WAITS
 
@@ -35,6 +36,12 @@ async def test_an_endless_loop_is_buried_and_others_go_on(tmp_path):
         heard = [(await swarm.ask(f"echo/{n}", Say(text="hi"), reply=Heard, timeout_s=60)).text for n in range(8)]
         assert heard == ["hi!"] * 8
         assert (await swarm.report()).dead_letters == {"killed its host": 1}
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("poison", ["segfault", "killed"])
+async def test_poison_that_ends_its_process_in_other_ways_is_buried_too(tmp_path, poison: str):
+    await is_buried(tmp_path, poison)
 
 
 def test_without_rays_control_service_a_run_ends_and_its_journal_is_whole(tmp_path: Path):

@@ -15,6 +15,7 @@ import pytest
 from stigmergy.actors.journal import SqliteJournal
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.nodes import Nodes, holders, node_of, nodes
+from tests.depth import depth
 from tests.runtime.cast import Diary, Heard, Killer, Say
 
 pytestmark = pytest.mark.ray
@@ -53,11 +54,12 @@ def journal_of(swarm: Swarm) -> Path:
 async def test_the_board_stays_with_its_disk_and_the_hosts_spread_over_the_nodes(cluster, tmp_path):
     import ray  # noqa: PLC0415 - after the cluster's settings
 
-    async with joined(cluster, tmp_path, Killer, hosts=6) as swarm:
+    on_each = depth(1, 2)
+    async with joined(cluster, tmp_path, Killer, hosts=3 * on_each) as swarm:
         homes = [node_of(process) for process in hosts_of(swarm).values()]
         assert swarm._life is not None
         assert node_of(swarm._life.housing._keepers[0].process) == ray.get_runtime_context().get_node_id()
-        assert sorted(map(homes.count, set(homes))) == [2, 2, 2]
+        assert sorted(map(homes.count, set(homes))) == [on_each] * 3
         users = {(await swarm.ask(f"killer/{n}", Say(text="live"), reply=Heard)).n for n in range(12)}
         assert len(users) > 1
         writers = holders(journal_of(swarm))

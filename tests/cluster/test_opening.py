@@ -41,18 +41,19 @@ def open_never(_config: dict[str, Any]) -> Idle:
 
 @pytest_asyncio.fixture
 async def process(monkeypatch):
-    monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 3.0)
-    monkeypatch.setattr(handles, "BUSY_S", 0.3)
+    monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(handles, "BUSY_S", 0.1)
     process = RayProcess("slow", actor_with({}))
+    await process.health(60.0)  # it is up
     yield process
     process.kill()
 
 
 async def test_a_process_that_works_is_waited_for(process):
-    await process.open(named(open_after_work), {"s": 7.0})
+    await process.open(named(open_after_work), {"s": 4.5})
     assert (await process.health())["idle"]
 
 
 async def test_a_process_that_does_nothing_is_given_up(process):
-    with pytest.raises(PeerUnavailable, match="slow has done nothing for 3 s"):
+    with pytest.raises(PeerUnavailable, match="slow has done nothing for 2 s"):
         await process.open(named(open_never), {})
