@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stigmergy.actors.board.claims import Claim, Claims, Depth, Lapse
 from stigmergy.protocols.errors import ClaimLost
 from tests.actors.board.entries import Entries
+from tests.depth import depth
 
 
 @dataclass
@@ -157,4 +158,4 @@ class ClaimsAgainstAModel(RuleBasedStateMachine):
 
 
 TestClaimsAgainstAModel = ClaimsAgainstAModel.TestCase
-TestClaimsAgainstAModel.settings = settings(stateful_step_count=30)
+TestClaimsAgainstAModel.settings = settings(stateful_step_count=depth(20, 30))

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stigmergy.actors.board.facts import RECALL, Facts, Put, Written
 from stigmergy.protocols.errors import Conflict
 from tests.actors.board.entries import Entries
+from tests.depth import depth
 
 KEYS = ("a", "a/1", "a/2", "b")
 
@@ -98,4 +99,4 @@ class FactsAgainstAModel(RuleBasedStateMachine):
 
 
 TestFactsAgainstAModel = FactsAgainstAModel.TestCase
-TestFactsAgainstAModel.settings = settings(stateful_step_count=25)
+TestFactsAgainstAModel.settings = settings(stateful_step_count=depth(16, 25))

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stigmergy.actors.board.topics import Topics
 from tests.actors.board.entries import Entries
+from tests.depth import depth
 
 RETAIN = 4
 TOPICS = st.sampled_from(["a", "a.x", "a.y", "b"])
@@ -138,4 +139,4 @@ class TopicsAgainstAModel(RuleBasedStateMachine):
 
 
 TestTopicsAgainstAModel = TopicsAgainstAModel.TestCase
-TestTopicsAgainstAModel.settings = settings(stateful_step_count=25)
+TestTopicsAgainstAModel.settings = settings(stateful_step_count=depth(16, 25))

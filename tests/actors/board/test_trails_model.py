@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from stigmergy.actors.board.trails import TrailRule, Trails
 from tests.actors.board.entries import Entries
+from tests.depth import depth
 
 KEYS = ("a", "b", "c/1", "c/2")
 AMOUNTS = st.floats(0, 1e6)
@@ -78,4 +79,4 @@ class TrailsAgainstTheirEntries(RuleBasedStateMachine):
 
 
 TestTrailsAgainstTheirEntries = TrailsAgainstTheirEntries.TestCase
-TestTrailsAgainstTheirEntries.settings = settings(stateful_step_count=25)
+TestTrailsAgainstTheirEntries.settings = settings(stateful_step_count=depth(16, 25))

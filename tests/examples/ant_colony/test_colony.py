@@ -26,6 +26,7 @@ from tests.depth import depth
 
 LOCAL = Stage(plant=Plant(engine="local"))
 CYCLES = depth(12, 25)
+LONG = depth(200, 450)
 
 
 def ignore(_cycle):
@@ -116,8 +117,8 @@ async def test_without_pheromone_the_same_ants_find_longer_tours():
 async def test_a_long_healthy_run_is_not_taken_for_a_loop():
     events = []
     stage = Stage(plant=Plant(engine="local"), on_event=lambda name, data: events.append(name))
-    result = await live(stage, 0, ants(2, 450), ignore)
-    assert result.cycle == 450
+    result = await live(stage, 0, ants(2, LONG), ignore)
+    assert result.cycle == LONG
     assert "verdict" not in events
 
 
