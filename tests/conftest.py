@@ -48,18 +48,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 LONG = ("tests/chaos/test_campaign.py",)
 """Files that take long for their number of tests."""
 
-TOGETHER = ("tests/examples/support_desk/", "tests/runtime/models/", "tests/runtime/testing/")
+TOGETHER = (
+    "tests/examples/support_desk/",
+    "tests/runtime/cli/test_resume.py",
+    "tests/runtime/models/",
+    "tests/runtime/testing/",
+)
 """What loads the provider's SDK or scikit-learn: some 2 CPU-seconds each for whoever does."""
 
 
 def unit_of(test: str) -> str:
-    """What one worker runs of all: a file, or those folders."""
+    """What one worker runs of all: a file, or all of those."""
     return "together" if test.startswith(TOGETHER) else test.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """``--dist loadfile``, but for a few folders that are for one worker, and in the order of the collection."""
+    """``--dist loadfile``, but for what is for one worker, and in the order of the collection."""
     if config.getoption("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False
