@@ -41,8 +41,8 @@ def open_never(_config: dict[str, Any]) -> Idle:
 
 @pytest_asyncio.fixture
 async def process(monkeypatch):
-    monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(handles, "BUSY_S", 0.1)
+    monkeypatch.setattr(handles, "OPEN_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(handles, "BUSY_S", 0.3)
     process = RayProcess("slow", actor_with({}))
     await process.health(60.0)  # it is up
     yield process
@@ -50,10 +50,10 @@ async def process(monkeypatch):
 
 
 async def test_a_process_that_works_is_waited_for(process):
-    await process.open(named(open_after_work), {"s": 4.5})
+    await process.open(named(open_after_work), {"s": 7.0})
     assert (await process.health())["idle"]
 
 
 async def test_a_process_that_does_nothing_is_given_up(process):
-    with pytest.raises(PeerUnavailable, match="slow has done nothing for 2 s"):
+    with pytest.raises(PeerUnavailable, match="slow has done nothing for 3 s"):
         await process.open(named(open_never), {})
