@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stigmergy.actors.mesh.peer import MANY
-from stigmergy.actors.volatile.host import STRETCH
+from stigmergy.actors.volatile.workers import STRETCH
 
 
 @dataclass(frozen=True, slots=True)

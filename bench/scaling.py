@@ -26,7 +26,7 @@ from bench.machine import machine, moment
 from bench.nodes import Costs, Site, durable, forecast, shards_for
 from bench.svg import Axis, Line, chart
 from bench.walkers import Relayed, relay, town
-from stigmergy.actors.volatile.host import STRETCH
+from stigmergy.actors.volatile.workers import STRETCH
 
 HERE: Final = Path(__file__).resolve().parent
 RECORD: Final = HERE / "scaling.json"

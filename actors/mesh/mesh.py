@@ -35,7 +35,7 @@ FEW: Final = 8
 """Turns of the event loop in which what a call brought may be answered in its return value."""
 
 BUSY: Final = 4_096
-"""Letters in a run queue above which calls return later, so that senders slow down."""
+"""Letters in a run queue above which calls return when what they brought was handled, so that senders slow down."""
 
 LATER_S: Final = 10.0
 """How much later at most: after 30 s a caller would take this host for lost."""
@@ -286,7 +286,9 @@ class Mesh:
                 await asyncio.sleep(0)
         finally:
             link.serving -= 1
-        until = time.monotonic() + LATER_S
-        while len(host.ready) > BUSY and host.stopped is None and time.monotonic() < until:
+        until, turn = time.monotonic() + LATER_S, host.workers.handled + len(host.ready)
+        while len(host.ready) > BUSY and host.workers.handled < turn and time.monotonic() < until:
+            if host.stopped is not None:
+                return
             link.stir()
             await asyncio.sleep(0)

@@ -1,9 +1,7 @@
-"""A volatile host: a run queue, and workers that take turns at it.
+"""A volatile host: the agents of some parts, and how each of their letters is handled.
 
-A worker is a task that takes letters from the queue and runs their handlers, a plain one without any
-ado, a coroutine by awaiting it. When a handler holds its worker up, another worker goes on with the
-queue; so only what really waits costs a task. A host holds all there is of its agents: what is lost
-with it is lost.
+A plain handler runs without any ado, a coroutine by awaiting it; `Workers` do that. A host holds all there
+is of its agents: what is lost with it is lost.
 """
 
 from __future__ import annotations
@@ -30,12 +28,7 @@ from .places import Far, Place
 from .player import DONE, FAULTS, Begun, Player
 from .slot import Part, Slot
 from .turn import Board, Ground, Turn
-
-STRETCH: Final = 512
-"""Letters after which a worker lets the event loop turn; at 2 us each, a millisecond."""
-
-IDLE: Final = 16
-"""Workers that are kept for later."""
+from .workers import Workers
 
 HOLD_S: Final = 30.0
 """The longest that a sender waits for a full mailbox: two full ones that hold each other go on after that."""
@@ -78,12 +71,11 @@ class Host:
         self._send = self.office.send
         self.turns: set[Turn] = set()
         """Turns of coroutines that run now."""
-        self._workers: set[asyncio.Task[None]] = set()
-        self._idle: list[asyncio.Future[None]] = []
-        self._woken = False
-        self._loop = asyncio.get_running_loop()
-        self.now: Callable[[], float] = self._loop.time
-        self.timer: Callable[..., Any] = self._loop.call_later
+        self.workers = Workers(self, self.ready)
+        self.wake, self.spawn = self.workers.wake, self.workers.spawn
+        loop = asyncio.get_running_loop()
+        self.now: Callable[[], float] = loop.time
+        self.timer: Callable[..., Any] = loop.call_later
         self.exact_s = EXACT_S
         """Questions with less patience get a timer."""
         self.player = Player(self)
@@ -101,53 +93,7 @@ class Host:
         leaving = 0 if self.mesh is None else self.mesh.waiting
         return len(self.ready) + len(self.turns) + kept + pooled + leaving
 
-    # -- the queue ---------------------------------------------------------------------------
-
-    def wake(self) -> None:
-        """See to it that somebody takes what is ready."""
-        if not self._woken and self.ready:
-            self._woken = True
-            self._loop.call_soon(self._rouse)
-
-    def _rouse(self) -> None:
-        self._woken = False
-        if not self.ready or self.stopped is not None:
-            return
-        while self._idle:
-            idle = self._idle.pop()
-            if not idle.done():
-                idle.set_result(None)
-                return
-        worker = self._loop.create_task(self._work())
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
-
-    async def _work(self) -> None:
-        ready = self.ready
-        while True:
-            stretch = 0
-            while ready and self.stopped is None:
-                slot, letter = ready.popleft()
-                if type(slot) is list:
-                    ready.extendleft([(each, letter) for each in reversed(slot)])
-                    continue
-                more = self.run(slot, letter)
-                stretch += 1
-                if more is not None:
-                    if getrefcount(self.plain.ctx) > self._holders:  # as `part` does, at half the price
-                        self.part()
-                    self.wake()  # another worker goes on with the queue if this handler takes time
-                    await more
-                elif stretch >= STRETCH:
-                    stretch = 0
-                    self.part()
-                    await asyncio.sleep(0)
-            self.part()
-            if len(self._idle) >= IDLE:
-                return
-            idle = self._loop.create_future()
-            self._idle.append(idle)
-            await idle
+    # -- one letter --------------------------------------------------------------------------
 
     def part(self) -> None:
         """Plain handlers get another context if more hold theirs than at first; call it before the loop turns."""
@@ -157,8 +103,6 @@ class Host:
 
     def _new_turn(self) -> Turn:
         return Turn(self, *self.nobody)
-
-    # -- one letter --------------------------------------------------------------------------
 
     def run(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:
         """Handle a letter, or keep it until its agent is free. What is returned must be awaited."""
@@ -226,7 +170,7 @@ class Host:
         """Wait until a mailbox, or the way to another host, has room; 30 s at most."""
         until = self.now() + HOLD_S
         while place.full and self.stopped is None and (left := until - self.now()) > 0:
-            waiting = self._loop.create_future()
+            waiting = asyncio.get_running_loop().create_future()
             place.room = [*(place.room or ()), waiting]
             await asyncio.wait([waiting], timeout=left)
 
@@ -256,12 +200,6 @@ class Host:
 
     # -- life --------------------------------------------------------------------------------
 
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Let something go on by itself."""
-        task = self._loop.create_task(_awaited(work))
-        self._workers.add(task)
-        task.add_done_callback(self._workers.discard)
-
     def sweep(self) -> None:
         """Do what time demands: end questions and turns that take too long, and ask the watchdog."""
         now = self.now()
@@ -285,16 +223,10 @@ class Host:
     async def close(self) -> None:
         """End everything at once."""
         self.stopped = self.stopped or ("user", "the swarm is closed")
-        for worker in list(self._workers):
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self.workers.close()
 
 
 async def after(work: Awaitable[None], answer: Any) -> Any:
     """The answer, once the work is done."""
     await work
     return answer
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work

@@ -22,6 +22,7 @@ from .letter import Letter, Talk
 from .neighbours import Neighbours
 from .places import Far, Place, Topic
 from .slot import Part, Slot
+from .workers import Workers
 
 
 class Board(Protocol):
@@ -116,6 +117,7 @@ class Ground(Protocol):
     nobody: tuple[Slot, Letter]
     mesh: Neighbours | None
     turns: set[Turn]
+    workers: Workers
     now: Callable[[], float]
     timer: Callable[..., Any]
     exact_s: float

@@ -153,8 +153,22 @@ def test_a_letter_for_a_link_that_was_lost_in_this_very_turn_is_buried():
 async def test_a_host_with_very_much_to_do_returns_calls_before_it_counts_as_lost(monkeypatch):
     clock = iter(range(1_000))
     monkeypatch.setattr("stigmergy.actors.mesh.mesh.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    host = SimpleNamespace(ready=[None] * (BUSY + 1), stopped=None)
+    host = SimpleNamespace(ready=[None] * (BUSY + 1), stopped=None, workers=SimpleNamespace(handled=0))
     mesh: Any = SimpleNamespace(_host=host)
     link: Any = SimpleNamespace(serving=0, stir=lambda: None)
     await Mesh.serve(mesh, link)
     assert LATER_S < next(clock) < LATER_S + 3
+
+
+async def test_a_host_that_always_has_very_much_to_do_returns_a_call_when_what_it_brought_was_handled():
+    workers = SimpleNamespace(handled=7)
+    queued = BUSY + 1_000
+
+    def handle_some() -> None:
+        workers.handled += 1_000  # and as much has come: from its own agents, say
+
+    host = SimpleNamespace(ready=[None] * queued, stopped=None, workers=workers)
+    mesh: Any = SimpleNamespace(_host=host)
+    link: Any = SimpleNamespace(serving=0, stir=handle_some)
+    await Mesh.serve(mesh, link)
+    assert queued <= workers.handled - 7 < queued + 1_000
