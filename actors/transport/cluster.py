@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,18 +168,19 @@ def _without_extras() -> Iterator[None]:
     """Have a session of our own start without what nobody here uses: 3 of its 8 CPU-seconds (measured).
 
     The autoscaler, who sends logs to drivers, and the head of a dashboard that is switched off: Ray starts them all,
-    and has no setting that says not to.
+    and has no setting that says not to. Where it has other names for them, they start.
     """
-    from ray._private.node import Node
-
-    extras = {name: getattr(Node, name) for name in _EXTRAS if hasattr(Node, name)}
+    node: Any = None
+    with suppress(ImportError, AttributeError):
+        node = import_module("ray._private.node").Node
+    extras = {name: getattr(node, name) for name in _EXTRAS if hasattr(node, name)}
     for name in extras:
-        setattr(Node, name, lambda *_args, **_named: None)
+        setattr(node, name, lambda *_args, **_named: None)
     try:
         yield
     finally:
         for name, start in extras.items():
-            setattr(Node, name, start)
+            setattr(node, name, start)
 
 
 _EXTRAS: Final = ("start_monitor", "start_log_monitor", "start_api_server")
