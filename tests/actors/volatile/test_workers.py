@@ -68,6 +68,7 @@ async def test_a_worker_that_breaks_leaves_the_queue_to_others():
     desk.ready.extend([(None, KeyError("should not be")), (None, 1)])
     desk.workers.wake()
     await desk.turns_until(2)
+    assert desk.seen[1:] == [1]
     await desk.workers.close()
 
 
