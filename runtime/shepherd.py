@@ -21,6 +21,9 @@ from .circle import Circle
 from .closing import together
 from .engines import Engine
 
+LOOK_S: Final = 1.0
+"""How often a host is asked for a sign of life."""
+
 STALLED_S: Final = 2.0
 """A host whose loop has not turned for so long beyond its beat counts as silent, though its thread answers."""
 
@@ -100,8 +103,7 @@ class Shepherd:
 
     def lost(self, peer: str, reason: str) -> None:
         """The board has given a host up. One that has died is noticed by `_listen`; one that lives is ended here."""
-        process = self._up.get(peer)
-        if process is not None:
+        if (process := self._up.get(peer)) is not None:
             self._spawn(self._end_if_alive(peer, process, reason))
 
     async def _end_if_alive(self, peer: str, process: Process, reason: str) -> None:
@@ -218,7 +220,7 @@ class Shepherd:
                 return
             if health is not None and not self._stands_still(peer, health):
                 self._carry_out(self._supervisor.heartbeat(child, epoch, self._now()))
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(LOOK_S)
 
     def _stands_still(self, peer: str, health: dict[str, Any]) -> bool:
         """Whether its loop has stopped turning; whoever listens hears once in which line of the user's code."""
@@ -237,8 +239,7 @@ class Shepherd:
         return f"ended by the runtime, because {_why(self._stuck.get(peer, ''))}"
 
     async def _stop(self, stop: Stop) -> None:
-        process = self._up.pop(f"{stop.child}.{stop.epoch}", None)
-        if process is not None:
+        if (process := self._up.pop(f"{stop.child}.{stop.epoch}", None)) is not None:
             await _quietly(process.close())
             await self._tell_lost(f"{stop.child}.{stop.epoch}", "it begins again, together with others")
         self._carry_out(self._supervisor.exited(stop.child, stop.epoch, Exit.NORMAL, self._now()))
@@ -246,8 +247,7 @@ class Shepherd:
     def _end(self, child: str, epoch: int, reason: str) -> None:
         """End a host. The board hears why before it sees its link to it break, if it listens at all."""
         peer = f"{child}.{epoch}"
-        process = self._up.pop(peer, None)
-        if process is not None:
+        if (process := self._up.pop(peer, None)) is not None:
             told = self._spawned(self._tell_lost(peer, reason))
             telling = self._spawned(asyncio.wait([told], timeout=TELL_S))
             telling.add_done_callback(lambda _: process.kill())  # also if it is cancelled before it begins
@@ -266,7 +266,7 @@ class Shepherd:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(LOOK_S)
             self._carry_out(self._supervisor.tick(self._now()))
 
     def _now(self) -> float:

@@ -46,9 +46,14 @@ async def nothing() -> None:
     pass
 
 
-def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[], Awaitable[None]] = nothing) -> None:
-    """Let hosts move in when they have failed to so many times, without waiting in between."""
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boards are opened again without waiting: what is drawn for the wait is the least."""
     monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, times: float, meanwhile: Callable[[], Awaitable[None]] = nothing) -> None:
+    """Let hosts move in when they have failed to so many times."""
     failed = [0]
 
     async def announced(*of: Any) -> None:
@@ -181,7 +186,6 @@ async def test_a_swarm_whose_disk_is_full_ends_and_says_so(tmp_path, monkeypatch
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
         swarm.add(Echo)
         await swarm.start()
-        monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))
         monkeypatch.setattr("stigmergy.actors.journal.room.Room.check", full)
         with pytest.raises(StigmergyError, match=r"the board is gone: .* because 80 MiB are free: free some space"):
             await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=20)

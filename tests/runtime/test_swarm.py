@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -263,6 +264,7 @@ async def test_agents_with_hosts_of_their_own_are_not_taken_for_each_other_and_m
 async def test_hosts_of_a_stopped_swarm_are_started_once_though_two_boards_die_in_a_row(tmp_path, monkeypatch):
     events: list[tuple[str, dict[str, object]]] = []
     append, fails = SqliteJournal.append, ["the first board", "the second"]
+    monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))  # without waiting
 
     def full(self, batch, at, epoch):
         if fails:

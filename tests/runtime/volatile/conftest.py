@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from stigmergy.actors.transport.processes import LocalProcess
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Hosts that die are missed at once and replaced without waiting: what is drawn for the wait is the least."""
+    monkeypatch.setattr("stigmergy.runtime.shepherd.LOOK_S", 0.01)
+    monkeypatch.setattr("stigmergy.runtime.blueprint.random", SimpleNamespace(random=lambda: 0.0))
 
 
 @pytest.fixture

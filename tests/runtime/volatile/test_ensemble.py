@@ -17,7 +17,7 @@ from .village import life
 
 
 @pytest.fixture
-def deaths(monkeypatch):
+def deaths(at_once, monkeypatch):
     """Which hosts of the local engine die, and with which of the calls that they get."""
     doomed: dict[str, int] = {}
 

@@ -188,7 +188,7 @@ async def test_a_post_crosses_to_a_host_once_however_many_follow(processes):
         assert sum(crossed) == 10
 
 
-async def test_who_asked_a_host_that_dies_hears_so_and_its_agents_live_on_elsewhere(processes):
+async def test_who_asked_a_host_that_dies_hears_so_and_its_agents_live_on_elsewhere(at_once, processes):
     events = []
     async with running(Courier, Slow, Plain, on_event=lambda name, data: events.append(name)) as swarm:
         asker, slow, plain = living("courier", 1)[0], living("slow", 2)[0], living("plain", 2)[0]

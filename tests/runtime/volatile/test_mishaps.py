@@ -214,7 +214,7 @@ class Worker(Agent):
         return Pong(n=ping.n)
 
 
-async def test_what_waits_for_a_pool_is_handed_out_when_the_host_of_its_members_is_gone(processes):
+async def test_what_waits_for_a_pool_is_handed_out_when_the_host_of_its_members_is_gone(at_once, processes):
     async with running(hosts=2) as swarm:
         kind = pool_of_one("host-1", "host-2")
         swarm.add(Worker, kind=kind)
