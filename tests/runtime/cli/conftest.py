@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,17 +34,24 @@ class Ran(NamedTuple):
 Stigmergy = Callable[..., Ran]
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder to be in, with nothing of it left in this process afterwards."""
+@contextmanager
+def inside(folder: Path) -> Iterator[Path]:
+    """Be in a folder, and leave nothing of it in this process afterwards."""
     before, path = set(sys.modules), list(sys.path)
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    with chdir(folder):
+        yield folder
     sys.path[:] = path
     for name in set(sys.modules) - before:
         module = sys.modules[name]
-        if str(tmp_path) in f"{getattr(module, '__file__', '')}{getattr(module, '__path__', '')}":
+        if str(folder) in f"{getattr(module, '__file__', '')}{getattr(module, '__path__', '')}":
             del sys.modules[name]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder to be in."""
+    with inside(tmp_path):
+        yield tmp_path
 
 
 @pytest.fixture

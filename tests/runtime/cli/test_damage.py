@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
-from stigmergy.runtime.cli import soundness
+from stigmergy.runtime.cli import main, soundness
 
+from .conftest import inside
 from .samples import DESK
 
 LOCAL = ("--engine", "local", "--quiet")
 
 
-@pytest.fixture
-def journal(stigmergy, app, place):
-    """Of a finished run, and still sound."""
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Where a run has finished, once for all who damage a copy of it."""
     asks = [word for text in ("one", "flaky", "two", "broken") for word in ("--ask", text)]
-    assert stigmergy("run", app("desk_d", DESK), *LOCAL, *asks).code == 0
+    with inside(tmp_path_factory.mktemp("finished")) as place:
+        (place / "desk_d").mkdir()
+        (place / "desk_d" / "app.py").write_text(DESK)
+        assert main(["run", "desk_d", *LOCAL, *asks]) == 0
+    return place
+
+
+@pytest.fixture
+def journal(finished, place):
+    """Of a finished run, and still sound."""
+    shutil.copytree(finished, place, dirs_exist_ok=True)
     (folder,) = (place / "runs").iterdir()
     return folder / "journal.db"
 
