@@ -14,21 +14,35 @@ from stigmergy.actors.ledger import Ledger
 from stigmergy.protocols import Budget
 from stigmergy.runtime import Plant, Stage
 from stigmergy.runtime.testing.messages_server import MessagesServer
+from stigmergy.runtime.testing.messages_server_books import Books
 from stigmergy.runtime.testing.messages_server_faults import KINDS, FaultPlan
 from tests.examples.support_desk.shop import first
 
 
+@pytest.fixture(scope="module")
+def running_server():
+    with MessagesServer(brain) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """What is asked again is asked at once, and not after the half second of the SDK."""
+    monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.001)
+
+
 @pytest.fixture
-def desk(monkeypatch, tmp_path):
-    """Runs the desk against a server; returns the report and the server."""
+def desk(running_server, monkeypatch, tmp_path):
+    """Runs the desk against a server with books of their own; returns the report and the server."""
 
     async def run(faults=None, budget=None, **options):
-        with MessagesServer(brain, faults=faults) as server:
-            monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
-            monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key-of-nobody")
-            stage = Stage(journal=str(tmp_path / "runs"), plant=Plant(engine="local"), budget=budget or Budget())
-            outcome = await app.main(DeskOptions(brain="claude", **options), stage)
-            return outcome.report, server
+        server = running_server
+        server.faults, server.books = faults or FaultPlan(), Books()
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key-of-nobody")
+        stage = Stage(journal=str(tmp_path / "runs"), plant=Plant(engine="local"), budget=budget or Budget())
+        outcome = await app.main(DeskOptions(brain="claude", **options), stage)
+        return outcome.report, server
 
     return run
 
