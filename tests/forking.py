@@ -18,7 +18,7 @@ LIMIT_S = 60
 """Nothing here takes so long, unless it hangs; then it is killed, and its test sees that."""
 
 FORKER = """
-import gc, json, os, runpy, signal, socket, sys, warnings
+import atexit, gc, json, os, runpy, signal, socket, sys, threading, warnings
 from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.cli import main
 from stigmergy.runtime.cli import resume  # imported once, for all that are forked
@@ -34,8 +34,20 @@ def begin(cwd, words, env, at=0, strict=False):
     if words[0].endswith(".py"):
         sys.argv[:] = words
         runpy.run_path(os.path.abspath(words[0]), run_name="__main__")
+        code = 0
     else:
-        sys.exit(main(words))
+        code = main(words)
+    if strict:
+        sys.exit(code)
+    leave(code)
+
+def leave(code):
+    # As the interpreter does, but for taking everything apart: that took longer than most of what is done here.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 def die_at(at):
     append = SqliteJournal.append
@@ -68,7 +80,6 @@ while True:
             os.dup2(pipe, number)
             os.close(pipe)
         begin(**order)
-        sys.exit()
     for pipe in pipes:
         os.close(pipe)
     orders.sendall(b"%d\\n" % child)
