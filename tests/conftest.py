@@ -73,6 +73,37 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return scheduling
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let workers report what somebody reads: whether a set-up went well was a third of what they had to say."""
+    worker = next((plugin for plugin in session.config.pluginmanager.get_plugins() if is_worker(plugin)), None)
+    if worker is not None:
+        worker.sendevent = news_only(worker.sendevent)
+
+
+def is_worker(plugin: object) -> bool:
+    """Whether it is what xdist reports with, in a worker."""
+    return type(plugin).__name__ == "WorkerInteractor"
+
+
+def news_only(send: Callable[..., None]) -> Callable[..., None]:
+    """``send``, but for the beginnings and ends of tests, and for set-ups and teardowns that went well in silence."""
+
+    def send_news(name: str, **about: Any) -> None:
+        if name in {"logstart", "logfinish"}:
+            return
+        report = about.get("data", {})
+        if (
+            name == "testreport"
+            and report["when"] != "call"
+            and report["outcome"] == "passed"
+            and not report["sections"]
+        ):
+            return
+        send(name, **about)
+
+    return send_news
+
+
 def pytest_collection_finish():
     """Put what is imported out of the collector's sight: walking through it was a tenth of the suite's time."""
     gc.collect()
