@@ -32,7 +32,7 @@ demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
 test: $(TEST) $(LINKED) ## run all tests
-	@$(TESTS) -m "not ray" -n 3 --dist loadfile --ignore tests/test_architecture.py
+	@$(TESTS) -m "not ray" -n 4 --dist loadfile --ignore tests/test_architecture.py
 	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(TESTS) -m ray -n 2 --dist loadfile
 

@@ -48,18 +48,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 LONG = ("tests/chaos/test_campaign.py",)
 """Files that take long for their number of tests."""
 
-TOGETHER = (
-    "tests/examples/support_desk/",
-    "tests/runtime/cli/test_resume.py",
-    "tests/runtime/models/",
-    "tests/runtime/testing/",
-)
-"""What loads the provider's SDK or scikit-learn: some 2 CPU-seconds each for whoever does."""
+TOGETHER = {
+    "heavy libraries": (
+        "tests/examples/support_desk/",
+        "tests/runtime/cli/test_resume_calls.py",
+        "tests/runtime/models/",
+        "tests/runtime/testing/",
+    ),
+    "processes": (
+        "tests/actors/board/test_kill.py",
+        "tests/actors/journal/test_disk_faults.py",
+        "tests/actors/journal/test_kill.py",
+        "tests/actors/journal/test_postgres.py",
+        "tests/actors/journal/test_snapshot.py",
+        "tests/actors/transport/test_forks.py",
+        "tests/runtime/cli/test_interrupts.py",
+        "tests/runtime/cli/test_on_postgres.py",
+        "tests/runtime/cli/test_quiet.py",
+        "tests/runtime/cli/test_resume.py",
+        "tests/runtime/cli/test_shards.py",
+        "tests/runtime/cli/test_unbegun.py",
+        "tests/runtime/cli/test_waiting.py",
+        "tests/runtime/test_aside.py",
+        "tests/runtime/test_kill9.py",
+        "tests/runtime/test_provenance.py",
+        "tests/test_docs.py",
+    ),
+}
+"""What one worker runs of all, since it is ready for it then: the provider's SDK and scikit-learn are imported, some 2
+CPU-seconds each; there is a process that forks others, and a server of PostgreSQL, one CPU-second together."""
 
 
 def unit_of(test: str) -> str:
-    """What one worker runs of all: a file, or all of those."""
-    return "together" if test.startswith(TOGETHER) else test.partition("::")[0]
+    """What one worker runs of all: a file, or some of those."""
+    return next((name for name, files in TOGETHER.items() if test.startswith(files)), test.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+from stigmergy.actors.journal import Entry
+from stigmergy.runtime.run_folder import RunFolder
 
 from .samples import START
 
@@ -94,3 +98,12 @@ def told(ran: Any) -> dict[str, Any]:
     """What a command printed as JSON, but for where its journal is."""
     assert ran.code == 0, ran.err
     return {name: value for name, value in json.loads(ran.out).items() if name != "journal"}
+
+
+def entries(place: Path, run: str) -> list[Entry]:
+    """What the journal of a run holds."""
+    view = RunFolder(place / "runs" / run).view()
+    try:
+        return list(view.read())
+    finally:
+        view.close()

@@ -84,11 +84,13 @@ async def test_what_may_have_been_billed_is_never_repeated_and_forfeits(metered,
     assert held.nano_usd >= server.books.nano_usd
 
 
-async def test_a_stream_that_goes_silent_is_given_up_long_before_the_deadline(claude, server, question):
+async def test_a_stream_that_goes_silent_is_given_up_long_before_the_deadline(server, question):
     server.faults.schedule("silent")
+    hasty = Claude(SECRET, base_url=server.base_url, limits=CallLimits(idle_timeout_s=0.1))
     async with asyncio.timeout(10):
         with pytest.raises(ModelUnavailable, match="ReadTimeout"):
-            await streamed(claude, question.model_copy(update={"timeout_s": 3_600}))
+            await streamed(hasty, question.model_copy(update={"timeout_s": 3_600}))
+    await hasty.aclose()
 
 
 async def test_a_slow_answer_within_its_time_is_an_answer(metered, server, ledger, question):
