@@ -23,6 +23,7 @@ counts, since such a run took another course.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -66,18 +67,30 @@ class RunDigest:
         self._pack = msgpack.Packer().pack
         self._paid: dict[str, Counter[str]] = {}
         """What was charged, by account and dimension."""
+        self._passed = set(_WHERE)
+        """Kinds of entries that do not count."""
 
-    def add(self, kind: str, data: dict[str, Any]) -> None:
-        """Take in the next entry. Takes about 5 microseconds."""
+    def add_all(self, batch: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Take in the next entries. Takes about a microsecond for each of a message."""
+        passed, pack, hashed = self._passed, self._pack, self._hash.update
+        for kind, data in batch:
+            if kind == "mail.done":
+                hashed(pack((kind, data)))
+            elif kind == "mail.accept":
+                hashed(pack((kind, _accepted(data))))
+            elif kind not in passed:
+                self._add(kind, data)
+
+    def _add(self, kind: str, data: dict[str, Any]) -> None:
         if kind.startswith(_SHARED):
-            return
-        if kind == "purse.spent":
+            self._passed.add(kind)
+        elif kind == "purse.spent":
             for account, number in data["of"]:
                 self._paid.setdefault(account, Counter())["messages"] += number
         elif kind == "ledger.charge":
             for account, amounts in data["paid"]:
                 self._paid.setdefault(account, Counter()).update(amounts)
-        elif kind not in _WHERE and (kind not in _LOOKS or data["ops"]) and not is_grant(data.get("op", "")):
+        elif (kind not in _LOOKS or data["ops"]) and not is_grant(data.get("op", "")):
             self._hash.update(self._pack((kind, _content(kind, data))))
 
     def hex(self) -> str:
@@ -85,6 +98,14 @@ class RunDigest:
         whole = self._hash.copy()
         whole.update(self._pack([[account, sorted(sums.items())] for account, sums in sorted(self._paid.items())]))
         return whole.hexdigest()
+
+
+def _accepted(data: dict[str, Any]) -> dict[str, Any]:
+    """A ``mail.accept`` without what a clock put there. There is one for every message."""
+    content = data.copy()
+    del content["at"]
+    content["e"] = _timeless(data["e"])
+    return content
 
 
 def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +133,9 @@ def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _timeless(envelope: list[Any]) -> list[Any]:
-    return [*envelope[:_DEADLINE], *envelope[_DEADLINE + 1 :]]
+    kept = envelope.copy()
+    del kept[_DEADLINE]
+    return kept
 
 
 def _without(record: dict[str, Any], field: str) -> dict[str, Any]:

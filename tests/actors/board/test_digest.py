@@ -80,8 +80,7 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
 
 def digest(entries: Entries) -> str:
     run = RunDigest()
-    for kind, data in entries:
-        run.add(kind, data)
+    run.add_all(entries)
     return run.hex()
 
 
