@@ -83,6 +83,9 @@ def _no_password_file(monkeypatch, tmp_path):
 
 
 def rows(server: PostgresServer, table: str) -> int:
+    """How many there are; none where nobody has made the table yet."""
+    if server.execute("SELECT to_regclass(%s)", f"stigmergy.{table}") == [(None,)]:
+        return 0
     ((count,),) = server.execute(f"SELECT count(*) FROM stigmergy.{table}")
     return int(count)
 
