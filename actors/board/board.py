@@ -177,7 +177,8 @@ class Board:
         if self._batch or heard:
             batch, self._batch = self._batch, []
             self._journal.append([*heard, *batch] if heard else batch, m.now, self._epoch)
-            self._digest.add_all(batch)
+            for kind, data in batch:
+                self._digest.add(kind, data)
             for host, changes in self._watchers.committed(batch).items() if self._watchers else ():
                 m.outbox.tell(host, "replica", changes)
         if not m.exchange:

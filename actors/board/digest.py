@@ -23,7 +23,6 @@ counts, since such a run took another course.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -67,23 +66,15 @@ class RunDigest:
         self._pack = msgpack.Packer().pack
         self._paid: dict[str, Counter[str]] = {}
         """What was charged, by account and dimension."""
-        self._passed = set(_WHERE)
-        """Kinds of entries that do not count."""
 
-    def add_all(self, batch: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Take in the next entries. Takes about a microsecond for each of a message."""
-        passed, pack, hashed = self._passed, self._pack, self._hash.update
-        for kind, data in batch:
-            if kind == "mail.done":
-                hashed(pack((kind, data)))
-            elif kind == "mail.accept":
-                hashed(pack((kind, _accepted(data))))
-            elif kind not in passed:
-                self._add(kind, data)
-
-    def _add(self, kind: str, data: dict[str, Any]) -> None:
-        if kind.startswith(_SHARED):
-            self._passed.add(kind)
+    def add(self, kind: str, data: dict[str, Any]) -> None:
+        """Take in the next entry. Takes about a microsecond for what each message writes, two to five for others."""
+        if kind == "mail.done":  # no clock in it
+            self._hash.update(self._pack((kind, data)))
+        elif kind == "mail.accept":
+            self._hash.update(self._pack((kind, _accepted(data))))
+        elif kind in _WHERE or kind.startswith(_SHARED):
+            return
         elif kind == "purse.spent":
             for account, number in data["of"]:
                 self._paid.setdefault(account, Counter())["messages"] += number
@@ -101,7 +92,7 @@ class RunDigest:
 
 
 def _accepted(data: dict[str, Any]) -> dict[str, Any]:
-    """A ``mail.accept`` without what a clock put there. There is one for every message."""
+    """What `_content` makes of a ``mail.accept``, in a third of its time: there is one for every message."""
     content = data.copy()
     del content["at"]
     content["e"] = _timeless(data["e"])

@@ -60,7 +60,7 @@ class Reopening:
                 check_beginning(entry.kind, entry.data, run)
                 check_place(entry.data, m.place)
             m.apply(entry.kind, entry.data)
-            digest.add_all(((entry.kind, entry.data),))
+            digest.add(entry.kind, entry.data)
             self._outsiders.note(entry)
             self._clerk.dead_letters.note(entry.kind, entry.data)
             self._slept_at = max(self._slept_at or 0.0, entry.at)

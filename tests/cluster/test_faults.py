@@ -66,11 +66,13 @@ async def pid_of(swarm: Swarm, name: str) -> int:
 
 @pytest.mark.parametrize("poison", ["exit", "overflow"])
 async def test_poison_that_ends_its_process_is_buried_and_costs_each_neighbour_one_restart(tmp_path, poison: str):
-    await is_buried(tmp_path, poison)
+    neighbours, dead_letters = await poisoned(tmp_path, poison)
+    assert neighbours <= {1, 2}
+    assert dead_letters == {"killed its host": 1}
 
 
-async def is_buried(folder: Path, poison: str) -> None:
-    """Poison ends its process three times, and each neighbour loses it once."""
+async def poisoned(folder: Path, poison: str) -> tuple[set[int], dict[str, int] | None]:
+    """How often each neighbour of poison was begun, and the dead letters. Poison ends its process three times."""
     door, events = folder / "door", Happenings()
     door.touch()
     async with Swarm(journal=folder / "runs", plant=Plant(hosts=1), on_event=events) as swarm:
@@ -85,8 +87,7 @@ async def is_buried(folder: Path, poison: str) -> None:
         door.unlink()
         with pytest.raises(DeliveryError, match="killed its host 3 times"):
             await dying
-        assert {(await neighbour).n for neighbour in waiting} <= {1, 2}
-        assert (await swarm.report()).dead_letters == {"killed its host": 1}
+        return {(await neighbour).n for neighbour in waiting}, (await swarm.report()).dead_letters
 
 
 async def test_the_death_of_a_host_is_told_by_ray_though_a_child_that_it_forked_lives_on(tmp_path):

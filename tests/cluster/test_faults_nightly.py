@@ -16,7 +16,7 @@ from stigmergy.protocols import DeliveryError
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.cast import Poison
 from tests.cluster.nodes import children
-from tests.cluster.test_faults import is_buried
+from tests.cluster.test_faults import poisoned
 from tests.runtime.cast import Echo, Heard, Say
 from tests.runtime.cli.samples import WAITS
 
@@ -27,7 +27,7 @@ GCS_PATIENCE_S = 8
 
 
 @pytest.mark.usefixtures("ray_session")
-async def test_an_endless_loop_is_buried_and_others_go_on(tmp_path):
+async def test_an_endless_loop_poisoned_and_others_go_on(tmp_path):
     async with Swarm(journal=tmp_path, plant=Plant(hosts=2)) as swarm:
         swarm.add(Poison)
         swarm.add(Echo)
@@ -40,8 +40,10 @@ async def test_an_endless_loop_is_buried_and_others_go_on(tmp_path):
 
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("poison", ["segfault", "killed"])
-async def test_poison_that_ends_its_process_in_other_ways_is_buried_too(tmp_path, poison: str):
-    await is_buried(tmp_path, poison)
+async def test_poison_that_ends_its_process_in_other_ways_poisoned_too(tmp_path, poison: str):
+    neighbours, dead_letters = await poisoned(tmp_path, poison)
+    assert neighbours <= {1, 2}
+    assert dead_letters == {"killed its host": 1}
 
 
 def test_without_rays_control_service_a_run_ends_and_its_journal_is_whole(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.dead_letters import DeadLetters, Death
-from stigmergy.actors.board.digest import RunDigest
+from stigmergy.actors.board.digest import RunDigest, _accepted, _content
 from stigmergy.actors.board.machines import Machines
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.protocols.budget import Budget, Spend
@@ -80,8 +80,15 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
 
 def digest(entries: Entries) -> str:
     run = RunDigest()
-    run.add_all(entries)
+    for kind, data in entries:
+        run.add(kind, data)
     return run.hex()
+
+
+def test_the_short_way_of_a_message_leaves_out_what_the_long_one_does():
+    accepted = [data for kind, data in history(1e9) if kind == "mail.accept"]
+    assert accepted
+    assert [_accepted(data) for data in accepted] == [_content("mail.accept", data) for data in accepted]
 
 
 def kinds(entries: Entries) -> list[str]:
