@@ -27,7 +27,7 @@ GCS_PATIENCE_S = 8
 
 
 @pytest.mark.usefixtures("ray_session")
-async def test_an_endless_loop_poisoned_and_others_go_on(tmp_path):
+async def test_an_endless_loop_is_buried_and_others_go_on(tmp_path):
     async with Swarm(journal=tmp_path, plant=Plant(hosts=2)) as swarm:
         swarm.add(Poison)
         swarm.add(Echo)
@@ -40,7 +40,7 @@ async def test_an_endless_loop_poisoned_and_others_go_on(tmp_path):
 
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("poison", ["segfault", "killed"])
-async def test_poison_that_ends_its_process_in_other_ways_poisoned_too(tmp_path, poison: str):
+async def test_poison_that_ends_its_process_in_other_ways_is_buried_too(tmp_path, poison: str):
     neighbours, dead_letters = await poisoned(tmp_path, poison)
     assert neighbours <= {1, 2}
     assert dead_letters == {"killed its host": 1}
