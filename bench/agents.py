@@ -162,7 +162,7 @@ class Worker(Agent):
         if order.shape in ("ask", "spawn"):
             await self._ask(order, ctx)
         elif order.shape == "tell":
-            for number in range(order.count):
+            for number in range(order.first, order.first + order.count):
                 ctx.tell(order.targets[0], Question(text=TEXT, n=number))
         elif order.shape == "fan_out":
             for number in range(1, order.count):

@@ -27,6 +27,12 @@ FOLLOWERS: Final = 100
 
 TOPIC: Final = "bench.fan-out"
 
+TELLS_A_TURN: Final = 1_000
+"""Tells that one turn sends, when it ends: as many as go into one call of Ray that is batched by hand."""
+
+TELLERS: Final = 4
+"""Such turns that wait to run, and calls in flight there: so who tells and who is told work at the same time."""
+
 POSTS_A_TURN: Final = 100
 """Durable posts that are committed together."""
 

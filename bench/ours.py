@@ -24,6 +24,8 @@ from bench.load import (
     HOPS,
     POSTS_A_TURN,
     PROBE_S,
+    TELLERS,
+    TELLS_A_TURN,
     TOPIC,
     Load,
     Measure,
@@ -83,9 +85,16 @@ class Fleet:
 
     async def _tell(self, load: Load) -> Taken:
         targets = await self._others("sink", 1)
+        firsts = iter(range(0, load.operations, TELLS_A_TURN))
+
+        async def one_after_another() -> None:
+            for first in firsts:
+                count = min(TELLS_A_TURN, load.operations - first)
+                order = Order(shape="tell", count=count, first=first, targets=targets)
+                await self._swarm.ask(WORKER, order, reply=Report, timeout_s=TIMEOUT_S)
+
         began = time.perf_counter()
-        order = Order(shape="tell", count=load.operations, targets=targets)
-        await self._swarm.ask(WORKER, order, reply=Report, timeout_s=TIMEOUT_S)
+        await asyncio.gather(*(one_after_another() for _ in range(TELLERS)))
         await self._expect(targets[0], load.operations)
         return Taken(load.operations, time.perf_counter() - began)
 

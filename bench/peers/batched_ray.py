@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import msgpack
 
-from bench.load import TEXT, Load, Measure, Taken
+from bench.load import TELLERS, TELLS_A_TURN, TEXT, Load, Measure, Taken
 
 ACTOR: Final[dict[str, Any]] = {"num_cpus": 0, "max_concurrency": 100}
 
-BATCH: Final = 1_000
+BATCH: Final = TELLS_A_TURN
 """Messages a call."""
 
-WINDOW: Final = 4
+WINDOW: Final = TELLERS
 """Calls in flight."""
 
 
