@@ -20,12 +20,10 @@ from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, K
 from .circle import Circle
 from .closing import together
 from .engines import Engine
+from .standstill import Standstill, why
 
 LOOK_S: Final = 1.0
 """How often a host is asked for a sign of life."""
-
-STALLED_S: Final = 2.0
-"""A host whose loop has not turned for so long beyond its beat counts as silent, though its thread answers."""
 
 TELL_S: Final = 1.0
 """How long a host that is to be ended lives on for the sake of the board, which is to hear why."""
@@ -72,8 +70,7 @@ class Shepherd:
         """Processes by ``name.epoch``."""
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._first: dict[str, asyncio.Future[None]] = {}
-        self._stuck: dict[str, str] = {}
-        """Hosts whose loops stand still: in which line of the user's code, if it is one."""
+        self._standstill = Standstill()
 
     async def begin(self, hosts: int) -> None:
         """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
@@ -163,7 +160,8 @@ class Shepherd:
             elif isinstance(decision, Stop):
                 self._spawn(self._stop(decision))
             elif isinstance(decision, Kill):
-                self._end(decision.child, decision.epoch, self._why_ended(f"{decision.child}.{decision.epoch}"))
+                silent = self._standstill.why(f"{decision.child}.{decision.epoch}")
+                self._end(decision.child, decision.epoch, f"ended by the runtime, because {silent}")
             elif isinstance(decision, GiveUp):
                 self._spawn(self._give_up(decision))
 
@@ -223,20 +221,13 @@ class Shepherd:
             await asyncio.sleep(LOOK_S)
 
     def _stands_still(self, peer: str, health: dict[str, Any]) -> bool:
-        """Whether its loop has stopped turning; whoever listens hears once in which line of the user's code."""
-        stalled_s, at, known = health.get("stalled_s", 0.0), health.get("at", ""), self._stuck.get(peer, "")
-        if stalled_s < STALLED_S:
-            if self._stuck.pop(peer, None):
-                self._spawn(_quietly(self._yard.call("stalled", [peer, ""])))
-            return False
-        if at and not known:
-            self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": stalled_s})
-            self._spawn(_quietly(self._yard.call("stalled", [peer, _why(at)])))  # whose lease for it may end first
-        self._stuck[peer] = at or known
-        return True
-
-    def _why_ended(self, peer: str) -> str:
-        return f"ended by the runtime, because {_why(self._stuck.get(peer, ''))}"
+        """Whether its loop has stopped turning. Who listens hears where, and the board, whose lease may end first."""
+        still, at = self._standstill.see(peer, health)
+        if at:
+            self._yard.on_event("host_stalled", {"host": peer, "at": at, "seconds": health["stalled_s"]})
+        if at is not None:
+            self._spawn(_quietly(self._yard.call("stalled", [peer, at and why(at)])))
+        return still
 
     async def _stop(self, stop: Stop) -> None:
         if (process := self._up.pop(f"{stop.child}.{stop.epoch}", None)) is not None:
@@ -285,11 +276,6 @@ class Shepherd:
 def own_host(agent: str) -> str:
     """The name of an agent's own host: like its own, and unlike that of any other's."""
     return f"own-{agent.replace('/', '-')[:40]}-{derive_id(agent)[:12]}"
-
-
-def _why(at: str) -> str:
-    """Why a host that stands still is ended; ``at`` is a line of the user's code, if it is one."""
-    return f"{at} did not return" if at else "it gave no sign of life"
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

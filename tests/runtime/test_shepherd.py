@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from stigmergy.actors.clock import Clock
+from stigmergy.actors.transport.link import PeerGone
 from stigmergy.protocols.supervision import Kill
 from stigmergy.runtime import Agent, Context, Swarm, handles
 from stigmergy.runtime import shepherd as module
 from stigmergy.runtime.circle import Circle
-from stigmergy.runtime.shepherd import Shepherd, Yard
+from stigmergy.runtime.shepherd import Plan, Shepherd, Yard
 from tests.runtime.cast import Say
 
 STUCK = {"stalled_s": 4.0, "at": "app.py:41 in spin"}
@@ -41,9 +42,11 @@ class Farm:
         self.told = asyncio.Event()
         self._board_answers = board_answers
         hear, draw = (lambda *event: self.happened.append(event)), (lambda: 0.0)
-        yard = Yard(None, {}, self.call, self.call, {}, hear, Clock(), draw, Circle(None), lambda: False)  # type: ignore[arg-type]
+        engine: Any = SimpleNamespace(process=self.begin)
+        yard = Yard(engine, {}, self.call, self.call, {"host": ""}, hear, Clock(), draw, Circle(None), lambda: False)
         self.shepherd = Shepherd(yard)
-        self.shepherd._up["host-1.1"] = SimpleNamespace(kill=self.kill)
+        self.host: Any = SimpleNamespace(kill=self.kill, health=self.health)
+        self.shepherd._up["host-1.1"] = self.host
 
     async def call(self, request: str, payload: Any) -> None:
         self.happened.append((request, payload))
@@ -53,6 +56,14 @@ class Farm:
     def kill(self) -> None:
         self.happened.append("killed")
         self.told.set()
+
+    async def health(self) -> dict[str, Any]:
+        raise PeerGone("its process is gone")
+
+    def begin(self, peer: str, _resources: dict[str, Any]) -> Any:
+        self.happened.append(f"{peer} begins")
+        self.told.set()
+        return SimpleNamespace(open=lambda *_: asyncio.Event().wait(), close=lambda: asyncio.sleep(0))
 
     async def end(self) -> None:
         self.shepherd._carry_out([Kill("host-1", 1)])
@@ -89,6 +100,19 @@ async def test_what_was_slow_once_is_no_reason_later():
         ("lost", ["host-1.1", "ended by the runtime, because it gave no sign of life"]),
         "killed",
     ]
+
+
+async def test_a_host_that_is_gone_is_told_of_before_its_successor_begins():
+    farm = Farm()
+    farm.shepherd._plan("host-1", Plan((), {}), 0.0)
+    farm.shepherd._first["host-1"].set_result(None)
+    _ = farm.shepherd._supervisor.started("host-1", 1, 0.0)
+    await farm.shepherd._listen("host-1", 1, farm.host)
+    farm.told.clear()
+    async with asyncio.timeout(10):
+        await farm.told.wait()
+    assert farm.happened == ["killed", ("lost", ["host-1.1", "its process is gone"]), "host-1.2 begins"]
+    await farm.shepherd.close()
 
 
 async def test_a_host_is_ended_though_the_board_does_not_answer(monkeypatch):
