@@ -181,6 +181,29 @@ async def test_boards_that_have_had_hosts_do_not_count_with_those_that_have_none
             late_s[0] += 61.0
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_hosts_that_move_in_when_a_board_is_lost_go_no_further(tmp_path, monkeypatch, shards):
+    told, moving, went_on = Told(), asyncio.Event(), asyncio.Event()
+
+    async def announced(*_: Any) -> None:
+        moving.set()
+        await asyncio.sleep(0)
+        went_on.set()
+
+    async with Swarm(plant=Plant(engine="local", shards=shards), journal=tmp_path, on_event=told) as swarm:
+        swarm.add(Echo)
+        await swarm.start()
+        monkeypatch.setattr("stigmergy.runtime.housing.announce", announced)
+        await lose_board(swarm)
+        async with asyncio.timeout(10):
+            await moving.wait()
+        monkeypatch.setattr("stigmergy.runtime.housing.announce", announce)
+        keeper_of(swarm).lost("killed by a test while hosts move in")
+        await told.wait_for("board_started", 2)
+        assert (await swarm.ask("echo/1", Say(text="a"), reply=Heard, timeout_s=5)).text == "a!"
+        assert not went_on.is_set()
+
+
 async def test_a_swarm_whose_disk_is_full_ends_and_says_so(tmp_path, monkeypatch):
     told = Told()
     async with Swarm(engine="local", journal=tmp_path, on_event=told) as swarm:
