@@ -65,7 +65,7 @@ class Envelope(NamedTuple):
     def from_wire(cls, fields: Any) -> Envelope:
         """Rebuild from an unpacked array, checking every field. Raises: Malformed."""
         if type(fields) in (list, tuple) and tuple(map(type, fields)) in _SHAPES and fields[1] in _MODES:
-            return cls._make((*fields[:-1], tuple(fields[-1])))
+            return tuple.__new__(cls, (*fields[:-1], tuple(fields[-1])))  # of that many fields, as it was looked at
         raise cls._fault(fields)
 
     @classmethod

@@ -115,8 +115,8 @@ class Turn(NamedTuple):
         """Rebuild from an unpacked array."""
         message, agent, host, epoch, outcome, sends, writes, state, error, *rest = fields
         packed = None if error is None else (error[0], list(error[1]))
-        sent = tuple(map(_sent, sends))
-        return cls(message, agent, host, epoch, outcome, sent, tuple(Write(*w) for w in writes), state, packed, *rest)
+        written = tuple(Write(*write) for write in writes) if writes else ()
+        return cls(message, agent, host, epoch, outcome, tuple(map(_sent, sends)), written, state, packed, *rest)
 
 
 class Delivery(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from math import inf
 from typing import Final
 
@@ -182,7 +183,7 @@ class Dispatcher:
         if host is None:
             return
         reserved = self._reserved(host)
-        for message in [m for _, m in zip(range(room), box, strict=False)]:
+        for message in islice(box, room):
             if self._mail.letters[message].suspect or (reserved and not self._may_pass(message, host)):
                 break
             out.append((message, agent, host))

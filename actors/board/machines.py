@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from stigmergy.protocols.errors import NoSuchAgent, UnknownMessage
-from stigmergy.protocols.ids import AgentId, skill_of
+from stigmergy.protocols.ids import skill_of
 from stigmergy.protocols.kind import KindSpec
 
 from ..ledger.ledger import Ledger
@@ -99,7 +99,7 @@ class Machines:
 
     def elsewhere(self, address: str) -> int | None:
         """The other shard that has the mail of an agent or a kind; None when it is here, as whoever is outside is."""
-        if not self.exchange or address.startswith(f"{CLIENT}/"):
+        if not self.exchange.lanes or address.startswith(f"{CLIENT}/"):
             return None
         shard = self.exchange.owners.of_agent(address)
         return None if shard == self.exchange.me else shard
@@ -129,8 +129,11 @@ class Machines:
 
     def begin_turn(self, agent: str) -> None:
         """The first letter that a host has for an agent is the one it runs; a reentrant kind runs them all."""
+        flying = self.mail.flying.get(agent)
+        if flying is None:
+            return
         kind = self.kinds[agent.partition("/")[0]]
-        for message in self.mail.flying.get(agent, ()):
+        for message in flying:
             if message not in self._turns:
                 self._turns.add(message)
                 conversation = self.mail.letters[message].envelope.conversation
@@ -146,12 +149,13 @@ class Machines:
 
     def host_of(self, agent: str) -> str | None:
         """The live host of an agent, as ``name.epoch``, or None."""
-        kind, _, key = agent.partition("/")
-        host = self.registry.place(AgentId(kind, key))
-        if host is None and not self.kinds[kind].resources.shared and agent not in self._wanted:
+        host = self.registry.place(agent)
+        if host is not None:
+            return self.incarnations.get(host)
+        if agent not in self._wanted and not self.kinds[agent.partition("/")[0]].resources.shared:
             self._wanted.add(agent)
             self.outbox.event("host_wanted", {"agent": agent})
-        return None if host is None else self.incarnations.get(host)
+        return None
 
     def add_kind(self, spec: KindSpec) -> None:
         """Make a kind known to every machine."""

@@ -72,7 +72,9 @@ class Mail(Mailbag):
 
     def attempts(self, handed: list[tuple[str, str, str]]) -> None:
         """Count the attempts of all letters that go out together, each as (message, agent, host)."""
-        self._write("mail.attempts", {"of": [list(one) for one in handed]})
+        data: dict[str, Any] = {"of": [list(one) for one in handed]}
+        self._record("mail.attempts", data)
+        self._attempts(data)
 
     def weigh(self, turn: str, steps: list[Step]) -> list[int]:
         """How many bytes each of these steps has.
@@ -107,7 +109,9 @@ class Mail(Mailbag):
 
     def done(self, message: str, state: bytes | None) -> None:
         """End a letter whose turn committed; ``state`` is the agent's new state, if it changed."""
-        self._write("mail.done", {"id": message, "state": state})
+        data = {"id": message, "state": state}
+        self._record("mail.done", data)
+        self._done(data)
 
     def again(self, message: str, error: str) -> None:
         """Start a failed turn over: one more attempt, its failed steps forgotten."""

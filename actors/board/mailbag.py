@@ -55,16 +55,21 @@ class Mailbag:
         self._take_in(Envelope.from_wire(data["e"]), data)
 
     def _take_in(self, envelope: Envelope, data: dict[str, Any]) -> None:
-        pool = data["pool"]
-        letter = self.letters[envelope.id] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
+        pool, message = data["pool"], envelope.id
+        letter = self.letters[message] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
         if envelope.deadline:
             letter.timeout_s = envelope.deadline - data["at"]
-        (self.pools if pool else self.boxes).setdefault(pool or envelope.to, deque()).append(envelope.id)
+        boxes, address = (self.pools, pool) if pool else (self.boxes, envelope.to)
+        box = boxes.get(address)
+        if box is None:
+            boxes[address] = deque((message,))
+        else:
+            box.append(message)
         if "once" in data:
-            self._known.add(envelope.id)
+            self._known.add(message)
         if envelope.mode == "ask":
             index, key = data.get("step") or (0, "")
-            self._asks(envelope.id, envelope.cause if "step" in data else "", index, key)
+            self._asks(message, envelope.cause if "step" in data else "", index, key)
 
     def _ask(self, data: dict[str, Any]) -> None:
         self._asks(data["id"], data["turn"], *data["step"])
@@ -194,7 +199,8 @@ class Mailbag:
         letter = self.letters.pop(message)
         if letter.host:
             self._land(letter.agent, message)
-        self._release(message, letter)
+        if message in self.held:
+            self._release(message, letter)
         self.decided.pop(message, None)
         for ask in letter.asks:
             self.asks.pop(ask, None)

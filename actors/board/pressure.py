@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.ids import is_agent
 from stigmergy.protocols.series import Series
 
 from .machines import CLIENT, Machines
@@ -50,23 +51,26 @@ class Pressure:
     def full(self, sends: Iterable[Envelope | Series]) -> str:
         """The first recipient that is at its bound; empty when all have room. Mail to oneself never waits."""
         for sent in sends:
-            for address in self._recipients(sent):
-                if address != sent.sender and self._is_full(address):
+            for address in self._crowded(sent):
+                if address != sent.sender:
                     return address
         return ""
 
-    def _recipients(self, envelope: Envelope | Series) -> list[str]:
-        m = self._m
-        if isinstance(envelope, Series) or envelope.mode == "post":
-            far = m.holder("topics", envelope.to) is not None
-            return [_TOPIC + envelope.to] if far else m.space.topics.members(envelope.to, "agents")
-        if envelope.reply_to or envelope.to.startswith(CLIENT + "/"):
-            return []
+    def _crowded(self, sent: Envelope | Series) -> Iterable[str]:
+        """The recipients of a message that are at their bound."""
+        m, to = self._m, sent.to
+        if isinstance(sent, Series) or sent.mode == "post":
+            far = m.holder("topics", to) is not None
+            return filter(self._is_full, [_TOPIC + to] if far else m.space.topics.members(to, "agents"))
+        if sent.reply_to or to.startswith(CLIENT + "/"):
+            return ()
+        if is_agent(to) and not self._is_full(to):
+            return ()  # whoever it is for has room, also if it is refused
         try:
-            agent, pool = m.resolve(envelope.to, envelope.type)
+            agent, pool = m.resolve(to, sent.type)
         except StigmergyError:
-            return []  # it becomes a dead letter, which needs no room
-        return [agent or pool]
+            return ()  # it becomes a dead letter, which needs no room
+        return filter(self._is_full, (agent or pool,))
 
     def _is_full(self, address: str) -> bool:
         m = self._m
@@ -74,9 +78,10 @@ class Pressure:
             return True
         if address.startswith(_TOPIC):
             return any(map(self._is_full, m.space.topics.members(address.removeprefix(_TOPIC), "agents")))
-        kind, box = m.kinds.get(address.partition("/")[0]), m.mail.boxes.get(address)
+        kind = m.kinds.get(address.partition("/")[0])
         if kind is None or m.mail.waiting(address) < kind.mailbox:
             return False
+        box = m.mail.boxes.get(address)
         return box is None or not m.mail.letters[box[0]].suspect
 
     def hold(self, peer: str, ticket: int, address: str) -> None:
@@ -99,9 +104,9 @@ class Pressure:
 
     def came(self, shard: int, envelope: Envelope | Series) -> None:
         """Something came from another shard: if that fills its recipient, the shard is told so."""
-        addresses = [_TOPIC + envelope.to] if envelope.mode == "post" else self._recipients(envelope)
-        for address in addresses:
-            if (shard, address) not in self._told and self._is_full(address):
+        post = envelope.mode == "post"
+        for address in filter(self._is_full, (_TOPIC + envelope.to,)) if post else self._crowded(envelope):
+            if (shard, address) not in self._told:
                 self._told[shard, address] = None
                 self._words.append((shard, [address, True]))
 

@@ -97,8 +97,10 @@ class Turns:
         outgoing = turn.sends
         if outgoing and m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
-        m.space.check(*self._scatter.split(turn.writes))
-        self._cashier.pay(outgoing)
+        if turn.writes:
+            m.space.check(*self._scatter.split(turn.writes))
+        if outgoing:
+            self._cashier.pay(outgoing)
 
     def _carry_out(self, turn: Turn, letter: Letter) -> None:
         m, clerk = self._m, self._clerk
@@ -108,10 +110,8 @@ class Turns:
             self._last[letter.agent] = turn.message
         else:
             self._last.pop(letter.agent, None)
-        conversation = letter.envelope.conversation
-        own, far = self._scatter.split(turn.writes)
-        if m.space.write(own, letter.agent, m.now) | self._scatter.send(far, turn, letter):
-            m.warden.progress(conversation, m.now, turn.message)
+        if turn.writes and self._write(turn, letter):
+            m.warden.progress(letter.envelope.conversation, m.now, turn.message)
         m.forget(turn.message, acted)
         for sent in turn.sends:
             if isinstance(sent, Series):
@@ -125,6 +125,11 @@ class Turns:
         m.end_turn(turn.message, letter.agent)
         m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
         m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
+
+    def _write(self, turn: Turn, letter: Letter) -> bool:
+        """Carry out what it wrote, here and on other shards. Returns whether any of it is news."""
+        own, far = self._scatter.split(turn.writes)
+        return self._m.space.write(own, letter.agent, self._m.now) | self._scatter.send(far, turn, letter)
 
     def _failed(self, turn: Turn, letter: Letter) -> Any:
         m = self._m

@@ -44,8 +44,10 @@ class Warden:
 
     def see(self, envelope: Envelope, now: float) -> Verdict | None:
         """Look at a message before it is accepted."""
-        self.show(envelope)
-        return self._keep(self._watchdog.see(Sighting.of(envelope, now), envelope.body))
+        if self._shows:
+            self.show(envelope)
+        verdict = self._watchdog.see(Sighting.of(envelope, now), envelope.body)
+        return None if verdict is None else self._keep(verdict)
 
     def show(self, envelope: Envelope) -> None:
         """Show the lead a message that may be part of a loop; one that it has seen is not seen again."""
@@ -104,12 +106,14 @@ class Warden:
 
     def turn_began(self, turn: str, agent: str, conversation: str, deadline: float, now: float) -> None:
         """A host has the turn."""
-        self._leaves(agent)
+        if self._shows:
+            self._leaves(agent)
         self._watchdog.turn_began(turn, agent, conversation, deadline, now)
 
     def turn_ended(self, turn: str, agent: str) -> None:
         """The turn committed, failed or was taken back."""
-        self._leaves(agent)
+        if self._shows:
+            self._leaves(agent)
         self._watchdog.turn_ended(turn)
 
     def sweep(self, now: float) -> list[Verdict]:
@@ -149,7 +153,8 @@ class Warden:
             self._watchdog.restore([data["conversation"]])
 
     def _leaves(self, agent: str) -> None:
-        if self._shows and self._watchdog.is_waiting(agent):
+        """Tell the lead that an agent, whose asks it was shown, waits for nobody any more."""
+        if self._watchdog.is_waiting(agent):
             self.shown.append(["leaves", agent])
 
     def _keep(self, verdict: Verdict | None) -> Verdict | None:

@@ -23,13 +23,12 @@ class Measured(NamedTuple):
 
     def add(self, *, ok: bool, latency_s: float, usd: float | None = None) -> Measured:
         """One call more. Raises: UsageError for what is negative or not finite."""
-        known = usd is not None
-        for name, value in (("latency_s", latency_s), ("usd", usd)) if known else (("latency_s", latency_s),):
-            if not 0 <= (value or 0.0) < math.inf:
-                raise UsageError(f"{name} of an outcome is {value!r}; give a finite number, 0 or more")
-        return Measured(
-            self.calls + 1, self.ok + ok, self.latency_s + latency_s, self.priced + known, self.usd + (usd or 0.0)
-        )
+        _check("latency_s", latency_s)
+        calls, succeeded, took_s, priced, cost = self
+        if usd is not None:
+            _check("usd", usd)
+            priced, cost = priced + 1, cost + usd
+        return Measured(calls + 1, succeeded + ok, took_s + latency_s, priced, cost)
 
     @property
     def success(self) -> float:
@@ -49,3 +48,8 @@ class Measured(NamedTuple):
     def to_plain(self) -> list[int | float]:
         """As msgpack-able data."""
         return list(self)
+
+
+def _check(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{name} of an outcome is {value!r}; give a finite number, 0 or more")

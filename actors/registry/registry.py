@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, get_args
 
 from stigmergy.protocols.codec import pack_body
 from stigmergy.protocols.errors import Fenced, InvalidCard, JournalCorrupt, NoSuchAgent, UsageError, WireError
-from stigmergy.protocols.ids import AgentId, check_address, check_name
+from stigmergy.protocols.ids import check_address, check_name
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.supervision import Liveness
 
@@ -194,10 +194,10 @@ class Registry:
 
     # -- questions
 
-    def place(self, agent: AgentId) -> str | None:
-        """The host of an agent, or None while no host runs its kind, or nobody has registered it."""
-        listing, name = self._directory.listings.get(agent.kind), str(agent)
-        return None if listing is None else self._seating.home(name, listing.spec)
+    def place(self, agent: str) -> str | None:
+        """The host of an agent (``kind/key``), or None while no host runs its kind, or nobody has registered it."""
+        listing = self._directory.listings.get(agent.partition("/")[0])
+        return None if listing is None else self._seating.home(agent, listing.spec)
 
     def find(
         self,
@@ -227,8 +227,11 @@ class Registry:
 
     def outcome(self, kind: str, *, ok: bool, latency_s: float, usd: float | None = None) -> None:
         """Count one turn of a kind; ``usd`` None means that its cost is not known. Raises: NoSuchAgent, UsageError."""
-        self.kind(kind)
-        self._measured[kind] = self._measured.get(kind, Measured()).add(ok=ok, latency_s=latency_s, usd=usd)
+        measured = self._measured.get(kind)
+        if measured is None:
+            self.kind(kind)
+            measured = Measured()
+        self._measured[kind] = measured.add(ok=ok, latency_s=latency_s, usd=usd)
 
     def checkpoint(self) -> bool:
         """Record the measurements that are new. False when none is."""

@@ -4,7 +4,6 @@ import pytest
 
 from stigmergy.protocols.card import Skill
 from stigmergy.protocols.errors import Fenced, InvalidCard, InvalidName, NoSuchAgent, UsageError
-from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec, Resources
 from tests.actors.kinds import Answer, QuestionOfAnotherSort, QuestionWithLimit, a_kind, a_registry, names
 
@@ -143,7 +142,7 @@ def test_a_silent_host_is_unhealthy_after_10_s_and_gone_after_15() -> None:
 
 def test_an_agent_stays_placed_until_its_host_is_gone_not_only_silent() -> None:
     registry, _ = a_registry(a_kind("scout"), hosts=("h", "k"))
-    agent = next(AgentId("scout", str(n)) for n in range(99) if registry.place(AgentId("scout", str(n))) == "h")
+    agent = next(f"scout/{n}" for n in range(99) if registry.place(f"scout/{n}") == "h")
     for now in range(16):
         registry.renew("k", 1, now)
         registry.expire(now)
@@ -213,20 +212,20 @@ def test_an_agent_is_placed_on_a_host_that_runs_its_kind() -> None:
         a_kind("trainer", resources=Resources(gpus=1)),
         a_kind("loner", resources=Resources(own_process=True)),
     )
-    assert registry.place(AgentId("scout", "1")) is None
+    assert registry.place("scout/1") is None
     registry.join("open", [], 0)
     registry.join("gpu", ["trainer"], 0)
     registry.join("mine", ["loner/7"], 0)
-    assert registry.place(AgentId("scout", "1")) == "open"
-    assert registry.place(AgentId("trainer", "1")) == "gpu"
-    assert registry.place(AgentId("loner", "7")) == "mine"
-    assert registry.place(AgentId("loner", "8")) is None
-    assert registry.place(AgentId("unheard-of", "1")) is None
+    assert registry.place("scout/1") == "open"
+    assert registry.place("trainer/1") == "gpu"
+    assert registry.place("loner/7") == "mine"
+    assert registry.place("loner/8") is None
+    assert registry.place("unheard-of/1") is None
 
 
 def test_agents_of_a_host_that_left_move_and_come_back_with_it() -> None:
     registry, _ = a_registry(a_kind("scout"), hosts=("a", "b", "c"))
-    agents = [AgentId("scout", str(n)) for n in range(200)]
+    agents = [f"scout/{n}" for n in range(200)]
     before = {agent: registry.place(agent) for agent in agents}
     registry.leave("b", 1)
     after = {agent: registry.place(agent) for agent in agents}

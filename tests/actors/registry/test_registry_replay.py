@@ -11,7 +11,6 @@ from stigmergy.actors.registry.registry import Registry
 from stigmergy.protocols.card import AgentCard, MessageType, Skill
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.errors import StigmergyError
-from stigmergy.protocols.ids import AgentId
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Message
 from tests.depth import depth
@@ -136,7 +135,7 @@ def test_hosts_that_live_through_a_restart_of_the_registry_keep_their_agents_and
     before.register_kind(spec("a", Ping, "x", 1))
     for host in ("h1", "h2", "h3"):
         before.join(host, [], 0.0)
-    agents = [AgentId("a", str(n)) for n in range(50)]
+    agents = [f"a/{n}" for n in range(50)]
     after = replayed(entries)
     after.resume(100.0)
     assert [after.place(agent) for agent in agents] == [before.place(agent) for agent in agents]
