@@ -143,6 +143,9 @@ class Delivery(NamedTuple):
         return cls(agent, Envelope.from_wire(envelope), accepted_at, attempt, tuple(Step(*s) for s in steps), *rest)
 
 
+_SERIES: Final = len(Series._fields)
+
+
 def _sent(fields: list[Any]) -> Envelope | Series:
     """Something that a turn sends. Raises: Malformed."""
-    return Series.from_wire(fields) if len(fields) == len(Series._fields) else Envelope.from_wire(fields)
+    return Series.from_wire(fields) if len(fields) == _SERIES else Envelope.from_wire(fields)

@@ -203,7 +203,7 @@ class Board:
 
     def _check_lives(self, peer: str) -> None:
         """Raise Fenced for a host whose life is over: a successor owns its work."""
-        if not peer.startswith(CLIENT + "/") and peer not in self.machines.incarnations.values():
+        if not peer.startswith(CLIENT + "/") and self.machines.incarnations.get(peer.rpartition(".")[0]) != peer:
             raise Fenced(f"{peer} has lost its lease; stop")
 
     def _request(self, name: str) -> Callable[[str, int, Any], Any]:

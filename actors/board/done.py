@@ -30,7 +30,7 @@ class Done:
 
     def known(self, turns: Iterable[str]) -> list[str]:
         """Those of the turns that have an operation here."""
-        return [turn for turn in turns if turn in self._by_turn]
+        return [turn for turn in turns if turn in self._by_turn] if self._by_turn else []
 
     def forget(self, turns: Iterable[str]) -> None:
         """Drop all operations of these turns."""

@@ -74,15 +74,14 @@ class Tenants:
             letter = m.mail.letters[message]
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
             state = self._holders.due(agent, host)
-            delivery = Delivery(
-                agent, envelope, letter.at, letter.attempts, tuple(letter.steps.values()), state, letter.round
-            )
-            error = _too_large(delivery)
+            steps = tuple(letter.steps.values()) if letter.steps else ()
+            delivery = Delivery(agent, envelope, letter.at, letter.attempts, steps, state, letter.round)
+            error = _too_large(delivery) if steps or state else None  # a message alone always fits
             if error is not None:
                 self._holders.missed(agent)
                 self._clerk.bury(message, TOO_LARGE, error)
                 continue
-            m.outbox.tell(host, "deliver", list(delivery))
+            m.outbox.tell(host, "deliver", delivery)
             if letter.pool and envelope.mode == "ask":
                 self._clerk.watch_wait(envelope, agent)
             m.begin_turn(agent)
@@ -160,7 +159,7 @@ class Tenants:
 
 
 def _too_large(delivery: Delivery) -> Oversized | None:
-    """The error of a delivery that fits into no frame. A message alone always does, and is not looked at."""
+    """The error of a delivery that fits into no frame."""
     state = len(delivery.state or b"")
     if not (delivery.steps or state > MAX_BYTES // 2):
         return None

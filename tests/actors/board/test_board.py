@@ -162,6 +162,18 @@ def test_the_posts_of_a_turn_are_one_entry_that_replays_to_the_same_topic_and_ma
     assert list(again.mail.letters) == list(mail.letters) == [f"{sent_id('m1', n)}.0" for n in range(1, 5)]
 
 
+# -- who may ask ---------------------------------------------------------------------------------------
+
+
+def test_a_life_of_a_host_that_is_over_and_one_that_never_was_are_fenced():
+    site = Site(a_kind("a"))
+    assert isinstance(answers(site.do((HOST, "now", None)))[0], float)
+    site.do((DRIVER, "join", ["h", [], 2]))
+    asking = (("h.1", "now", None), ("h.3", "now", None), ("g.2", "now", None), ("h", "now", None))
+    assert answers(site.do(*asking)) == ["Fenced"] * 4
+    assert isinstance(answers(site.do(("h.2", "now", None)))[0], float)
+
+
 # -- who waits ---------------------------------------------------------------------------------------
 
 
@@ -173,6 +185,22 @@ def test_a_sender_whose_recipient_is_full_gets_its_answer_when_there_is_room_and
     assert answers(site.do(done("b1", "b/1"))) == [None]  # two wait at a bound of one: still full
     assert answers(site.do(done("b2", "b/1"))) == [None, None]
     assert site.board.counts()["dead_letters"] == {}
+
+
+def test_nobody_waits_for_room_for_what_becomes_a_dead_letter():
+    site = Site(a_kind("a"), a_kind("b", mailbox=1))
+    site.send(a_letter("m1"), a_letter("b1", "b/1"))
+    unknown = a_letter("b2", "b/1", sender="a/1")._replace(type="Unknown@1")
+    assert answers(site.do(done("m1", sends=(unknown,)))) == [None]
+    assert site.board.counts()["dead_letters"] == {"undeliverable": 1}
+
+
+def test_nobody_waits_for_room_in_its_own_mailbox():
+    site = Site(a_kind("a", mailbox=1))
+    site.send(a_letter("m1"))
+    mine = tuple(a_letter(f"a{n}", sender="a/1") for n in range(3))
+    assert answers(site.do(done("m1", sends=mine))) == [None]
+    assert answers(site.do(done("a0", sends=(a_letter("a3", sender="a/1"),)))) == [None]  # two wait at a bound of one
 
 
 def test_a_sender_is_held_for_half_a_minute_at_most():

@@ -10,7 +10,7 @@ from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.letter import weight_of
 from stigmergy.actors.board.mail import Mail
 from stigmergy.actors.journal.memory import MemoryJournal
-from stigmergy.actors.transport.channel import Channel
+from stigmergy.actors.transport.channel import MAX_BYTES, Channel
 from tests.actors.board.test_board import DRIVER, HOST, Site, a_letter, done
 from tests.actors.kinds import a_kind
 
@@ -89,3 +89,12 @@ def test_a_state_that_a_dead_letter_did_not_take_along_goes_with_the_next_one(un
     (delivery,) = frames(said)
     assert delivery[1][0] == "two"
     assert delivery[5] == b"s"
+
+
+def test_a_message_whose_agent_has_a_state_that_leaves_it_no_room_is_a_dead_letter():
+    site = Site(a_kind("a"))
+    site.send(a_letter("first"))
+    site.do(done("first", state=b"s" * (MAX_BYTES - 1)))
+    crash(site)
+    assert frames(site.send(a_letter("one"))) == []
+    assert site.board.counts()["dead_letters"] == {"too large": 1}

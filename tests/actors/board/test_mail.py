@@ -114,6 +114,20 @@ def test_what_a_dead_host_had_comes_back_first_and_in_order():
     assert mail.letters["m0"].attempts == 1
 
 
+def test_a_held_letter_that_is_given_up_leaves_its_agent_free():
+    mail, entries = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "h.1")
+    mail.hold("m1", 0.0, blocks=True)  # at the very beginning of time, which is no other than later ones
+    assert (list(mail.held), mail.blocked) == (["m1"], {"a/1": "m1"})
+    mail.dead("m1", "ambiguous effect", "given up")
+    again, _ = mail_and_entries()
+    for kind, data in entries:
+        again.apply(kind, data)
+    for one in (mail, again):
+        assert (one.letters, one.held, one.blocked, one.flying) == ({}, {}, {}, {})
+
+
 def test_an_answer_is_kept_with_the_turn_that_asked():
     mail, _ = mail_and_entries()
     mail.accept(letter(1), "", 0.0)
