@@ -135,12 +135,19 @@ class Delivery(NamedTuple):
     """The agent's state when the board last saw it, sent only if the host has not got it."""
     round: int = 0
     """How often the turn failed and was started over."""
+    fork: int | None = None
+    """Its first step that ever failed and is tried again; behind it the turn may go another way than before."""
 
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Delivery:
         """Rebuild from an unpacked array."""
         agent, envelope, accepted_at, attempt, steps, *rest = fields
         return cls(agent, Envelope.from_wire(envelope), accepted_at, attempt, tuple(Step(*s) for s in steps), *rest)
+
+
+def fork_of(known: int | None, failed: list[int]) -> int | None:
+    """The first step that ever failed and is tried again, with those that have now."""
+    return min(failed if known is None else [known, *failed], default=None)
 
 
 _SERIES: Final = len(Series._fields)

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from stigmergy.actors.host.desk import Desk
 from stigmergy.actors.host.over import Over
+from stigmergy.actors.host.road import Taken
 from stigmergy.actors.host.words import Words, answer_of, series_of, tell_of
 from stigmergy.protocols import codec
 from stigmergy.protocols.envelope import Envelope
@@ -274,7 +275,7 @@ class Context:
                 call.close()
             raise UsageError(f"step {name!r:.70} was given a {type(call).__name__}: give it the function, not its call")
 
-        async def once() -> Any:
+        async def once(_: Taken) -> Any:
             if asyncio.iscoroutinefunction(call):
                 return await call()
             return await asyncio.to_thread(call)

@@ -172,10 +172,12 @@ class AgentPerformer:
             awaited = call()
             work = awaited if inspect.iscoroutine(awaited) else _result(awaited)
             answer = await limited(work, self._troupes[agent.partition("/")[0]].spec.turn_timeout_s, agent)
-            return self._ended(desk, live, ctx, answer, began)
+            turn = self._ended(desk, live, ctx, answer, began)
         except FAULTS as error:
             ctx.end()
-            return self._fell(desk, error, began)
+            turn = self._fell(desk, error, began)
+        await desk.rest()
+        return self._turn(desk, began, outcome="held") if desk.held else turn
 
     def _ended(self, desk: Desk, live: Live, ctx: Context, answer: Any, began: float) -> Turn:
         """The turn of a handler that has come to its end. Raises: UsageError, and what its state raises."""

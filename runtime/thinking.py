@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from stigmergy.actors.host.desk import Desk
+from stigmergy.actors.host.road import Taken
 from stigmergy.actors.ledger.paths import agent_account
 from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.errors import UsageError
@@ -114,8 +115,8 @@ class Thinking:
         messages = (user(prompt),) if isinstance(prompt, str) else tuple(prompt)
         request = ModelRequest(model=spec.model, messages=messages, **options)
 
-        async def call() -> dict[str, Any]:
-            reply = await self._metered(spec, desk, request).complete(request)
+        async def call(taken: Taken) -> dict[str, Any]:
+            reply = await self._metered(spec, desk, taken, request).complete(request)
             self._log.info(
                 "model_call",
                 role=role,
@@ -135,12 +136,12 @@ class Thinking:
         for model in self._made.values():
             await model.aclose()
 
-    def _metered(self, spec: ModelSpec, desk: Desk, request: ModelRequest) -> Model:
+    def _metered(self, spec: ModelSpec, desk: Desk, taken: Taken, request: ModelRequest) -> Model:
         delivery = desk.delivery
         account = agent_account(AgentId.parse(delivery.agent), conversation=delivery.envelope.conversation)
         # Another attempt, or the same on another host, may be billed again: it is another operation for the ledger.
-        number = derive_id(desk.turn, desk.position, desk.attempt, desk.host)
-        purse = Purse(_LedgerOf(desk, request.timeout_s + LEASE_MARGIN_S), account, self._prices, lambda: number)
+        number = derive_id(desk.turn, taken.number, desk.attempt, desk.host, "model")
+        purse = Purse(_LedgerOf(desk, taken, request.timeout_s + LEASE_MARGIN_S), account, self._prices, lambda: number)
         return MeteredModel(self._model(spec), purse, count=spec.count)
 
     def _model(self, spec: ModelSpec) -> Model:
@@ -154,11 +155,13 @@ class Thinking:
 class _LedgerOf:
     """The ledger as one turn reaches it."""
 
-    def __init__(self, desk: Desk, lease_s: float) -> None:
+    def __init__(self, desk: Desk, taken: Taken, lease_s: float) -> None:
         self._desk = desk
+        self._taken = taken
         self._lease_s = lease_s
 
     async def reserve(self, op: str, account: str, worst: Spend) -> None:
+        self._desk.road.check(self._taken)
         await self._desk.ledger("reserve", op, account, worst.to_plain(), self._lease_s)
 
     async def settle(self, op: str, actual: Spend) -> None:

@@ -83,7 +83,7 @@ class Board:
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
             "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
-            "step": self._step,
+            "step": self._turns.record,
             "act": self._act,
             "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.moment),
             "watch": self._watch,
@@ -222,6 +222,8 @@ class Board:
             return None
         if m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
+        if step:
+            self._turns.owned(envelope.cause, peer)
         for read in reads:
             m.mail.step(envelope.cause, Step(*read))
         if (step and self._clerk.answer_again(envelope, *step)) or m.mail.is_known(envelope.id):
@@ -247,12 +249,6 @@ class Board:
         if payload[0] == "reserve" and m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
         return m.treasury.request(peer, ticket, payload, m.now)
-
-    def _step(self, _peer: str, _ticket: int, payload: list[Any]) -> None:
-        (turn, wired), mail = payload, self.machines.mail
-        steps = [Step(*one) for one in wired]
-        for step, weight in zip(steps, mail.weigh(turn, steps), strict=True):
-            mail.step(turn, step, weight)
 
     def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:
         if peer.startswith(CLIENT + "/"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.turn import Step
+from stigmergy.protocols.turn import Step, fork_of
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Letter:
     attempts: int = 0
     round: int = 0
     """How often the turn failed and was started over; part of the ids of its asks."""
+    fork: int | None = None
+    """Its first step that ever failed and is tried again; behind it the turn may go another way than before."""
     host: str = ""
     """The host that has it; empty while it waits."""
     suspect: bool = False
@@ -58,7 +60,9 @@ class Letter:
 
     def forget_failures(self) -> None:
         """Drop the steps that a turn which starts over tries again."""
-        for number in [number for number, step in self.steps.items() if step.failed]:
+        failed = [number for number, step in self.steps.items() if step.failed]
+        self.fork = fork_of(self.fork, failed)
+        for number in failed:
             del self.steps[number]
             self.weight -= (self.weights or {}).pop(number, 0)
 

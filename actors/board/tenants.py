@@ -75,7 +75,7 @@ class Tenants:
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
             state = self._holders.due(agent, host)
             steps = tuple(letter.steps.values()) if letter.steps else ()
-            delivery = Delivery(agent, envelope, letter.at, letter.attempts, steps, state, letter.round)
+            delivery = Delivery(agent, envelope, letter.at, letter.attempts, steps, state, letter.round, letter.fork)
             error = _too_large(delivery) if steps or state else None  # a message alone always fits
             if error is not None:
                 self._holders.missed(agent)

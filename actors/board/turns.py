@@ -14,7 +14,7 @@ from stigmergy.protocols.errors import (
     unpack,
 )
 from stigmergy.protocols.series import Series
-from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Turn
+from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Step, Turn
 
 from .cases import Cases
 from .cashier import Cashier
@@ -65,10 +65,7 @@ class Turns:
 
         Raises: Fenced when the turn is not this host's any more; SwarmStopped.
         """
-        m = self._m
-        letter = m.mail.letters.get(turn.message)
-        if letter is None or letter.host != turn.host:
-            raise Fenced(f"turn {turn.message} is not {turn.host}'s any more")
+        letter = self.owned(turn.message, turn.host)
         if turn.after and self._last.get(turn.agent) != turn.after:
             return [UNDONE, 0.0, letter.attempts, letter.round]
         if turn.outcome != "done" and letter.doubt is not None:
@@ -90,6 +87,21 @@ class Turns:
             self._pressure.hold(peer, ticket, full)
             return PARKED
         return None
+
+    def record(self, host: str, _ticket: int, payload: list[Any]) -> None:
+        """Keep steps of a turn before their results are used. Raises: Fenced, Oversized."""
+        message, wired = payload
+        self.owned(message, host)
+        mail, steps = self._m.mail, [Step(*one) for one in wired]
+        for step, weight in zip(steps, mail.weigh(message, steps), strict=True):
+            mail.step(message, step, weight)
+
+    def owned(self, message: str, host: str) -> Letter:
+        """The letter of a turn that is at this life of a host. Raises: Fenced."""
+        letter = self._m.mail.letters.get(message)
+        if letter is None or letter.host != host:
+            raise Fenced(f"turn {message} is not {host}'s any more")
+        return letter
 
     def _check(self, turn: Turn) -> None:
         """Raise what carrying out would raise; and pay."""

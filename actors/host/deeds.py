@@ -15,12 +15,13 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from stigmergy.protocols.budget import Spend
-from stigmergy.protocols.errors import StigmergyError, ToolFailed, pack
+from stigmergy.protocols.errors import StigmergyError, ToolFailed, TurnOver, pack
 from stigmergy.protocols.ids import AgentId, derive_id
-from stigmergy.protocols.turn import APPROVED, FAILED, INTENDED, WANTED, Effect, Step
+from stigmergy.protocols.turn import APPROVED, FAILED, INTENDED, WANTED, Effect
 
 from ..ledger.paths import agent_account
-from .desk import NOT_OURS, Desk, recalled
+from .desk import Desk
+from .road import NOT_OURS, Taken, recalled
 
 ONE_CALL: Final = Spend(tool_calls=1)
 
@@ -70,63 +71,64 @@ async def carry_out(desk: Desk, deed: Deed, call: Call) -> Any:
 
     Raises: BudgetExhausted, ToolError, StepFailed, NonDeterministic.
     """
-    number, known = desk.take(deed.step)
+    taken = desk.road.take(deed.step)
+    known = taken.known
     if known is not None and known.outcome not in {INTENDED, WANTED, APPROVED}:
         return await recalled(known)
-    key = deed.key(desk.turn, number) if known is None else known.result["key"]
+    key = deed.key(desk.turn, taken.number) if known is None else known.result["key"]
     if known is not None and known.in_doubt:
         desk.hold()
     if deed.effect == "irreversible" and deed.marks and known is None:
-        await desk.record(Step(number, deed.step, deed.to_plain(key), WANTED))
+        await desk.record(taken, deed.to_plain(key), WANTED)
         desk.hold()
-    async with _paid(desk, number, deed):
+    async with _paid(desk, taken, deed):
         if deed.effect == "read":
-            return await _repeatable(desk, number, deed, call(key))
+            return await _repeatable(desk, taken, call(key))
         await desk.underway.admit()
-        with desk.underway.call():
-            intended = Step(number, deed.step, deed.to_plain(key), INTENDED)
-            await desk.record(intended)
+        with desk.calling():
+            intended = deed.to_plain(key)
+            await desk.record(taken, intended, INTENDED)
             if deed.effect == "irreversible":
-                return await _once(desk, intended, call(key))
-            return await _repeatable(desk, number, deed, call(key))
+                return await _once(desk, taken, intended, call(key))
+            return await _repeatable(desk, taken, call(key))
 
 
-async def _repeatable(desk: Desk, number: int, deed: Deed, effect: Awaitable[Any]) -> Any:
+async def _repeatable(desk: Desk, taken: Taken, effect: Awaitable[Any]) -> Any:
     """Run what may run again."""
-    with desk.noted(number, deed.step):
+    with desk.road.noted(taken):
         result = await effect
-        await desk.record(Step(number, deed.step, result))
+        await desk.record(taken, result)
     return result
 
 
-async def _once(desk: Desk, intended: Step, effect: Awaitable[Any]) -> Any:
+async def _once(desk: Desk, taken: Taken, intended: dict[str, Any], effect: Awaitable[Any]) -> Any:
     """Run what may run once. Whatever does not say that nothing happened leaves the turn in doubt."""
     try:
         result = await effect
-        await desk.record(intended._replace(result=result, outcome="done"))
+        await desk.record(taken, result)
     except ToolFailed as error:
-        await desk.record(intended._replace(result=list(pack(error)), outcome=FAILED))
+        await desk.record(taken, list(pack(error)), FAILED)
         raise
-    except NOT_OURS:
+    except (*NOT_OURS, TurnOver):
         raise
     except asyncio.CancelledError:
         desk.held = True
         raise
     except Exception as error:  # noqa: BLE001 - after any of them the effect may have been had
-        told = {**intended.result, "error": f"{type(error).__name__}: {error}"}
-        await desk.record(intended._replace(result=told))
+        await desk.record(taken, {**intended, "error": f"{type(error).__name__}: {error}"}, INTENDED)
         desk.hold()
     return result
 
 
 @asynccontextmanager
-async def _paid(desk: Desk, number: int, deed: Deed) -> AsyncIterator[None]:
+async def _paid(desk: Desk, taken: Taken, deed: Deed) -> AsyncIterator[None]:
     """Reserve one tool call before, and book it after; a process that dies between the two forfeits it."""
     delivery = desk.delivery
     account = agent_account(AgentId.parse(delivery.agent), conversation=delivery.envelope.conversation)
     # Another attempt is another call for the ledger.
-    op = derive_id(desk.turn, number, desk.attempt, desk.host, "tool")
-    with desk.noted(number, deed.step):
+    op = derive_id(desk.turn, taken.number, desk.attempt, desk.host, "tool")
+    with desk.road.noted(taken):
+        desk.road.check(taken)
         await desk.ledger("reserve", op, account, ONE_CALL.to_plain(), deed.timeout_s + LEASE_MARGIN_S)
     try:
         yield

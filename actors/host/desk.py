@@ -1,9 +1,7 @@
 """A desk: what one turn may ask of the world, with every answer numbered.
 
-Calls inside a turn are steps. An answer that was recorded by an earlier attempt is given back
-instead of calling again, and a failure is raised again, so that a replay takes the same road; a turn
-that asks for another step than the recorded one is caught. What a turn merely reads, and how a step
-failed, is recorded only together with the next step, since only then does it matter.
+Calls inside a turn are steps (`Road`). An answer that was recorded by an earlier attempt is given back instead of
+calling again, and a failure is raised again.
 """
 
 from __future__ import annotations
@@ -11,33 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any, Final, NoReturn
 
+from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.errors import (
-    KINDS,
-    DeadlineExceeded,
-    Fenced,
-    NonDeterministic,
-    StepFailed,
-    StigmergyError,
-    SwarmStopped,
-    WireError,
-    pack,
-    unpack,
-)
-from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step
+from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, unpack
+from stigmergy.protocols.turn import Delivery, Step
 
 from ..clock import Clock
-from ..transport.link import PeerGone
 from .access import Board, Copies
-from .over import turn_over
+from .road import Road, Taken, recalled
 from .underway import Underway
 from .words import Words, ask_of
-
-NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
-"""Errors that end the turn here, whatever its handler makes of them: no road of its own."""
 
 GRACE_S: Final = 2.0
 """How much longer than the deadline a turn waits for the board to say that it has passed."""
@@ -74,15 +59,11 @@ class Desk:
         self._settled = settled
         self.acted: Mapping[int, None] = {}
         """Shards on which it has changed something at once, where there are several."""
-        self.round = delivery.round
-        self.attempt = delivery.attempt
-        self._steps = {step.number: step for step in delivery.steps}
-        self._next = 0
-        self._reads: list[Step] = []
-        """What matters only if the turn goes on: reads and failures that are not recorded yet."""
+        self.road = Road(delivery)
         self.held = False
         """Whether the turn waits for a person, whatever its handler comes to."""
-        self._ended = False
+        self._calls: dict[asyncio.Future[None], None] = {}
+        """Of tools that may be having their effects."""
 
     @property
     def turn(self) -> str:
@@ -90,58 +71,66 @@ class Desk:
         return self.delivery.envelope.id
 
     @property
-    def position(self) -> int:
-        """Number of the next step of this attempt."""
-        return self._next
+    def attempt(self) -> int:
+        """How often the message has been tried, from 1."""
+        return self.road.attempt
 
     def hold(self) -> NoReturn:
         """End the handler; a person decides how the turn goes on."""
         self.held = True
         raise TurnHeld
 
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """One call of a tool that has effects, from before its intention is durable until its result is."""
+        with self.underway.call() as end:
+            self._calls[end] = None
+            try:
+                yield
+            finally:
+                del self._calls[end]
+
     def end(self) -> None:
         """The handler has ended: what it left behind begins no step here."""
-        self._ended = True
+        self.road.end()
+
+    async def rest(self) -> None:
+        """Wait until every tool that the handler has left at work has come to its recorded end; close the record."""
+        while self._calls:
+            await asyncio.wait(list(self._calls))
+        self.road.close()
 
     def abandon(self) -> None:
         """The turn runs anew at another desk: what its handler left behind at this one is cancelled."""
         self._settled = _cancelled
 
-    def restart(self, attempt: int, round_: int) -> None:
-        """Begin the turn again: successful steps stay, failed ones are forgotten."""
-        self.attempt, self.round = attempt, round_
-        self._next, self._ended = 0, False
-        self._reads.clear()
-        self._steps = {number: step for number, step in self._steps.items() if not step.failed}
-
-    async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def step(self, key: str, call: Callable[[Taken], Awaitable[Any]]) -> Any:
         """The result of ``call``, or of the same step in an earlier attempt. The result must be plain data.
 
         Raises: NonDeterministic, StepFailed, and what ``call`` raises if it is one of the project's own errors.
         """
-        index, known = self.take(key)
-        if known is not None:
-            return await recalled(known)
+        taken = self.road.take(key)
+        if taken.known is not None:
+            return await recalled(taken.known)
         await self._settled()
-        with self.noted(index, key):
-            step = Step(index, key, await call())
-            await self.record(step)
-        return step.result
+        with self.road.noted(taken):
+            result = await call(taken)
+            await self.record(taken, result)
+        return result
 
     async def ask(self, question: Words, timeout_s: float, now: float) -> Envelope:
         """Send a question and wait for its answer.
 
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
         """
-        key = f"ask:{question.to}:{question.type}"
-        index, known = self.take(key)
-        if known is not None:
-            reply = Envelope.from_wire(await recalled(known))
+        taken = self.road.take(f"ask:{question.to}:{question.type}")
+        if taken.known is not None:
+            reply = Envelope.from_wire(await recalled(taken.known))
         else:
             await self._settled()
-            with self.noted(index, key):
-                reply = await self._ask(index, key, question, timeout_s, now)
-            self._steps[index] = Step(index, key, reply.to_wire())
+            with self.road.noted(taken):
+                reply = await self._ask(taken, question, timeout_s, now)
+            self.road.keep(taken, Step(taken.number, taken.key, reply.to_wire()))
         if reply.mode == "error":
             raise unpack(reply.type, unpack_plain(reply.body))
         return reply
@@ -155,15 +144,27 @@ class Desk:
         return await self._read("find", lambda: self._board.ask("find", query))
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Change the blackboard at once; the same act of the same turn changes it once."""
-        index, _ = self.take(operation)
+        """Change the blackboard at once; the same act at the same place of the same turn changes it once.
+
+        The blackboard remembers what has changed it. What has not, because nothing was there or somebody was first, is
+        recorded like a read.
+        """
+        digest = blake2b(pack_plain(arguments), digest_size=8).hexdigest()
+        taken = self.road.take(f"{operation}:{digest}")
+        if taken.known is not None:
+            return await recalled(taken.known)
         await self._settled()
+        self.road.check(taken)
         envelope, agent = self.delivery.envelope, self.delivery.agent
-        reads = self._claim_reads()
+        reads = self.road.claim()
         if reads:
             await self._board.ask("step", [self.turn, reads])
-        payload = [operation, arguments, agent, f"{self.turn}:{index}", envelope.conversation]
-        return await self._board.ask("act", payload)
+        name = f"{self.turn}:{taken.number}:{digest}"
+        with self.road.noted(taken):
+            result = await self._board.ask("act", [operation, arguments, agent, name, envelope.conversation])
+        if result is None:
+            self.road.pass_by(taken, None)
+        return result
 
     async def ledger(self, *request: Any) -> Any:
         """Ask the ledger. Who stops waiting for a reservation has sent nothing, and needs none."""
@@ -176,13 +177,26 @@ class Desk:
                 withdrawn.add_done_callback(lambda word: word.cancelled() or word.exception())
             raise
 
-    async def _ask(self, index: int, key: str, question: Words, timeout_s: float, now: float) -> Envelope:
+    async def record(self, taken: Taken, result: Any, outcome: str = "done") -> None:
+        """Make a step durable, and what was read before it. Raises: TurnOver when its attempt is over."""
+        await self._settled()
+        self.road.check(taken)
+        step, reads = Step(taken.number, taken.key, result, outcome), self.road.claim()
+        try:
+            await self._board.ask("step", [self.turn, [*reads, step]])
+        except WireError:  # it never left
+            self.road.put_back(reads)
+            raise
+        self.road.keep(taken, step)
+
+    async def _ask(self, taken: Taken, question: Words, timeout_s: float, now: float) -> Envelope:
+        self.road.check(taken)
         own = self.delivery.envelope
         deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
-        envelope = ask_of(self.delivery, index, self.round, question, deadline)
+        envelope = ask_of(self.delivery, taken.number, taken.round, question, deadline)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
-        accepted = self._board.ask("send", [list(envelope), [index, key], self._claim_reads()])
+        accepted = self._board.ask("send", [list(envelope), [taken.number, taken.key], self.road.claim()])
         accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
         try:
             async with asyncio.timeout(max(0.0, deadline - now) + GRACE_S):
@@ -193,75 +207,13 @@ class Desk:
             self._asks.pop(envelope.id, None)
 
     async def _read(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        index, known = self.take(key)
-        if known is not None:
-            return known.result
+        taken = self.road.take(key)
+        if taken.known is not None:
+            return await recalled(taken.known)
         await self._settled()
         result = await call()
-        self._reads.append(Step(index, key, result))
+        self.road.pass_by(taken, result)
         return result
-
-    def take(self, key: str) -> tuple[int, Step | None]:
-        """The next step's number, and the step if it was recorded. Raises: NonDeterministic, TurnOver."""
-        if self._ended:
-            raise turn_over(self.delivery.agent)
-        index, self._next = self._next, self._next + 1
-        known = self._steps.get(index)
-        if known is not None and known.key != key:
-            raise NonDeterministic(
-                f"step {index} of turn {self.turn} was {known.key!r} and is now {key!r}: a handler may depend only on "
-                "its message, its state and ctx (not on the clock, random numbers, globals or set order)"
-            )
-        return index, known
-
-    @contextmanager
-    def noted(self, index: int, key: str) -> Iterator[None]:
-        """Keep how the step in this block fails, for the case that the handler goes on; raise what a replay raises."""
-        try:
-            yield
-        except NOT_OURS:
-            raise
-        except asyncio.CancelledError:
-            self._reads.append(Step(index, key, None, CANCELLED))
-            raise
-        except Exception as error:
-            lasting = _lasting(key, error)
-            self._reads.append(Step(index, key, list(pack(lasting)), FAILED))
-            if lasting is error:
-                raise
-            raise lasting from error
-
-    async def record(self, step: Step) -> None:
-        """Make a step durable, and what was read before it."""
-        await self._settled()
-        reads = self._claim_reads()
-        try:
-            await self._board.ask("step", [self.turn, [*reads, step]])
-        except WireError:  # it never left
-            self._reads += reads
-            raise
-        self._steps[step.number] = step
-
-    def _claim_reads(self) -> list[Step]:
-        reads, self._reads = self._reads, []
-        self._steps.update((read.number, read) for read in reads)
-        return reads
-
-
-def _lasting(key: str, error: Exception) -> StigmergyError:
-    """An error as it comes back from a journal: the project's own as they are, others by name and text."""
-    if isinstance(error, StigmergyError):
-        return error if KINDS.get(type(error).__name__) is type(error) else unpack(*pack(error))
-    return StepFailed(f"step {key!r} failed: {type(error).__name__}: {error}")
-
-
-async def recalled(step: Step) -> Any:
-    """What a recorded step came to: its result, its error, or a wait that the handler gives up again."""
-    if step.outcome in {FAILED, REFUSED}:
-        raise unpack(*step.result)
-    if step.outcome == CANCELLED:
-        await asyncio.get_running_loop().create_future()
-    return step.result
 
 
 def _fail_if_refused(sent: asyncio.Future[Any], answer: asyncio.Future[Envelope]) -> None:

@@ -183,7 +183,7 @@ class Runner:
                     return
                 _, after_s, attempt, round_ = said
                 await asyncio.sleep(after_s)
-                desk.restart(attempt, round_)
+                desk.road.restart(attempt, round_)
                 turn = await self._checked(self._performer.begin(desk, cell.state))
                 flight = Flight(desk, turn._replace(acted=tuple(desk.acted)))
                 board.request("commit", flight.turn, flight.answered)

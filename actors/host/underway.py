@@ -29,12 +29,12 @@ class Underway:
             await asyncio.shield(self._closed)
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """One call, from before its intention is durable until its result is."""
+    def call(self) -> Iterator[asyncio.Future[None]]:
+        """One call, from before its intention is durable until its result is; done when it has ended."""
         end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ends[end] = None
         try:
-            yield
+            yield end
         finally:
             del self._ends[end]
             end.cancel()

@@ -231,9 +231,5 @@ def _changes(entry: Entry) -> list[Change]:
 
 
 def _step_of(op: str, what: str, turn: str, attempt: int, host: str) -> int | None:
-    """The step that made a reservation, if that turn and attempt did. The desk counts on before it calls a model."""
-    for step in range(MOST_STEPS):
-        asked = (step, attempt, host, "tool") if what == "tool" else (step + 1, attempt, host)
-        if derive_id(turn, *asked) == op:
-            return step
-    return None
+    """The step that made a reservation, if that turn and attempt did."""
+    return next((step for step in range(MOST_STEPS) if derive_id(turn, step, attempt, host, what) == op), None)

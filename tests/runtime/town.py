@@ -17,6 +17,7 @@ from stigmergy.runtime.agent import Agent
 from stigmergy.runtime.client import Client
 from stigmergy.runtime.outside import Outside
 from stigmergy.runtime.roster import Roster
+from stigmergy.runtime.thinking import ModelSpec
 
 
 class Town(Outside):
@@ -28,6 +29,7 @@ class Town(Outside):
         journal: Path | None = None,
         budget: Budget | None = None,
         driver: str = "main",
+        models: dict[str, ModelSpec] | None = None,
         **idle: Any,
     ) -> None:
         """``driver`` tells the ids of this opening from those of another one of the same journal.
@@ -35,6 +37,7 @@ class Town(Outside):
         ``idle`` are `IdleLimits`.
         """
         self._idle = idle
+        self._models = {role: spec.to_plain() for role, spec in (models or {}).items()}
         self.roster = Roster()
         for kind in kinds:
             self.roster.add(kind, {}, None, {})
@@ -85,6 +88,7 @@ class Town(Outside):
             "seed": 0,
             "birth": "town",
             "idle": self._idle,
+            "models": self._models,
         }
         await self._host.open("stigmergy.actors.host.host:open_host", config)
         await self._board.attach(self._life, self._host)

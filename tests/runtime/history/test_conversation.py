@@ -24,7 +24,7 @@ def begun() -> Book:
 
 def reserve(book: Book, turn: str, step: int, attempt: int) -> str:
     """As the desk names it: the step is counted before the call."""
-    op = derive_id(turn, step + 1, attempt, "host-1.1")
+    op = derive_id(turn, step, attempt, "host-1.1", "model")
     book.add("ledger.reserve", op=op, account=ACCOUNT, worst=WORST, lease_s=60.0, now=1.0)
     return op
 
@@ -108,7 +108,7 @@ def test_two_turns_of_one_agent_at_once_pay_for_their_own_calls():
 
 def test_calls_of_other_conversations_are_not_counted():
     book = begun()
-    op = derive_id("m", 1, 1, "host-1.1")
+    op = derive_id("m", 0, 1, "host-1.1", "model")
     book.add("ledger.reserve", op=op, account=ACCOUNT.replace(":c", ":d"), worst=WORST, lease_s=1.0, now=1.0)
     assert node_of(book).calls == []
 

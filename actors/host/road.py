@@ -1,0 +1,151 @@
+"""The road of a turn: its steps in order, those that were recorded, and how far it must go as it went before.
+
+Calls inside a turn are steps. A replay takes the road that was recorded, and one that leaves it is caught. Only behind
+a step that failed and is tried again may it go elsewhere, since that step may come to something else. What a turn
+merely reads, and how a step failed, is recorded only together with the next step, since only then does it matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from stigmergy.protocols.errors import (
+    KINDS,
+    Fenced,
+    NonDeterministic,
+    StepFailed,
+    StigmergyError,
+    SwarmStopped,
+    TurnOver,
+    pack,
+    unpack,
+)
+from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step, fork_of
+
+from ..transport.link import PeerGone
+from .over import turn_over
+
+NOT_OURS: Final = (Fenced, SwarmStopped, PeerGone)
+"""Errors that end the turn here, whatever its handler makes of them: no road of its own."""
+
+
+class Taken(NamedTuple):
+    """A step that a handler has come to."""
+
+    number: int
+    key: str
+    round: int
+    """That of the turn: what an earlier one has left behind counts no more."""
+    known: Step | None
+    """What was recorded of it."""
+
+
+class Road:
+    """The steps of one turn, in this attempt and those before."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.turn = delivery.envelope.id
+        self.attempt = delivery.attempt
+        self.round = delivery.round
+        self._agent = delivery.agent
+        self._steps = {step.number: step for step in delivery.steps}
+        self._fork = delivery.fork
+        self._next = 0
+        self._reads: list[Step] = []
+        """What matters only if the turn goes on: reads and failures that are not recorded yet."""
+        self._ended = False
+        self._closed = False
+
+    def take(self, key: str) -> Taken:
+        """The next step. Raises: NonDeterministic, TurnOver."""
+        if self._ended:
+            raise turn_over(self._agent)
+        number, self._next = self._next, self._next + 1
+        known = self._steps.get(number)
+        if known is not None and known.key != key:
+            if self._fork is None or number <= self._fork:
+                raise NonDeterministic(
+                    f"step {number} of turn {self.turn} was {known.key!r} and is now {key!r}: a handler may depend "
+                    "only on its message, its state and ctx (not on the clock, random numbers, globals or set order)"
+                )
+            self._steps = {other: step for other, step in self._steps.items() if other < number}
+            known = None
+        return Taken(number, key, self.round, known)
+
+    def check(self, taken: Taken) -> None:
+        """Raise TurnOver for a step whose attempt is over: nothing comes of it."""
+        if self._closed or taken.round != self.round:
+            raise turn_over(self._agent)
+
+    @contextmanager
+    def noted(self, taken: Taken) -> Iterator[None]:
+        """Keep how the step in this block fails, for the case that the handler goes on; raise what a replay raises."""
+        try:
+            yield
+        except (*NOT_OURS, TurnOver):
+            raise
+        except asyncio.CancelledError:
+            self.pass_by(taken, None, CANCELLED)
+            raise
+        except Exception as error:
+            lasting = _lasting(taken.key, error)
+            self.pass_by(taken, list(pack(lasting)), FAILED)
+            if lasting is error:
+                raise
+            raise lasting from error
+
+    def pass_by(self, taken: Taken, result: Any, outcome: str = "done") -> None:
+        """What a step came to, for the case that the turn goes on."""
+        if taken.round == self.round and not self._closed:
+            self._reads.append(Step(taken.number, taken.key, result, outcome))
+
+    def claim(self) -> list[Step]:
+        """What is to be recorded together with the next step."""
+        reads, self._reads = self._reads, []
+        self._steps.update((read.number, read) for read in reads)
+        return reads
+
+    def put_back(self, reads: list[Step]) -> None:
+        """What was claimed has not been recorded."""
+        self._reads += reads
+
+    def keep(self, taken: Taken, step: Step) -> None:
+        """A step was recorded."""
+        if taken.round == self.round:
+            self._steps[step.number] = step
+
+    def end(self) -> None:
+        """The handler has ended: what it left behind begins no step."""
+        self._ended = True
+
+    def close(self) -> None:
+        """The turn is sent off: what is still under way is not recorded any more."""
+        self._closed = True
+
+    def restart(self, attempt: int, round_: int) -> None:
+        """Begin again: successful steps stay, failed ones are forgotten."""
+        failed = [number for number, step in self._steps.items() if step.failed]
+        self.attempt, self.round, self._fork = attempt, round_, fork_of(self._fork, failed)
+        self._next, self._ended, self._closed = 0, False, False
+        self._reads.clear()
+        for number in failed:
+            del self._steps[number]
+
+
+def _lasting(key: str, error: Exception) -> StigmergyError:
+    """An error as it comes back from a journal: the project's own as they are, others by name and text."""
+    if isinstance(error, StigmergyError):
+        return error if KINDS.get(type(error).__name__) is type(error) else unpack(*pack(error))
+    return StepFailed(f"step {key!r} failed: {type(error).__name__}: {error}")
+
+
+async def recalled(step: Step) -> Any:
+    """What a recorded step came to: its result, its error, or a wait that the handler gives up again."""
+    if step.outcome in {FAILED, REFUSED}:
+        raise unpack(*step.result)
+    if step.outcome == CANCELLED:
+        await asyncio.get_running_loop().create_future()
+    return step.result

@@ -1,0 +1,251 @@
+"""A turn that starts over, or whose host died: what it must do again, what it may do otherwise, what never counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pydantic import BaseModel
+
+from stigmergy.protocols import Budget, Message
+from stigmergy.protocols.errors import Conflict, NonDeterministic, StepFailed, SwarmStopped
+from stigmergy.runtime import Agent, Context, Use, handles, tool
+from stigmergy.runtime.models import ModelRequest
+from stigmergy.runtime.thinking import ModelSpec
+
+from .town import Town
+
+GATE: dict[str, asyncio.Event] = {}
+DONE: list[str] = []
+"""What was done outside, in order."""
+
+
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    GATE.clear()
+    DONE.clear()
+
+
+def gate(name: str) -> asyncio.Event:
+    return GATE.setdefault(name, asyncio.Event())
+
+
+async def some_turns_of_the_loop() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def once(name: str, result: str) -> Callable[[], str]:
+    """Fails when it is called first."""
+
+    def call() -> str:
+        DONE.append(name)
+        if DONE.count(name) == 1:
+            raise ValueError(f"{name}, the first time")
+        return result
+
+    return call
+
+
+class Go(Message):
+    way: str
+
+
+class Way(Message):
+    text: str
+
+
+class Note(Message):
+    pass
+
+
+class Pay(BaseModel):
+    usd: float
+
+
+class Receipt(BaseModel):
+    number: int
+
+
+@tool("irreversible", timeout_s=5, marks="")
+async def credit(_call: Pay, _use: Use) -> Receipt:
+    """Pays, some time after the turn that asked for it has failed."""
+    DONE.append("credit")
+    gate("paying").set()
+    await asyncio.sleep(0.05)
+    return Receipt(number=DONE.count("credit"))
+
+
+class Walker(Agent):
+    """Takes the way that it is told."""
+
+    tools = (credit,)
+
+    @handles
+    def note(self, note: Note) -> None:
+        """Nothing: its turn is on its way to its commit when the next one begins."""
+
+    @handles
+    async def walk(self, go: Go, ctx: Context) -> Way:
+        return Way(text=str(await getattr(self, go.way)(ctx)))
+
+    async def two_models(self, ctx: Context) -> str:
+        one, two = await asyncio.gather(ctx.model("m", "first"), ctx.model("m", "second"))
+        return one.text + two.text
+
+    async def tool_beside_a_failure(self, ctx: Context) -> str:
+        async def fails() -> str:
+            await gate("paying").wait()
+            return once("rate", "fine")()
+
+        paid, _ = await asyncio.gather(ctx.tool(credit, Pay(usd=1)), ctx.run("rate", fails))
+        return f"receipt {paid.number}"
+
+    async def step_left_behind(self, ctx: Context) -> str:
+        attempt = ctx.attempt
+
+        async def slow() -> str:
+            if attempt == 1:
+                await gate("second attempt").wait()
+            return f"value of attempt {attempt}"
+
+        used, _ = await asyncio.gather(ctx.run("slow", slow), ctx.run("flaky", on_the_loop(once("flaky", "fine"))))
+        if attempt == 2:
+            gate("second attempt").set()
+            await some_turns_of_the_loop()
+            await self.there()
+        return str(used)
+
+    async def there(self) -> None:
+        gate("there").set()
+        await gate("never").wait()
+
+    async def fallback(self, ctx: Context) -> str:
+        try:
+            found = await ctx.run("primary", once("primary", "primary"))
+        except StepFailed:
+            found = await ctx.run("backup", lambda: "backup")
+        await ctx.run("end", once("end", "ok"))
+        return str(found)
+
+    async def facts(self, ctx: Context) -> str:
+        try:
+            found = await ctx.run("primary", once("primary", "primary"))
+        except StepFailed:
+            await ctx.facts.put("gave-up", "yes")
+            raise
+        await ctx.facts.put("result", found)
+        fact = await ctx.facts.get("result")
+        return "nothing" if fact is None else str(fact.value)
+
+    async def same_fact(self, ctx: Context) -> str:
+        version = await ctx.facts.put("result", "x")
+        await ctx.run("end", once("end", "ok"))
+        return f"version {version}"
+
+    async def other_beginning(self, ctx: Context) -> str:
+        await ctx.run(f"begins-{len(DONE)}", lambda: "ok")
+        try:
+            return str(await ctx.run("end", once("end", "ok")))
+        except StepFailed:
+            await ctx.run("told", lambda: "ok")
+            raise
+
+    async def nothing_to_take(self, ctx: Context) -> str:
+        claim = await ctx.claims("queue").take()
+        said = await ctx.run("idle" if claim is None else "work", lambda: "ok")
+        if ctx.attempt == 1:
+            await self.there()
+        return f"{said}, {'idle' if claim is None else 'works'}"
+
+    async def too_late(self, ctx: Context) -> str:
+        try:
+            await ctx.facts.put("leader", str(ctx.me), expect=0)
+            role = "leads"
+        except Conflict:
+            role = "serves"
+        await ctx.run(role, lambda: "ok")
+        if ctx.attempt == 1:
+            await self.there()
+        return role
+
+
+def on_the_loop(call: Callable[[], str]) -> Callable[[], Awaitable[str]]:
+    async def called() -> str:
+        return call()
+
+    return called
+
+
+def brain(request: ModelRequest) -> str:
+    DONE.append("model")
+    return "."
+
+
+MODEL = ModelSpec(
+    "own",
+    factory="stigmergy.runtime.thinking:scripted",
+    settings={"brain": f"{__name__}:brain"},
+    usd_per_mtok=("1", "1"),
+    count="bytes",
+)
+
+
+async def walked(way: str) -> str:
+    async with Town(Walker) as town:
+        return str((await town.ask("walker/1", Go(way=way), Way)).text)
+
+
+async def test_two_model_calls_at_once_are_reserved_each_though_the_turn_before_has_not_committed():
+    async with Town(Walker, budget=Budget(model_calls=1), models={"m": MODEL}) as town:
+        before = [asyncio.create_task(town.tell("walker/1", Note())) for _ in range(3)]
+        answer = town.begin("walker/1", Go(way="two_models"), Way)
+        with pytest.raises(SwarmStopped, match="model_calls"):
+            await answer
+        await asyncio.gather(*before)
+    assert len(DONE) == 1
+
+
+async def test_a_tool_that_a_failed_turn_has_left_at_work_comes_to_its_recorded_end_first():
+    async with Town(Walker) as town:
+        answer = await town.ask("walker/1", Go(way="tool_beside_a_failure"), Way)
+        assert answer.text == "receipt 1"
+        assert await town.cases() == []
+    assert DONE.count("credit") == 1
+
+
+async def test_a_step_that_a_failed_attempt_has_left_behind_is_not_recorded_in_the_next_one():
+    async with Town(Walker) as town:
+        answer = town.begin("walker/1", Go(way="step_left_behind"), Way)
+        async with asyncio.timeout(10):
+            await gate("there").wait()
+        await town.crash()
+        assert (await answer).text == "value of attempt 2"
+
+
+@pytest.mark.parametrize(
+    ("way", "comes_to"),
+    [("fallback", "primary"), ("facts", "primary"), ("same_fact", "version 1")],
+)
+async def test_behind_a_step_that_failed_a_turn_may_go_another_way_and_what_it_does_again_it_does_once(way, comes_to):
+    assert await walked(way) == comes_to
+
+
+async def test_before_the_step_that_failed_a_turn_must_go_the_same_way():
+    with pytest.raises(NonDeterministic, match="was 'run:begins-0' and is now 'run:begins-1'"):
+        await walked("other_beginning")
+
+
+@pytest.mark.parametrize(("way", "comes_to"), [("nothing_to_take", "ok, idle"), ("too_late", "serves")])
+async def test_a_replay_hears_that_there_was_nothing_or_somebody_was_first_though_it_is_otherwise_now(way, comes_to):
+    async with Town(Walker) as town:
+        await town.facts.put("leader", "somebody")
+        answer = town.begin("walker/1", Go(way=way), Way)
+        async with asyncio.timeout(10):
+            await gate("there").wait()
+        await town.claims("queue").offer("item")
+        await town.facts.delete("leader")
+        await town.crash()
+        assert (await answer).text == comes_to
+        assert (await town.look("claims.depth", {"queue": "queue"}))[0] == 1
