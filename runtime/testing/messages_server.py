@@ -61,6 +61,7 @@ class MessagesServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
+        self._socket.listen()  # from here on, whoever connects is not refused, but waits until it is served
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         routes = [Route(MESSAGES, self._messages, methods=["POST"]), Route(COUNT, self._count, methods=["POST"])]
         self._server = uvicorn.Server(

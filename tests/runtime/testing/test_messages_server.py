@@ -38,6 +38,13 @@ def client(anthropic, server):
         yield made
 
 
+@pytest.fixture(scope="module")
+def web():
+    """Asks without the SDK."""
+    with httpx2.Client() as made:
+        yield made
+
+
 def text_of(message):
     (block,) = message.content
     return block.text
@@ -82,19 +89,17 @@ def test_what_the_service_refuses_is_refused_here_and_free(anthropic, client, se
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "k"}], ids=["no key", "no version"])
-def test_a_request_without_key_or_version_is_refused(server, headers):
+def test_a_request_without_key_or_version_is_refused(web, server, headers):
     body = {"model": MODEL, "max_tokens": 10, "messages": [HELLO]}
-    assert httpx2.post(server.base_url + "/v1/messages", headers=headers, json=body).status_code in {400, 401}
+    assert web.post(server.base_url + "/v1/messages", headers=headers, json=body).status_code in {400, 401}
 
 
-def test_each_request_is_logged_with_its_body_and_its_bill(anthropic, tmp_path):
-    log = tmp_path / "calls.jsonl"
+def test_each_request_is_logged_with_its_body_and_its_bill(client, tmp_path):
+    log, call = tmp_path / "calls.jsonl", {"stigmergy-call": "c"}
     with MessagesServer(log=log) as server:
-        with anthropic.Anthropic(api_key="k", base_url=server.base_url) as client:
-            for _ in range(2):
-                client.messages.create(
-                    model=MODEL, max_tokens=10, messages=[HELLO], extra_headers={"stigmergy-call": "c"}
-                )
+        for _ in range(2):
+            logged = client.with_options(base_url=server.base_url)
+            logged.messages.create(model=MODEL, max_tokens=10, messages=[HELLO], extra_headers=call)
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert [line["call"] for line in lines] == ["c", "c"]
         assert lines[0]["body"] == lines[1]["body"]
@@ -170,14 +175,14 @@ def test_a_plan_does_what_was_scheduled_and_then_the_same_for_the_same_seed():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fault_is_billed_exactly_when_the_answer_had_been_generated(server, kind):
+def test_a_fault_is_billed_exactly_when_the_answer_had_been_generated(web, server, kind):
     before = len(server.books.entries)
     server.faults.schedule(Fault(kind, seconds=0.0))
     body = {"model": MODEL, "max_tokens": 10, "messages": [HELLO]}
     headers = {"x-api-key": "k", "anthropic-version": "2026-10-21"}
     patience_s = 0.3 if kind == "silent" else 30.0  # only silence never ends by itself; 10 MB may take their time
     try:
-        httpx2.post(server.base_url + "/v1/messages", headers=headers, json=body, timeout=patience_s)
+        web.post(server.base_url + "/v1/messages", headers=headers, json=body, timeout=patience_s)
     except httpx2.HTTPError:
         assert kind in {"disconnected", "silent", "cut"}
     (entry,) = server.books.entries[before:]
@@ -188,7 +193,7 @@ def shout(request: ModelRequest) -> str:
     return request.messages[-1].text.upper()
 
 
-def test_the_program_serves_a_brain_of_ones_own_and_logs(anthropic, tmp_path):
+def test_the_program_serves_a_brain_of_ones_own_and_logs(client, tmp_path):
     log = tmp_path / "calls.jsonl"
     command = [sys.executable, "-m", "stigmergy.runtime.testing.messages_server", "--log", str(log)]
     brain = ["--brain", "tests.runtime.testing.test_messages_server:shout"]
@@ -196,8 +201,8 @@ def test_the_program_serves_a_brain_of_ones_own_and_logs(anthropic, tmp_path):
         try:
             assert program.stdout is not None
             address = program.stdout.readline().strip()
-            with anthropic.Anthropic(api_key="k", base_url=address) as client:
-                message = client.messages.create(model=MODEL, max_tokens=10, messages=[HELLO])
+            asked = client.with_options(base_url=address).messages
+            message = asked.create(model=MODEL, max_tokens=10, messages=[HELLO])
         finally:
             program.terminate()
     assert text_of(message) == "HELLO"
