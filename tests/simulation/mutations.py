@@ -142,11 +142,11 @@ def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",), first=1),
-    "zombies commit": Mutation(zombies_commit, ("C6",), first=41),
+    "zombies commit": Mutation(zombies_commit, ("C6",), first=56),
     "answers come before the commit": Mutation(answers_come_before_the_commit, ("C1",), first=7),
     "reservations are not journaled": Mutation(without("ledger.reserve"), ("C5",), first=1),
-    "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7"), first=2),
-    "steps are not kept": Mutation(steps_are_not_kept, ("C8",), first=9),
+    "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7"), first=12),
+    "steps are not kept": Mutation(steps_are_not_kept, ("C8",), first=42),
     "turns are not journaled": Mutation(without("mail.done"), ("C1", "C2", "C7")),
     "answers are told once": Mutation(answers_are_told_once, ("C9",), first=42),
     "answers are not kept": Mutation(answers_are_not_kept, ("C9",), first=21),

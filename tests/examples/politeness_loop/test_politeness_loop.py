@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def entries_of(journal: str, *kinds: str):
     return found
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A run with a journal that is read afterwards."""
+    stage = Stage(plant=LOCAL, journal=str(tmp_path_factory.mktemp("runs")))
+    return asyncio.run(run(stage, 0, ignore))
+
+
 @pytest.mark.parametrize("seed", range(depth(3, 8)))
 async def test_the_loop_is_quarantined_within_50_messages_and_the_work_is_done(seed):
     ended = await run(Stage(plant=LOCAL), seed, ignore)
@@ -53,8 +61,8 @@ async def test_the_loop_is_quarantined_within_50_messages_and_the_work_is_done(s
     assert ended.figures.stop_reason == ""
 
 
-async def test_the_journal_holds_as_many_thanks_as_the_report_says_and_no_two_alike(tmp_path):
-    ended = await run(Stage(plant=LOCAL, journal=str(tmp_path)), 0, ignore)
+def test_the_journal_holds_as_many_thanks_as_the_report_says_and_no_two_alike(recorded):
+    ended = recorded
     assert ended.loop is not None
     accepted = [Envelope.from_wire(e.data["e"]) for e in entries_of(ended.figures.journal, "mail.accept")]
     thanks = [decode(Thanks, envelope.body) for envelope in accepted if envelope.type == "Thanks@1"]
@@ -67,9 +75,8 @@ async def test_the_journal_holds_as_many_thanks_as_the_report_says_and_no_two_al
     assert ended.figures.messages == ended.loop.quarantined_after + ended.work.messages + 1  # and the word to begin
 
 
-async def test_every_invoice_that_passed_adds_up(tmp_path):
-    ended = await run(Stage(plant=LOCAL, journal=str(tmp_path)), 1, ignore)
-    changes = [change for e in entries_of(ended.figures.journal, "facts.write") for change in e.data["changes"]]
+def test_every_invoice_that_passed_adds_up(recorded):
+    changes = [change for e in entries_of(recorded.figures.journal, "facts.write") for change in e.data["changes"]]
     passed = [Invoice.model_validate(unpack(value)["invoice"]) for key, value in changes if key.startswith(CHECKED)]
     assert len({invoice.number for invoice in passed}) == len(passed) == 48
     assert [first_fault(invoice) for invoice in passed] == [None] * 48
