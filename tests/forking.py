@@ -71,8 +71,6 @@ while True:
     if not order:
         break
     order = json.loads(order)
-    if "ANTHROPIC_BASE_URL" in order["env"]:
-        import anthropic  # the same
     child = os.fork()
     if not child:
         orders.close()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from stigmergy.runtime.cli import main
+from tests.forking import Forker
 
 from .killing import OFFICE
 
@@ -85,18 +86,19 @@ def office(app, place):
     return app("office_" + place.name[-8:].replace("-", "_"), OFFICE)
 
 
-@pytest.fixture
-def killed(forker, place):
+def kill(forker: Forker, place: Path, at: int, *words: object) -> str:
     """Run a command line in a process that kills itself when its journal has so many entries; -n: just before that.
 
     Returns the run that it began.
     """
+    before = set(place.glob("runs/*"))
+    with forker.start(place, words, at=at) as process:
+        _, err = process.communicate()
+    assert process.returncode == -signal.SIGKILL, err
+    return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
 
-    def run(at: int, *words: object, **env: str) -> str:
-        before = set(place.glob("runs/*"))
-        with forker.start(place, words, at=at, env={**os.environ, **env}) as process:
-            _, err = process.communicate()
-        assert process.returncode == -signal.SIGKILL, err
-        return min((folder.name for folder in set(place.glob("runs/*")) - before), default="")
 
-    return run
+@pytest.fixture
+def killed(forker, place):
+    """`kill` in this place."""
+    return partial(kill, forker, place)

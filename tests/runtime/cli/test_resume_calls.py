@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from stigmergy.actors.journal import SqliteJournal
 from stigmergy.runtime.testing.messages_server import MessagesServer
 
 from .killing import RUN, entries, told
@@ -40,27 +47,47 @@ app = App(name="thinker", summary="Thinks", options=Jobs, main=main)
 )
 
 
+@contextmanager
+def deaths(place: Path, seen: Callable[[], int]) -> Iterator[dict[int, tuple[Path, int]]]:
+    """What a process would leave that died before it wrote on after so many entries: copies, and what was seen then."""
+    left: dict[int, tuple[Path, int]] = {}
+    append = SqliteJournal.append
+
+    def copy_and_append(journal: SqliteJournal, *written: Any) -> int:
+        last = journal.last_seq
+        left[last] = shutil.copytree(place / "runs", place / f"after {last}"), seen()
+        return append(journal, *written)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqliteJournal, "append", copy_and_append)
+        yield left
+
+
 def test_no_recorded_call_is_sent_twice_and_one_whose_answer_was_lost_is_counted_and_named(
-    place, stigmergy, app, killed, monkeypatch
+    place, stigmergy, app, monkeypatch
 ):
-    words = ("run", app("thinker", THINKER), *RUN)
     with MessagesServer() as server:
-        env = {"ANTHROPIC_BASE_URL": server.base_url, "ANTHROPIC_API_KEY": "test-key-of-nobody"}
-        for name, value in env.items():
-            monkeypatch.setenv(name, value)
-        ran = stigmergy(*words)
-        undisturbed = told(ran)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key-of-nobody")
+        with deaths(place, lambda: len(server.books.entries)) as died:
+            ran = stigmergy("run", app("thinker", THINKER), *RUN)
+        undisturbed, calls = told(ran), list(server.books.entries)
         assert undisturbed["nano_usd"] == server.books.nano_usd
-        calls = [call.key for call in server.books.entries]
-        history = entries(place, Path(json.loads(ran.out)["journal"]).name)
+        run = Path(json.loads(ran.out)["journal"]).name
+        history = entries(place, run)
         settled = [entry.seq for entry in history if entry.kind == "ledger.settle"][2]
         recorded = [entry.seq for entry in history if entry.kind == "mail.step"][4]
-        for at, lost in ((-settled, 1), (recorded, 0)):
-            before = len(server.books.entries), server.books.nano_usd
-            run = killed(at, *words, **env)
+        before = max(last for last in died if last < settled)
+        after = min(last for last in died if last >= recorded)
+        for last, lost in ((before, 1), (after, 0)):
+            left, sent_before = died[last]
+            shutil.rmtree(place / "runs")
+            left.rename(place / "runs")
+            known = len(server.books.entries)
             resumed = told(stigmergy("resume", run, "--json", "--quiet"))
-            sent, billed = [call.key for call in server.books.entries][before[0] :], server.books.nano_usd - before[1]
-            assert sorted(sent) == sorted([*calls, *calls[2 : 2 + lost]])
+            sent = [*calls[:sent_before], *server.books.entries[known:]]
+            billed = sum(call.nano_usd for call in sent)
+            assert sorted(call.key for call in sent) == sorted(call.key for call in [*calls, *calls[2 : 2 + lost]])
             assert resumed["thoughts"] == undisturbed["thoughts"]
             assert resumed["calls"] == len(sent)
             assert resumed.get("forfeited_calls", 0) == lost

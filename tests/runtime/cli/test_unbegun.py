@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ from stigmergy.actors.journal.mark import MarkFile
 from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.runtime.run_folder import RunFolder
 
+from .conftest import kill
 from .killing import RUN
 from .samples import ECHO, SHOWS, STOPS
 
@@ -73,12 +75,22 @@ def test_nobody_is_told_to_remove_a_run_in_which_something_has_happened(app, sti
     assert state == "killed"
 
 
+@pytest.fixture(scope="module")
+def unbegun(forker, tmp_path_factory):
+    """Where a run was killed before its first entry, once for all who look at a copy of it; and its name."""
+    place = tmp_path_factory.mktemp("unbegun")
+    (place / "shows_u").mkdir()
+    (place / "shows_u" / "app.py").write_text(SHOWS)
+    return place, kill(forker, place, -1, "run", "shows_u", *RUN)
+
+
 @pytest.mark.parametrize("command", [["inspect"], ["trace", "--largest"], ["dead-letters"], ["approve"]])
 @pytest.mark.parametrize("there", [[], ["journal.db.mark", "journal.db.lock"]])
 def test_a_run_that_was_killed_before_it_had_a_journal_says_so_and_what_to_do(
-    app, stigmergy, killed, place, command, there
+    stigmergy, unbegun, place, command, there
 ):
-    run = killed(-1, "run", app("shows_u", SHOWS), *RUN)
+    killed_in, run = unbegun
+    shutil.copytree(killed_in, place, dirs_exist_ok=True)
     folder = place / "runs" / run
     for file in folder.glob("journal.*"):
         file.unlink()
