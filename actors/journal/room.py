@@ -33,7 +33,7 @@ class Room:
     min_ratio: float = 0.02
     ratio_cap_bytes: int = 2 * 2**30
 
-    def check(self, folder: Path, needed_bytes: int) -> None:
+    def check(self, folder: str | Path, needed_bytes: int) -> None:
         """Refuse a write of ``needed_bytes`` that would cut into the reserve. Raises: StorageFull."""
         disk = os.statvfs(folder)
         free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize

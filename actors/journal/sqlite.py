@@ -49,6 +49,7 @@ class SqliteJournal:
         resources: ExitStack,
     ) -> None:
         self._files = files
+        self._folder = os.fspath(files.folder)
         self._connection = connection
         self._mark = mark
         self._tail = tail
@@ -158,9 +159,9 @@ class SqliteJournal:
 
     def _check_room(self, size: int) -> None:
         try:
-            self._room.check(self._files.folder, size)
+            self._room.check(self._folder, size)
         except OSError as error:
-            raise self._break(f"{self._files.folder} is gone ({error.strerror})") from error
+            raise self._break(f"{self._folder} is gone ({error.strerror})") from error
 
     def _commit(self, batch_rows: list[Row]) -> None:
         try:

@@ -21,7 +21,7 @@ from .sightings import Action, Finding, Reason, Sighting, Verdict
 from .stalls import SwarmProgress, check_stall
 from .turns import Turns
 from .waits import Waits
-from .wire import check_hops, check_rate, check_repetition
+from .wire import check_hops, check_rate, check_repetition, is_deep
 
 _SEVERITY: Final = {action: rank for rank, action in enumerate(Action)}
 _LEAST_ROOM: Final = 32
@@ -81,7 +81,9 @@ class LoopWatchdog:
             pair.messages -= 1
             return None
         self._swarm.messages += 1
-        if link.stale or link.rounds or link.echo or pair.messages > self._most or sighting.hops > self._deep:
+        if link.stale or link.rounds or link.echo or pair.messages > self._most:
+            return self._judge(link, pair, conversation)
+        if sighting.hops > self._deep and is_deep(link, self._limits):
             return self._judge(link, pair, conversation)
         return None
 

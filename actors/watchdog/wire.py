@@ -13,11 +13,16 @@ from .pairs import Pair
 from .sightings import Action, Finding, Reason
 
 
+def is_deep(link: Link, limits: LoopLimits) -> bool:
+    """Whether a chain is too long, or too long for what it still tells."""
+    return link.stale_hops > limits.stale_hops or link.sent.hops > limits.hops
+
+
 def check_hops(link: Link, conversation: Conversation, limits: LoopLimits) -> Finding | None:
     """A chain that is too long, or too long for what it still tells."""
-    stale = link.stale_hops > limits.stale_hops
-    if not stale and link.sent.hops <= limits.hops:
+    if not is_deep(link, limits):
         return None
+    stale = link.stale_hops > limits.stale_hops
     agents, text = last_steps(link, conversation.links)
     what = f"{link.stale_hops} without news" if stale else f"the limit is {limits.hops:g}"
     return Finding(Action.QUARANTINE, Reason.HOPS, agents, f"{text}, {link.sent.hops} hops, {what}", link.sent.hops)
