@@ -142,7 +142,7 @@ def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",), first=1),
-    "zombies commit": Mutation(zombies_commit, ("C6",), first=56),
+    "zombies commit": Mutation(zombies_commit, ("C6",), first=64),
     "answers come before the commit": Mutation(answers_come_before_the_commit, ("C1",), first=7),
     "reservations are not journaled": Mutation(without("ledger.reserve"), ("C5",), first=1),
     "attempts are not counted": Mutation(attempts_are_not_counted, ("C6", "C7"), first=12),
