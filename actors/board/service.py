@@ -18,7 +18,8 @@ from ..clock import Clock
 from ..journal.places import store_of
 from ..journal.port import Journal
 from ..transport.channel import Frame
-from ..transport.link import ASK, Endpoint, Handle, Link, PeerGone
+from ..transport.frames import ASK
+from ..transport.link import Endpoint, Handle, Link, PeerGone
 from .board import Board, BoardConfig
 from .machines import CLIENT
 from .neighbours import is_board

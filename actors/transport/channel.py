@@ -16,6 +16,8 @@ from typing import Any, Final
 from stigmergy.protocols.codec import Packer, unpack
 from stigmergy.protocols.errors import Malformed, Oversized
 
+from .frames import is_frame
+
 Frame = list[Any] | tuple[Any, ...]
 
 MAX_FRAMES: Final = 1_000
@@ -113,11 +115,17 @@ class Channel:
 
 
 def open_batch(data: bytes) -> tuple[str, int, int, list[Frame]]:
-    """Read ``[peer, number, confirmed, frames]``. Raises: Malformed, Oversized."""
+    """Read ``[peer, number, confirmed, frames]``. What is wrong anywhere in it is found before any of it counts.
+
+    Raises: Malformed, Oversized.
+    """
     fields = unpack(data)
     if type(fields) is not list or len(fields) != FIELDS or type(fields[0]) is not str or type(fields[3]) is not list:
         raise Malformed("not a batch: [peer, number, confirmed, frames]")
     peer, number, confirmed, frames = fields
     if type(number) is not int or type(confirmed) is not int or number < 0:
         raise Malformed("batch numbers must be whole numbers")
+    for frame in frames:
+        if not is_frame(frame):
+            raise Malformed(f"no frame, [verb, ticket, name, payload], in a batch of {peer:.60}: {frame!r:.80}")
     return peer, number, confirmed, frames

@@ -2,8 +2,6 @@
 
 What is ready when a call can be made goes into that call; nothing waits for a timer. Answers that
 are ready when the peer's call ends ride back in its return value.
-
-A frame is ``(verb, ticket, name, payload)``: verb 0 tells, 1 asks, 2 answers, 3 answers with an error.
 """
 
 from __future__ import annotations
@@ -16,11 +14,7 @@ from typing import Any, Final, Protocol
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, pack, unpack
 
 from .channel import Channel, Frame, open_batch
-
-TELL: Final = 0
-ASK: Final = 1
-ANSWER: Final = 2
-ERROR: Final = 3
+from .frames import ANSWER, ASK, ERROR, TELL
 
 WINDOW: Final = 4
 """Calls in flight on one link. Two keep both ends busy; four ride out an uneven moment."""

@@ -14,11 +14,13 @@ from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport import handles
 from stigmergy.actors.transport import link as link_module
 from stigmergy.actors.transport.channel import open_batch
+from stigmergy.actors.transport.frames import ASK
 from stigmergy.actors.transport.handles import RayProcess
-from stigmergy.actors.transport.link import ASK, Endpoint, PeerGone, PeerUnavailable
+from stigmergy.actors.transport.link import Endpoint, PeerGone, PeerUnavailable
 from stigmergy.actors.transport.slot import Slot
 from stigmergy.actors.volatile.line import Line
 from stigmergy.actors.volatile.service import VolatileService
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import BudgetExhausted, DeadlineExceeded, Malformed
 from stigmergy.runtime.client import Client
 
@@ -105,6 +107,35 @@ async def test_an_ask_that_is_never_answered_ends():
     _, _, link = pair()
     with pytest.raises(DeadlineExceeded, match="two did not answer 'ignore' within 0.01 s"):
         await link.call("ignore", timeout_s=0.01)
+
+
+NO_FRAMES: list[Any] = [
+    5,
+    None,
+    [1, 2, 3],
+    [0, 0, "say", None, None],
+    [4, 0, "say", None],
+    [-1, 0, "say", None],
+    [True, 0, "say", None],
+    [[], 0, "say", None],
+    [0, [], "say", None],
+    [0, 0, b"say", None],
+    [3, 1, "", 7],
+    [3, 1, "", ["BudgetExhausted"]],
+]
+
+
+@pytest.mark.parametrize("bad", NO_FRAMES, ids=repr)
+def test_a_batch_that_holds_what_is_no_frame_is_refused_whole_each_time_and_counts_as_not_come(bad):
+    two = Answering("two")
+    two.endpoint.connect("one", two, two.on_lost)
+    good = [0, 0, "say", "good"]
+    for _ in range(2):
+        with pytest.raises(Malformed, match="no frame"):
+            two.endpoint.arrive(pack(["one", 1, 0, [good, bad, good]]))
+    assert two.heard == []
+    two.endpoint.arrive(pack(["one", 1, 0, [good, good]]))
+    assert two.heard == ["good", "good"]
 
 
 async def test_a_peer_that_is_gone_fails_what_waits_and_is_told_once():

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from stigmergy.actors.transport import doors, greeting, sockets
 from stigmergy.actors.transport.channel import MAX_BYTES, open_batch
 from stigmergy.actors.transport.doors import Home
+from stigmergy.actors.transport.frames import TELL
 from stigmergy.actors.transport.framing import FEW, Frames
 from stigmergy.actors.transport.greeting import GREETING, Guest, Porter
-from stigmergy.actors.transport.link import RETRY_S, TELL, PeerUnavailable
+from stigmergy.actors.transport.link import RETRY_S, PeerUnavailable
 from stigmergy.actors.transport.slot import Slot
 from stigmergy.actors.transport.sockets import Caller, Direct, Listener
 from stigmergy.protocols.errors import Malformed
