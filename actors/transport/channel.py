@@ -29,7 +29,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """Bytes in one batch, and in one frame."""
 
 MAX_EARLY: Final = 256
-"""Batches that may wait for a missing predecessor. More means a broken peer, not a late batch."""
+"""Batches that are sent before the oldest of them is confirmed, and so may wait at the peer for a missing one."""
 
 
 class Channel:
@@ -63,6 +63,11 @@ class Channel:
         return len(self._queue)
 
     @property
+    def full(self) -> bool:
+        """Whether what is queued waits until the peer has confirmed some of what it was sent."""
+        return len(self._unconfirmed) >= MAX_EARLY
+
+    @property
     def owes(self) -> bool:
         """Whether the peer has sent something that no batch has confirmed."""
         return self._told < self._expected - 1
@@ -75,8 +80,8 @@ class Channel:
     def batch(self) -> bytes:
         """What is queued, up to 1,000 frames and 16 MiB, as the next numbered batch; or a bare confirmation."""
         frames: list[bytes] = []
-        size = 0
-        while self._queue and len(frames) < MAX_FRAMES and (not frames or size + len(self._queue[0]) <= MAX_BYTES):
+        size, most = 0, 0 if self.full else MAX_FRAMES
+        while self._queue and len(frames) < most and (not frames or size + len(self._queue[0]) <= MAX_BYTES):
             frames.append(self._queue.popleft())
             size += len(frames[-1])
         number = self._next if frames else 0
@@ -95,7 +100,7 @@ class Channel:
     def accept(self, number: int, confirmed: int, frames: list[Frame]) -> list[Frame]:
         """Take in a batch; return the frames that are now in order. A repeat returns nothing.
 
-        Raises: Malformed when more than 256 batches arrive ahead of a missing one.
+        Raises: Malformed when more than 256 batches arrive ahead of a missing one, of which no peer sends so many.
         """
         while self._unconfirmed and (oldest := next(iter(self._unconfirmed))) <= confirmed:
             del self._unconfirmed[oldest]

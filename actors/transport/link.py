@@ -124,7 +124,7 @@ class Link:
 
     def inbound(self, number: int, confirmed: int, frames: list[Frame]) -> list[Frame]:
         """Take in a batch; settle the answers in it and return the rest, in order."""
-        rest = []
+        rest, was_full = [], self._channel.full
         for frame in self._channel.accept(number, confirmed, frames):
             verb, ticket, _, payload = frame
             if verb in (ANSWER, ERROR):
@@ -135,11 +135,13 @@ class Link:
                     heard(None, unpack(*payload))
             else:
                 rest.append(frame)
+        if was_full and not self._channel.full:
+            self.stir()
         return rest
 
     def take(self) -> bytes:
         """What is ready for the peer, to ride back in the return value of its own call."""
-        if not self._channel.waiting:
+        if not (self._channel.waiting or self._channel.full):
             self.fill()
         return self._channel.batch()
 
@@ -156,7 +158,8 @@ class Link:
 
     def confirm(self) -> None:
         """Send a bare confirmation if one is owed, and nothing else is about to go that confirms as well."""
-        if self._channel.owes and not (self._channel.waiting or self.lost) and self._in_flight < WINDOW:
+        goes = self._channel.waiting and not self._channel.full
+        if self._channel.owes and not (goes or self.lost) and self._in_flight < WINDOW:
             self._start(self._channel.batch())
 
     def resend_if_silent(self, now: float) -> None:
@@ -192,7 +195,7 @@ class Link:
 
     def _flush(self) -> None:
         self.stirred = False
-        while self._in_flight < WINDOW and not self.serving and not self.lost:
+        while self._in_flight < WINDOW and not (self.serving or self.lost or self._channel.full):
             if not self._channel.waiting:
                 self.fill()
             if not self._channel.waiting:

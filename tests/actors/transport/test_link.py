@@ -13,7 +13,7 @@ import pytest
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport import handles
 from stigmergy.actors.transport import link as link_module
-from stigmergy.actors.transport.channel import open_batch
+from stigmergy.actors.transport.channel import MAX_EARLY, open_batch
 from stigmergy.actors.transport.frames import ASK
 from stigmergy.actors.transport.handles import RayProcess
 from stigmergy.actors.transport.link import Endpoint, PeerGone, PeerUnavailable
@@ -225,6 +225,65 @@ async def test_who_only_listens_confirms_once_for_all_that_it_collects_and_nothi
     link.resend_if_silent(1_000.0)
     link.resend_if_silent(2_000.0)
     assert await slot.collect(0.0) == []
+
+
+async def turns_of_the_loop(number=3):
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_a_peer_whose_poll_was_lost_hears_all_of_it_though_far_more_than_it_may_keep_was_sent_behind_it():
+    slot, board, driver, events = Slot(), Answering("board"), Answering("client/one"), 2 * MAX_EARLY
+    link = board.endpoint.connect("client/one", slot, board.on_lost)
+    driver.endpoint.connect("board", board, driver.on_lost)
+
+    async def poll():
+        for data in await slot.collect(0.0):
+            driver.endpoint.arrive(data)
+            driver.endpoint.links["board"].confirm()
+        await turns_of_the_loop()
+
+    link.tell("event", 0)
+    await turns_of_the_loop()
+    await slot.collect(0.0)  # carried out, and its answer lost
+    for number in range(1, events):
+        link.tell("event", number)
+        await turns_of_the_loop()
+        await poll()
+    assert driver.heard == []
+    link.resend_if_silent(10.0)
+    link.resend_if_silent(20.0)
+    while slot._batches or link.pending:
+        await turns_of_the_loop()
+        await poll()
+    assert driver.heard == list(range(events))
+    assert (board.lost, driver.lost) == ([], [])
+
+
+async def test_what_waits_for_room_behind_unconfirmed_batches_goes_with_the_next_confirmation():
+    slot, board = Slot(), Answering("board")
+    link = board.endpoint.connect("client/one", slot, board.on_lost)
+    for number in range(MAX_EARLY + 1):
+        link.tell("event", number)
+        await turns_of_the_loop()
+    assert (len(await slot.collect(0.0)), link.pending) == (MAX_EARLY, 1)
+    assert open_batch(link.take())[1] == 0
+    board.endpoint.arrive(pack(["client/one", 0, 1, []]))
+    await turns_of_the_loop()
+    assert [open_batch(data)[1] for data in await slot.collect(0.0)] == [MAX_EARLY + 1]
+
+
+async def test_who_waits_for_room_still_confirms_what_it_hears():
+    slot, board = Slot(), Answering("board")
+    link = board.endpoint.connect("client/one", slot, board.on_lost)
+    for number in range(MAX_EARLY + 1):
+        link.tell("event", number)
+        await turns_of_the_loop()
+    await slot.collect(0.0)
+    board.endpoint.arrive(pack(["client/one", 1, 0, [[0, 0, "say", "heard"]]]))
+    link.confirm()
+    await turns_of_the_loop()
+    assert [open_batch(data)[1:3] for data in await slot.collect(0.0)] == [(0, 1)]
 
 
 async def test_what_is_sent_again_waits_in_a_slot_once():
