@@ -53,6 +53,8 @@ class Lane:
         """Number of the newest parcel."""
         self.written = 0
         """Number of the newest parcel that changes what can be read there."""
+        self.sent = 0
+        """Number of the newest parcel that may have left: of those that an earlier life put, or that was told."""
         self.confirmed = 0
         self.noted = 0
         """How far the journal knows that it has confirmed."""
@@ -120,6 +122,7 @@ class Exchange:
                 if not self.has(parcel.needs):
                     break
                 lane.told += 1
+                lane.sent = max(lane.sent, lane.told)
                 yield shard, [parcel.number, parcel.what, parcel.data]
 
     def met(self, shard: int) -> int:
@@ -139,11 +142,15 @@ class Exchange:
     def greeted(self, shard: int, number: int) -> None:
         """A shard says over its new link how far it has heard us: what comes behind is told (again).
 
-        Raises: JournalCorrupt when it has forgotten what it had confirmed.
+        Raises: JournalCorrupt when it has forgotten what it had confirmed, or we what we had sent.
         """
         lane = self.lanes[shard]
         if number < lane.confirmed:
-            raise JournalCorrupt(f"shard {shard} has lost what it had of shard {self.me}: {number} of {lane.confirmed}")
+            raise _lost(f"shard {shard} has lost what it had of shard {self.me}: {number} of {lane.confirmed} parcels")
+        if number > lane.sent:
+            raise _lost(
+                f"shard {self.me} has lost what shard {shard} has of it: {lane.sent} of {number} parcels are left"
+            )
         self.confirmed(shard, number)
         lane.told = lane.confirmed
 
@@ -182,7 +189,12 @@ class Exchange:
         return [(shard, self._heard[shard]) for shard in news]
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
-        """Change the state as an entry says."""
+        """Change the state as an entry of an earlier life says, which may have told what it had put."""
+        self._change(kind, data)
+        for lane in self.lanes.values():
+            lane.sent = lane.last
+
+    def _change(self, kind: str, data: dict[str, Any]) -> None:
         if kind == "shard.out":
             for shard, what, content, by in data["of"]:
                 self._send(shard, what, content, by)
@@ -194,7 +206,7 @@ class Exchange:
 
     def _do(self, kind: str, data: dict[str, Any]) -> None:
         self._record(kind, data)
-        self.apply(kind, data)
+        self._change(kind, data)
 
     def _send(self, shard: int, what: str, content: Any, by: str) -> None:
         lane = self.lanes[shard]
@@ -219,3 +231,7 @@ class Exchange:
                 if not mine:
                     del self._writers[parcel.by]
         lane.confirmed = max(lane.confirmed, number)
+
+
+def _lost(text: str) -> JournalCorrupt:
+    return JournalCorrupt(f"{text}; the journals of all shards go together: restore all from one backup, or start anew")

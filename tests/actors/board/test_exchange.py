@@ -142,6 +142,25 @@ def test_a_shard_that_has_forgotten_what_it_confirmed_is_found_out():
         pair.settle()
 
 
+@pytest.mark.parametrize("anew", [0, 1, 5])
+def test_a_shard_that_has_lost_what_it_had_sent_is_found_out_however_much_it_has_put_since(anew):
+    pair = Pair()
+    sender, kept = pair.ends[0], 1
+    for number in range(3):
+        sender.exchange.put(1, "letter", number)
+        pair.commit(0)
+    pair.settle()
+    sender.journal = sender.journal[:kept]
+    sender.open()
+    for number in range(anew):
+        sender.exchange.put(1, "letter", f"anew {number}")
+    pair.commit(0)
+    pair.meet()
+    with pytest.raises(JournalCorrupt, match=r"shard 0 has lost .* 1 of 3 parcels .* one backup"):
+        pair.settle()
+    assert pair.ends[1].taken == [(0, 0), (0, 1), (0, 2)]
+
+
 def sender() -> Exchange:
     """Shard 0 of three, linked to both others."""
     exchange = Exchange(lambda _kind, _data: None, Place(0, 3))
