@@ -1,7 +1,8 @@
 """Where a process reads the time: two clocks, passed in, so that a simulation can bend them.
 
-The rule of this file: what is compared with another process's time is wall time; how long something
-took, or whether somebody is silent, is steady time, which no administrator and no leap can turn back.
+The rule of this file: wall time is what people are shown, and where a board's time begins. How long something took,
+whether somebody is silent, and how long somebody still waits is steady time, which no administrator and no leap can
+turn back. Two processes' moments are not compared: what goes is how many seconds are left, or the sender's time too.
 """
 
 from __future__ import annotations

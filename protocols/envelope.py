@@ -41,7 +41,10 @@ class Envelope(NamedTuple):
     hops: int = 0
     """Agent hops since the outside request."""
     deadline: float = 0.0
-    """Unix seconds after which nobody wants the answer; 0 means never."""
+    """Unix seconds, by the clock of the board that has it, after which nobody wants the answer; 0 means never.
+
+    Clocks differ, and jump: what goes to a board says how many seconds are left.
+    """
     account: str = ""
     """The ledger account that pays."""
     taint: tuple[str, ...] = ()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -42,11 +41,13 @@ GRACE_S: Final = 2.0
 """How much longer a driver waits for an answer than it may take: it may be on its way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """An ask from outside that has no answer yet."""
 
-    envelope: Envelope
+    request: list[Any]
+    """As it goes out; last come the seconds that are left then."""
+    until: float
+    """When its time is over, on the steady clock."""
     answer: asyncio.Future[Envelope]
     line: Line
     """The way to the shard that has it."""
@@ -101,9 +102,11 @@ class Client:
             board.tell("heard", letters.heard)
         letters.begun = True
         unsent = line.unsent
-        for ask in self._asks.values():
-            if ask.line is line and ask.envelope.id not in unsent:
-                board.tell("send", [list(ask.envelope), None, []])
+        for asked, ask in self._asks.items():
+            if ask.line is line:
+                ask.request[-1] = ask.until - self._clock.steady()
+                if asked not in unsent:
+                    board.tell("send", ask.request)
         line.attach(board)
 
     def lost(self, peer: str, reason: str) -> None:
@@ -159,12 +162,11 @@ class Client:
         """
         name = self._names.take("ask", to, message_type, body)
         envelope = self._envelope(name, "ask", to, message_type, body, taint)
-        envelope = envelope._replace(deadline=self._clock.wall() + timeout_s)
-        answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+        until = self._clock.steady() + timeout_s
         reply: Envelope | None = None
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
-                reply = await self._answer_to(envelope, name, answer)
+                reply = await self._answer_to(envelope, name, until)
         except TimeoutError:
             raise DeadlineExceeded(f"{to} did not answer {message_type} within {timeout_s:g} s") from None
         finally:
@@ -179,7 +181,7 @@ class Client:
         """Begin a conversation without waiting; returns its id once the message is accepted."""
         name = self._names.take(mode, to, message_type, body)
         envelope = self._envelope(name, mode, to, message_type, body, taint)
-        await self._send(await self._line_for(envelope, name), envelope, name)
+        await self._send(await self._line_for(envelope, name), [list(envelope), None, []], name)
         return envelope.conversation
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -213,14 +215,15 @@ class Client:
 
     # -- inside ------------------------------------------------------------------------------
 
-    async def _answer_to(self, envelope: Envelope, name: Name, answer: asyncio.Future[Envelope]) -> Envelope:
+    async def _answer_to(self, envelope: Envelope, name: Name, until: float) -> Envelope:
         line = await self._line_for(envelope, name)
         early = None if self._early is None else self._early.take(envelope.id)
         if early is not None:
             return early
-        self._asks[envelope.id] = Ask(envelope, answer, line)
-        await self._send(line, envelope, name, timeout_s=None)
-        return await answer
+        request = [list(envelope), None, [], until - self._clock.steady()]
+        ask = self._asks[envelope.id] = Ask(request, until, asyncio.get_running_loop().create_future(), line)
+        await self._send(line, request, name, timeout_s=None)
+        return await ask.answer
 
     async def _line_for(self, envelope: Envelope, name: Name) -> Line:
         """The line by which a message goes; without one nothing was sent, and the next one like it is the first."""
@@ -230,12 +233,12 @@ class Client:
             self._names.give_back(name)
             raise
 
-    async def _send(self, line: Line, envelope: Envelope, name: Name, timeout_s: float | None = CALL_S) -> None:
+    async def _send(self, line: Line, request: list[Any], name: Name, timeout_s: float | None = CALL_S) -> None:
         if self.stopped is not None:
             self._names.give_back(name)
             raise SwarmStopped(self.stopped[1], self.stopped[0])
         try:
-            await line.call("send", [list(envelope), None, []], timeout_s=timeout_s)
+            await line.call("send", request, timeout_s=timeout_s)
         except (MailboxFull, BudgetExhausted, SwarmStopped):
             self._names.give_back(name)  # nothing of it was kept: the next one like it is the first
             raise

@@ -154,7 +154,7 @@ class Context:
             Quarantined, and what the answerer raised.
         """
         question = Words(check_address(str(to)), *addressed(message), self._taint)
-        answer = await self._desk.ask(question, timeout_s, self._desk.clock.wall())
+        answer = await self._desk.ask(question, timeout_s)
         for origin in answer.taint:
             self.mark(origin)
         if not reads(reply, answer.type):

@@ -215,8 +215,8 @@ class Board:
     # -- the requests ------------------------------------------------------------------------
 
     def _send(self, peer: str, ticket: int, payload: list[Any]) -> Any:
-        fields, step, reads = payload
-        m, envelope = self.machines, Envelope.from_wire(fields)
+        fields, step, reads, *left_s = payload
+        m, envelope = self.machines, self._clerk.timed(Envelope.from_wire(fields), *left_s)
         outside = envelope.sender.startswith(CLIENT + "/")
         if outside and self._outsiders.is_repeat(envelope):
             return None

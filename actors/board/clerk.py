@@ -38,6 +38,17 @@ class Clerk:
 
     # -- in ----------------------------------------------------------------------------------
 
+    def timed(self, envelope: Envelope, left_s: float | None = None) -> Envelope:
+        """What comes with the seconds that its asker still waits, with its deadline by this board's clock.
+
+        That of a turn's ask is no later than that of what the turn handles.
+        """
+        if left_s is None:
+            return envelope
+        until, asker = self._m.now + left_s, self._m.mail.letters.get(envelope.cause)
+        own = 0.0 if asker is None else asker.envelope.deadline
+        return envelope._replace(deadline=min(own, until) if own else until)
+
     def check_room(self, envelope: Envelope) -> None:
         """Refuse a caller from outside whose recipient is full, before it has paid. Raises: MailboxFull."""
         m = self._m

@@ -3,9 +3,9 @@
 The rule of this file: what a parcel asks for was decided where it comes from, so nothing of it is paid or judged a
 second time. A shard says how far it has heard another only when that is durable.
 
-The words between shards: ``hello`` (how far we have heard you), ``parcel``, ``took``, and hints that may be lost:
-``full`` (see `Pressure`) and ``watch`` (see `lookout`). A new link begins with two hellos, the first from the lower
-number, which learns of the link last: who speaks before the other knows the link has lost it.
+The words between shards: ``hello`` (how far we have heard you), ``parcel`` (with the time at its sender), ``took``, and
+hints that may be lost: ``full`` (see `Pressure`) and ``watch`` (see `lookout`). A new link begins with two hellos, the
+first from the lower number, which learns of the link last: who speaks before the other knows the link has lost it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,6 @@ class Neighbours:
         self._peers: dict[int, str] = {}
         """By shard: the life of its board to which there is a link."""
         self._takes: dict[str, Callable[[int, Any], None]] = {
-            "letter": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), self._letter),
             "again": lambda _s, a: clerk.receive(Envelope.from_wire(a), once=True),
             "reply": lambda _s, a: clerk.answer(Envelope.from_wire(a)),
             "post": lambda shard, a: self._arrived(shard, Envelope.from_wire(a), press.publish),
@@ -74,7 +73,7 @@ class Neighbours:
             "recall": lambda _s, _a: machines.purse.settle(),
             "go on": lambda _s, _a: clerk.go_on(),
         }
-        """What is done with each sort of parcel."""
+        """What is done with each sort of parcel but letters."""
         self._words: dict[str, Callable[[int, Any], None]] = {
             "hello": self._hello,
             "took": machines.exchange.confirmed,
@@ -117,7 +116,7 @@ class Neighbours:
         for shard, number in exchange.heard():
             self._aside(shard, "took", number)
         for shard, parcel in exchange.due():
-            self._aside(shard, "parcel", parcel)
+            self._aside(shard, "parcel", [*parcel, self._m.now])
         for shard, word in self._pressure.words():
             self._aside(shard, "full", word)
         if self._m.warden.shown:
@@ -139,8 +138,12 @@ class Neighbours:
             self._m.outbox.asides.append(Out(peer, name, 0, payload))
 
     def _parcel(self, shard: int, parcel: list[Any]) -> None:
-        number, what, data = parcel
-        if self._m.exchange.take(shard, number):
+        number, what, data, at = parcel
+        if not self._m.exchange.take(shard, number):
+            return
+        if what == "letter":
+            self._arrived(shard, _moved(Envelope.from_wire(data), self._m.now - at), self._letter)
+        else:
             self._takes[what](shard, data)
 
     def _arrived(self, shard: int, sent: Sent, receive: Callable[[Sent], None]) -> None:
@@ -177,3 +180,8 @@ class Neighbours:
             return
         if m.space.write(wanted, who, m.now):
             m.warden.progress(conversation, m.now, turn)
+
+
+def _moved(envelope: Envelope, ahead_s: float) -> Envelope:
+    """A message of a shard by our clock, which is so far ahead of that shard's."""
+    return envelope._replace(deadline=envelope.deadline + ahead_s) if envelope.deadline else envelope

@@ -118,8 +118,8 @@ class Desk:
             await self.record(taken, result)
         return result
 
-    async def ask(self, question: Words, timeout_s: float, now: float) -> Envelope:
-        """Send a question and wait for its answer.
+    async def ask(self, question: Words, timeout_s: float) -> Envelope:
+        """Send a question and wait for its answer. The board counts the time, and ends it sooner if the asker's own is.
 
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
         """
@@ -129,7 +129,7 @@ class Desk:
         else:
             await self._settled()
             with self.road.noted(taken):
-                reply = await self._ask(taken, question, timeout_s, now)
+                reply = await self._ask(taken, question, timeout_s)
             self.road.keep(taken, Step(taken.number, taken.key, reply.to_wire()))
         if reply.mode == "error":
             raise unpack(reply.type, unpack_plain(reply.body))
@@ -189,17 +189,15 @@ class Desk:
             raise
         self.road.keep(taken, step)
 
-    async def _ask(self, taken: Taken, question: Words, timeout_s: float, now: float) -> Envelope:
+    async def _ask(self, taken: Taken, question: Words, timeout_s: float) -> Envelope:
         self.road.check(taken)
-        own = self.delivery.envelope
-        deadline = now + timeout_s if not own.deadline else min(own.deadline, now + timeout_s)
-        envelope = ask_of(self.delivery, taken.number, taken.round, question, deadline)
+        envelope = ask_of(self.delivery, taken.number, taken.round, question)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
-        accepted = self._board.ask("send", [list(envelope), [taken.number, taken.key], self.road.claim()])
+        accepted = self._board.ask("send", [list(envelope), [taken.number, taken.key], self.road.claim(), timeout_s])
         accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
         try:
-            async with asyncio.timeout(max(0.0, deadline - now) + GRACE_S):
+            async with asyncio.timeout(timeout_s + GRACE_S):
                 return await answer
         except TimeoutError:
             raise DeadlineExceeded(f"{question.to} did not answer {question.type} within {timeout_s:g} s") from None

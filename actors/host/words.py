@@ -19,9 +19,9 @@ class Words(NamedTuple):
     taint: tuple[str, ...]
 
 
-def ask_of(delivery: Delivery, index: int, round_: int, words: Words, deadline: float) -> Envelope:
+def ask_of(delivery: Delivery, index: int, round_: int, words: Words) -> Envelope:
     """A turn asks, as its step with that index. Each round of a turn asks anew."""
-    return _sent(delivery, derive_id(delivery.envelope.id, f"ask:{index}:{round_}"), "ask", words, deadline=deadline)
+    return _sent(delivery, derive_id(delivery.envelope.id, f"ask:{index}:{round_}"), "ask", words)
 
 
 def tell_of(delivery: Delivery, number: int, words: Words) -> Envelope:
@@ -41,9 +41,7 @@ def series_of(delivery: Delivery, topic: str, taint: tuple[str, ...]) -> Series:
     return Series(topic, delivery.agent, own.conversation, own.id, own.trace, own.hops + 1, taint, [])
 
 
-def _sent(
-    delivery: Delivery, name: str, mode: Mode, words: Words, *, reply_to: str = "", deadline: float = 0.0
-) -> Envelope:
+def _sent(delivery: Delivery, name: str, mode: Mode, words: Words, *, reply_to: str = "") -> Envelope:
     own = delivery.envelope
     return Envelope(
         name,
@@ -57,7 +55,7 @@ def _sent(
         reply_to,
         own.trace,
         own.hops + 1,
-        deadline,
+        0.0,
         "",
         words.taint,
     )

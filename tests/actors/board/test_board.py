@@ -258,6 +258,16 @@ def test_all_turns_of_a_reentrant_agent_have_their_clocks_running(overdue):
     assert overdue in verdict["exchange"]
 
 
+@pytest.mark.parametrize(("own_s", "left_s", "given_s"), [(5.0, 30.0, 5.0), (30.0, 5.0, 5.0), (None, 30.0, 30.0)])
+def test_a_question_of_a_turn_waits_no_longer_than_whoever_waits_for_the_turn(own_s, left_s, given_s):
+    site = Site(a_kind("a"), a_kind("b"))
+    own = a_letter("turn", mode="ask")
+    site.do((DRIVER, "send", [list(own), None, [], *([] if own_s is None else [own_s])]))
+    question = a_letter("q", to="b/1", mode="ask", sender="a/1", cause="turn")
+    site.do((HOST, "send", [list(question), [0, "ask"], [], left_s]))
+    assert site.board.machines.mail.letters["q"].envelope.deadline == site.now + given_s
+
+
 @pytest.mark.parametrize("kept", ["reply", "error"])
 def test_a_turn_that_begins_anew_and_asks_after_its_answer_has_come_is_told_it_and_nobody_else_is_asked(kept):
     site = Site(a_kind("a"), a_kind("b"))

@@ -91,6 +91,20 @@ def test_an_ask_that_nobody_answers_in_time_fails_at_its_asker_and_only_once(two
     assert [(answer.mode, answer.type) for answer in two.replies("late")] == [("error", "DeadlineExceeded")]
 
 
+@pytest.mark.parametrize("ahead_s", [3_600.0, -3_600.0])
+def test_an_ask_of_another_shard_has_its_time_though_the_clocks_of_both_differ(two, ahead_s):
+    boards = two.estate.boards
+    two.now += 7_200.0
+    boards[0].tick(two.now)
+    boards[1].machines.now, clock = two.now + ahead_s, two.now
+    two.now = min(two.now, two.now + ahead_s)  # each stays at its own time: none goes back
+    asker, asked = told(two)
+    envelope = letter("ask", asked, "ask", sender=asker, cause="m1")
+    two.ask(0, "send", [list(envelope), [0, "ask"], [], 5.0], two.holder("m1"))
+    assert boards[0].now == clock
+    assert boards[1].machines.mail.letters["ask"].envelope.deadline == boards[1].now + 5.0
+
+
 def test_a_post_reaches_followers_on_every_shard_in_its_order_and_under_names_of_their_own(two):
     topic, here, there = two.name(1, "topics"), two.agent(0), two.agent(1)
     for follower in (here, there):
@@ -172,7 +186,7 @@ def test_what_a_dead_host_had_goes_out_again_only_when_it_is_dead_everywhere(two
     board.tenants.lost(first, "by a test")
     assert [frame.name for frame in board.commit(two.now)[0]] == ["parcel"]
     assert [frame.name for frame in board.commit(two.now)[0]] == []
-    two.estate.boards[1].handle("board-0.1", 0, "parcel", [1, "lost", [first, "by a test"]], two.now)
+    two.estate.boards[1].handle("board-0.1", 0, "parcel", [1, "lost", [first, "by a test"], two.now], two.now)
     two.settle()
     assert first not in two.estate.boards[1].machines.incarnations.values()
     assert two.holder("m1") == ({HOST, OTHER} - {first}).pop()
