@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Context, State, handles
 
 from .town import Town
+
+GATE = asyncio.Event()
 
 DIARY: list[str] = []
 
@@ -64,9 +67,54 @@ class Twin(Agent):
         return say
 
 
+class Patient(Agent):
+    """Takes messages while others run, each of which ends when the gate is open."""
+
+    reentrant = True
+
+    async def on_stop(self) -> None:
+        DIARY.append("left")
+
+    @handles
+    async def say(self, say: Say, _ctx: Context) -> Say:
+        DIARY.append(f"{say.n} begins")
+        await GATE.wait()
+        DIARY.append(f"{say.n} ends")
+        return say
+
+
+class Held:
+    """The way to a board, whose word on who may go is held up."""
+
+    def __init__(self, town: Town) -> None:
+        service: Any = town._host.service
+        self.link = service._boards.of(0)
+        self._handle, self.link._handle = self.link._handle, self
+        self.given = asyncio.Event()
+        self._go_on = asyncio.Event()
+
+    async def receive(self, data: bytes) -> bytes:
+        back: bytes = await self._handle.receive(data)
+        if b"passivate" in data:
+            self.given.set()
+            await self._go_on.wait()
+        return back
+
+    async def let_go_with_mail_behind(self) -> None:
+        """Once there is mail right behind the word, let both come."""
+        async with asyncio.timeout(5):
+            while not self._mail_has_come():  # noqa: ASYNC110 - a link that waits for a batch tells nobody
+                await asyncio.sleep(0.001)
+        self._go_on.set()
+
+    def _mail_has_come(self) -> bool:
+        return any(frame[2] == "deliver" for frames in self.link._channel._early.values() for frame in frames)
+
+
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
     """Hosts that look for idle agents every few milliseconds."""
+    monkeypatch.setattr(f"{__name__}.GATE", asyncio.Event())
     monkeypatch.setattr(host, "BEAT_S", 0.005)
     DIARY.clear()
 
@@ -114,6 +162,33 @@ async def test_what_comes_while_an_agent_takes_its_leave_waits_for_the_end_of_th
             "guest/slow is gone",
             "guest/slow came with 1",
         ]
+
+
+async def test_an_agent_that_gets_mail_right_behind_the_word_that_it_may_go_takes_its_leave_before_its_next_turn():
+    async with Town(Guest, after_s=0.0) as town:
+        held = Held(town)
+        await town.ask("guest/a", Say(n=1), Say)
+        await asyncio.wait_for(held.given.wait(), 5)
+        asking = town.begin("guest/a", Say(n=1), Say)
+        await held.let_go_with_mail_behind()
+        assert (await asking).n == 2
+        assert DIARY[:3] == ["guest/a came with 0", "guest/a left with 1", "guest/a came with 1"]
+
+
+async def test_an_agent_that_gets_mail_right_behind_the_word_that_it_may_go_does_not_leave_while_it_works():
+    async with Town(Patient, after_s=0.0) as town:
+        held = Held(town)
+        GATE.set()
+        await town.ask("patient/a", Say(n=1), Say)
+        await asyncio.wait_for(held.given.wait(), 5)
+        GATE.clear()
+        asking = town.begin("patient/a", Say(n=2), Say)
+        await held.let_go_with_mail_behind()
+        await until("2 begins")
+        await asyncio.sleep(0)
+        GATE.set()
+        await asking
+        assert "left" not in DIARY[DIARY.index("2 begins") : DIARY.index("2 ends")]
 
 
 @pytest.mark.parametrize("kind", [Guest, Twin])

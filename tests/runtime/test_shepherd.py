@@ -18,6 +18,7 @@ from stigmergy.runtime import Agent, Context, Swarm, handles
 from stigmergy.runtime import shepherd as module
 from stigmergy.runtime.circle import Circle
 from stigmergy.runtime.shepherd import Plan, Shepherd, Yard
+from stigmergy.runtime.standstill import STALLED_S
 from tests.runtime.cast import Say
 
 STUCK = {"stalled_s": 4.0, "at": "app.py:41 in spin"}
@@ -100,6 +101,28 @@ async def test_what_was_slow_once_is_no_reason_later():
         ("lost", ["host-1.1", "ended by the runtime, because it gave no sign of life"]),
         "killed",
     ]
+
+
+@pytest.mark.parametrize(("stalled_s", "beats"), [(0.0, 2), (STALLED_S - 0.1, 2), (STALLED_S, 0), (4.0, 0)])
+async def test_a_host_that_stands_still_gives_no_sign_of_life_though_its_process_answers(monkeypatch, stalled_s, beats):
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    farm, heard, looks = Farm(), list[Any](), iter([2, 1])
+
+    async def health() -> dict[str, Any]:
+        if next(looks) == 1:
+            farm.shepherd._up.clear()
+        return {"stalled_s": stalled_s}
+
+    farm.host.health = health
+
+    def heartbeat(*beat: Any) -> list[Any]:
+        heard.append(beat)
+        return []
+
+    monkeypatch.setattr(farm.shepherd._supervisor, "heartbeat", heartbeat)
+    await farm.shepherd._listen("host-1", 1, farm.host)
+    assert [beat[:2] for beat in heard] == [("host-1", 1)] * beats
+    await farm.shepherd.close()
 
 
 async def test_a_host_that_is_gone_is_told_of_before_its_successor_begins():

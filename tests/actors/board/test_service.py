@@ -9,10 +9,12 @@ import pytest
 
 from stigmergy.actors.board.board import Board, BoardConfig
 from stigmergy.actors.board.outbox import Out
+from stigmergy.actors.board.owners import Place
 from stigmergy.actors.board.service import SLICE, BoardService, open_board
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
-from stigmergy.actors.transport.channel import MAX_BYTES
+from stigmergy.actors.transport.channel import MAX_BYTES, open_batch
+from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import JournalError, StigmergyError
 from stigmergy.runtime.client import Client
 
@@ -40,6 +42,61 @@ async def test_a_board_that_could_not_commit_takes_nothing_in_even_when_there_is
     assert journal.last_seq == last
     successor = MemoryJournal(disk)  # though the failed one is still in this process
     assert successor.last_seq == last
+    await service.close()
+
+
+class FailsOnce(MemoryJournal):
+    """A journal that could not be written once, though it is as it was before and after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = False
+
+    def append(self, batch, at, epoch):
+        if self.fails:
+            self.fails = False
+            raise JournalError("once")
+        return super().append(batch, at, epoch)
+
+    def close(self) -> None:
+        pass
+
+
+async def test_after_a_commit_that_failed_nothing_of_what_was_waiting_is_handled_or_committed():
+    journal = FailsOnce()
+    service = BoardService(Board(journal, BoardConfig("run", {}), 0.0), journal, Clock(), apart=True)
+    client = Client("client/a", "run", lambda *_: None, Clock())
+    service.attach(client.name, client)
+    client.attach("board", service)
+    await put(client, "before")
+    last, journal.fails = journal.last_seq, True
+    under_way = [asyncio.ensure_future(put(client, str(n))) for n in range(SLICE + 1)]
+    await asyncio.wait(under_way, timeout=10)
+    assert all(isinstance(put.exception(), StigmergyError) for put in under_way)
+    assert service._board.machines.space.facts.get("0") is not None
+    assert service._board.machines.space.facts.get(str(SLICE)) is None
+    service._board.tick(1.0)
+    service._pump()
+    assert journal.last_seq == last
+    await service.close()
+
+
+async def test_a_board_that_is_met_again_goes_on_with_the_link_that_it_has():
+    journal, words = MemoryJournal(), list[Any]()
+
+    class Other:
+        async def receive(self, data):
+            _, number, _, frames = open_batch(data)
+            words.extend((number, frame[2]) for frame in frames)
+            return pack(["board-1.1", 0, number, []])
+
+    board = Board(journal, BoardConfig("run", {}, Place(0, 2)), 0.0)
+    service = BoardService(board, journal, Clock(), "board-0.1")
+    for _ in range(2):
+        service.attach("board-1.1", Other())
+        for _ in range(9):
+            await asyncio.sleep(0)
+    assert words == [(1, "hello")]
     await service.close()
 
 

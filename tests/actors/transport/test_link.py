@@ -227,6 +227,29 @@ async def test_who_only_listens_confirms_once_for_all_that_it_collects_and_nothi
     assert await slot.collect(0.0) == []
 
 
+async def test_nothing_is_sent_again_while_a_call_is_under_way_however_long_it_takes():
+    calls, answered = [], asyncio.Event()
+
+    class Busy:
+        async def receive(self, data):
+            calls.append(open_batch(data)[1])
+            await answered.wait()
+            return pack(["two", 0, 1, []])
+
+    one = Answering("one")
+    link = one.endpoint.connect("two", Busy(), one.on_lost)
+    link.tell("say", 1)
+    for second in range(0, 100, 10):
+        await turns_of_the_loop()
+        link.resend_if_silent(float(second))
+    answered.set()
+    await turns_of_the_loop()
+    link.resend_if_silent(110.0)
+    link.resend_if_silent(120.0)
+    await turns_of_the_loop()
+    assert calls == [1]
+
+
 async def turns_of_the_loop(number=3):
     for _ in range(number):
         await asyncio.sleep(0)
