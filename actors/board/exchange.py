@@ -2,7 +2,7 @@
 
 The rule of this file: a parcel is in its sender's journal from the append that caused it until its receiver has it in
 its own, together with what it caused there. The parcels of one shard for another are numbered without gaps, and
-taken in that order, each once. Journal entries: ``shard.out``, ``shard.in``, ``shard.kept``.
+taken in that order, each once. Journal entries: ``shard.out``, ``shard.met``, ``shard.in``, ``shard.kept``.
 
 A parcel may have to wait: what an agent sends leaves only when what it has written on other shards is there, so
 whoever reads the one finds the other (causal order, as in Lloyd et al., "Don't settle for eventual", SOSP 2011).
@@ -54,7 +54,9 @@ class Lane:
         self.written = 0
         """Number of the newest parcel that changes what can be read there."""
         self.sent = 0
-        """Number of the newest parcel that may have left: of those that an earlier life put, or that was told."""
+        """Number of the newest parcel that may have left, as far as the journal and this life know."""
+        self.met = False
+        """Whether this life has met it: what was put before cannot have left."""
         self.confirmed = 0
         self.noted = 0
         """How far the journal knows that it has confirmed."""
@@ -148,9 +150,11 @@ class Exchange:
         if number < lane.confirmed:
             raise _lost(f"shard {shard} has lost what it had of shard {self.me}: {number} of {lane.confirmed} parcels")
         if number > lane.sent:
-            raise _lost(
-                f"shard {self.me} has lost what shard {shard} has of it: {lane.sent} of {number} parcels are left"
-            )
+            known = f"shard {shard} has heard {number} parcels of it, and by its journal it has sent {lane.sent}"
+            raise _lost(f"shard {self.me} has lost the end of its journal: {known}")
+        if not lane.met and lane.sent < lane.last:
+            self._do("shard.met", {"to": shard})
+        lane.met = True
         self.confirmed(shard, number)
         lane.told = lane.confirmed
 
@@ -180,7 +184,8 @@ class Exchange:
         """
         if self._fresh:
             fresh, self._fresh = self._fresh, []
-            self._do("shard.out", {"of": fresh})
+            early = sorted({shard for shard, *_ in fresh if not self.lanes[shard].met})
+            self._do("shard.out", {"of": fresh, "early": early} if early else {"of": fresh})
         return [("shard.in", {"of": [[shard, self._heard[shard]] for shard in self._news]})] if self._news else []
 
     def heard(self) -> list[tuple[int, int]]:
@@ -189,15 +194,18 @@ class Exchange:
         return [(shard, self._heard[shard]) for shard in news]
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
-        """Change the state as an entry of an earlier life says, which may have told what it had put."""
+        """Change the state as an entry of an earlier life says. It may have told what it put after it had met them."""
         self._change(kind, data)
-        for lane in self.lanes.values():
-            lane.sent = lane.last
+        if kind == "shard.out":
+            for shard in {shard for shard, *_ in data["of"]}.difference(data.get("early", ())):
+                self.lanes[shard].sent = self.lanes[shard].last
 
     def _change(self, kind: str, data: dict[str, Any]) -> None:
         if kind == "shard.out":
             for shard, what, content, by in data["of"]:
                 self._send(shard, what, content, by)
+        elif kind == "shard.met":
+            self.lanes[data["to"]].sent = self.lanes[data["to"]].last
         elif kind == "shard.in":
             self._heard.update((shard, number) for shard, number in data["of"])
         elif kind == "shard.kept":

@@ -153,5 +153,5 @@ MUTATIONS: dict[str, Mutation] = {
     "agents are in two places": Mutation(agents_are_in_two_places, ("C1", "C3", "C6"), first=26),
     "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2, first=46),
     "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),
-    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 3, first=108),
+    "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 3, first=111),
 }

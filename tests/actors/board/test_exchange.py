@@ -110,6 +110,18 @@ def test_each_parcel_is_taken_once_and_in_order_whatever_breaks(seed):
         assert pair.ends[me].exchange.letters == 0
 
 
+def test_what_was_put_before_shards_met_counts_as_sent_once_they_have():
+    pair = Pair()
+    pair.ends[0].exchange.put(1, "letter", "early")
+    pair.commit(0)
+    pair.ends[0].open()
+    for _ in range(2):
+        pair.meet()
+        pair.settle()
+        pair.ends[0].open()
+    assert pair.ends[1].taken == [(0, "early")]
+
+
 def test_what_was_put_and_not_committed_was_never_sent():
     pair = Pair()
     pair.settle()
@@ -142,21 +154,23 @@ def test_a_shard_that_has_forgotten_what_it_confirmed_is_found_out():
         pair.settle()
 
 
-@pytest.mark.parametrize("anew", [0, 1, 5])
-def test_a_shard_that_has_lost_what_it_had_sent_is_found_out_however_much_it_has_put_since(anew):
+@pytest.mark.parametrize(("anew", "lives"), [(0, 1), (1, 1), (5, 1), (5, 2)])
+def test_a_shard_that_has_lost_what_it_had_sent_is_found_out_however_much_it_has_put_since(anew, lives):
     pair = Pair()
+    pair.settle()
     sender, kept = pair.ends[0], 1
     for number in range(3):
         sender.exchange.put(1, "letter", number)
         pair.commit(0)
     pair.settle()
     sender.journal = sender.journal[:kept]
-    sender.open()
-    for number in range(anew):
-        sender.exchange.put(1, "letter", f"anew {number}")
-    pair.commit(0)
+    for _ in range(lives):
+        sender.open()
+        for number in range(anew):
+            sender.exchange.put(1, "letter", f"anew {number}")
+        pair.commit(0)
     pair.meet()
-    with pytest.raises(JournalCorrupt, match=r"shard 0 has lost .* 1 of 3 parcels .* one backup"):
+    with pytest.raises(JournalCorrupt, match=r"shard 0 has lost .* heard 3 parcels .* sent 1; .* one backup"):
         pair.settle()
     assert pair.ends[1].taken == [(0, 0), (0, 1), (0, 2)]
 
