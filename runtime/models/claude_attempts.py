@@ -66,12 +66,13 @@ class Attempts:
         """Give up now if the provider asks for a pause beyond the deadline; the SDK would sleep it out."""
         pause = retry_after_s(response.headers)
         if pause is None:
-            if self._backoff_s is not None:
-                response.http_response.headers["retry-after-ms"] = str(self._backoff_s * 1000)
+            pause = self._backoff_s
         elif asyncio.get_running_loop().time() + pause > self._deadline:
             raise self._unavailable(
                 f"HTTP {response.status_code}, and the provider asks to wait {pause:g} s, past the end of this call"
             )
+        if pause is not None:
+            response.http_response.headers["retry-after-ms"] = str(pause * 1000)
 
     def _unavailable(self, message: str) -> Unavailable:
         return Unavailable(message, self.outcome, None, self.count)
@@ -97,7 +98,8 @@ def _certainly_unpaid(status: int, body: bytes) -> bool:
 def retry_after_s(headers: Any) -> float | None:
     """Seconds that the provider asks to wait; None when it does not say, or says something unreadable.
 
-    RFC 9110, section 10.2.3: seconds or a date. ``retry-after-ms`` is what the SDK reads first.
+    RFC 9110, section 10.2.3: seconds or a date, which counts from the date that the answer itself bears: whose clock is
+    right does not matter. ``retry-after-ms`` is what the SDK reads first.
     """
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
@@ -105,8 +107,15 @@ def retry_after_s(headers: Any) -> float | None:
         except ValueError:
             continue
         return pause if pause > 0 else None
+    until, since = (_moment(headers.get(name, "")) for name in ("retry-after", "date"))
+    if until is None:
+        return None
+    pause = until - (time.time() if since is None else since)
+    return pause if pause > 0 else None
+
+
+def _moment(date: str) -> float | None:
     try:
-        pause = parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time()
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError):
         return None
-    return pause if pause > 0 else None

@@ -5,13 +5,16 @@ import itertools
 import pickle
 import random
 import socket
+import time
 import traceback
 from contextlib import aclosing, suppress
+from email.utils import formatdate
 
 import pytest
 
 from stigmergy.protocols.errors import ModelError, ModelOutputInvalid, ModelRefused, ModelUnavailable, pack, unpack
 from stigmergy.runtime.models import CallLimits, Claude, MeteredModel, Purse, Unavailable, cost_of, user
+from stigmergy.runtime.models.claude_attempts import retry_after_s
 from stigmergy.runtime.testing.messages_server import MessagesServer
 from stigmergy.runtime.testing.messages_server_faults import COUNT, KINDS, Fault
 from tests.runtime.models.near_ledger import NearLedger
@@ -51,6 +54,13 @@ async def test_a_refusal_that_lasts_costs_nothing_and_is_released(metered, serve
     assert cost_of(caught.value).outcome == "unspent"
     assert caught.value.attempts == len(server.books.entries) == 3
     assert (ledger.fate, server.books.nano_usd) == ("released", 0)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_pause_that_is_told_as_a_date_counts_by_the_clock_that_told_it(hours):
+    now = time.time() + 3_600 * hours
+    headers = {"retry-after": formatdate(now + 7, usegmt=True), "date": formatdate(now, usegmt=True)}
+    assert retry_after_s(headers) == 7.0
 
 
 async def test_retry_after_is_obeyed_even_against_the_own_pause(server, question):
