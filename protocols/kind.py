@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from .errors import UsageError
 from .ids import check_name
 
 
@@ -61,6 +62,19 @@ class KindSpec:
     def __post_init__(self) -> None:
         """Check the name. Raises: InvalidName."""
         check_name(self.name, "kind")
+
+    def check(self) -> None:
+        """Look at what its class says, which may be anything. Raises: UsageError, InvalidName."""
+        name = self.qualname.rpartition(".")[2]
+        for option in ("pool", "mailbox", "attempts"):
+            value = getattr(self, option)
+            if type(value) is not int or value < 1:
+                raise UsageError(f"{name}: {option} is {value!r:.40}; give a whole number from 1")
+        seconds = self.turn_timeout_s
+        if type(seconds) not in {int, float} or not seconds > 0:
+            raise UsageError(f"{name}: turn_timeout_s is {seconds!r:.40}; give a number of seconds above 0")
+        for topic in self.topics:
+            check_name(topic.removesuffix("*") or "all" if type(topic) is str else topic, f"{name}: topic")
 
     def takes(self, message_type: str) -> bool:
         """Whether its handlers can be given that type."""

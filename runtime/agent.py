@@ -211,10 +211,9 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
         emits=list(emits.values()),
     )
     options = {option: getattr(cls, option) for option in _CHANGEABLE - {"kind"}} | changes
-    for option in ("pool", "mailbox", "attempts"):
-        if type(options[option]) is not int or options[option] < 1:
-            raise UsageError(f"{cls.__name__}: {option} is {options[option]!r:.40}; give a whole number from 1")
-    return KindSpec(
+    if not isinstance(options["topics"], list | tuple):
+        raise UsageError(f"{cls.__name__}: topics is {options['topics']!r:.40}; give a tuple, for example ('news',)")
+    spec = KindSpec(
         name=name,
         module=module,
         qualname=cls.__qualname__,
@@ -226,6 +225,8 @@ def describe(cls: type[Agent], module: str, settings: dict[str, Any], **changes:
         state=describe_state(state),
         **{**options, "topics": tuple(options["topics"])},
     )
+    spec.check()
+    return spec
 
 
 def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handler:

@@ -23,6 +23,7 @@ from .clerk import Clerk
 from .digest import RunDigest
 from .gate import Gate
 from .grants import is_grant
+from .halfway import check_whole
 from .machines import CLIENT, Machines
 from .neighbours import Neighbours, is_board
 from .outbox import Event, Out
@@ -72,8 +73,7 @@ class Board:
         self._turns = Turns(m, self._clerk, self._press, self._cashier, self._pressure, self._cases, self._outsiders)
         self._past = Reopening(m, self._clerk, self._cases, self._outsiders)
         self._measured_at = now
-        self._unpaid: list[tuple[str, int, str, Any]] = []
-        """Requests that wait until they can be paid for, as for `handle`."""
+        self._unpaid: list[tuple[str, int, str, Any]] = []  # requests that wait for money, as for `handle`
         self._watchers = Watchers(m.space)
         outpost = Outpost(m, self._clerk)
         self._acting = Acting(m, self._clerk, outpost)
@@ -118,7 +118,7 @@ class Board:
     # -- what comes in -----------------------------------------------------------------------
 
     def handle(self, peer: str, ticket: int, name: str, payload: Any, now: float) -> None:
-        """Carry out one frame of a peer; answers and errors go to the outbox."""
+        """Carry out one frame of a peer; answers and errors go to the outbox. Raises: as `check_whole`."""
         m = self.machines
         m.now = max(m.now, now)
         if is_board(peer):
@@ -127,12 +127,14 @@ class Board:
         if self._unpaid and name in PAYING:
             self._unpaid.append((peer, ticket, name, payload))
             return
+        written = len(self._batch)
         try:
             self._check_lives(peer)
             answer = self._request(name)(peer, ticket, payload)
         except Unpaid:
             self._unpaid.append((peer, ticket, name, payload))
         except Exception as error:  # noqa: BLE001 - whatever it is, the peer that asked gets it
+            check_whole(error, len(self._batch) - written, peer, name)
             m.outbox.fail(peer, ticket, error)
         else:
             if answer is not PARKED:
@@ -289,8 +291,6 @@ class Board:
             "stopped": list(m.stopped) if m.stopped else None,
             "digest": self._digest.hex(),
         }
-
-    # -- inside ------------------------------------------------------------------------------
 
     def _record(self, kind: str, data: dict[str, Any]) -> None:
         self._batch.append((kind, data))

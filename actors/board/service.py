@@ -223,7 +223,10 @@ class BoardService:
         while self._failure is None:
             await asyncio.sleep(TICK_S)
             self._beats += 1
-            self._board.tick(self._now())
+            try:
+                self._board.tick(self._now())
+            except Exception as failure:  # noqa: BLE001 - what it has written is not what the machines know
+                self._fail(failure)
             self._pump_soon()
             for link in list(self._endpoint.links.values()):
                 link.resend_if_silent(self._steady())

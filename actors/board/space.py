@@ -15,6 +15,7 @@ from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.turn import Write
 
 from .areas import Area
+from .arguments import check_arguments
 from .claims import Claims, Lapse
 from .facts import Delete, Facts, Put
 from .topics import Topics
@@ -84,22 +85,26 @@ class Space:
 
     def look(self, operation: str, arguments: Arguments, now: float) -> Any:
         """Read something. Raises: UsageError."""
-        return self._find(self._looks, operation)(arguments, now)
+        found = self._find(self._looks, operation)
+        check_arguments(operation, arguments)
+        return found(arguments, now)
 
     def act(self, operation: str, arguments: Arguments, who: str, op: str, now: float) -> Any:
         """Change something at once. Raises: Conflict, ClaimLost, UsageError."""
-        return self._find(self._acts, operation)(arguments, who, op, now)
+        found = self._find(self._acts, operation)
+        check_arguments(operation, arguments)
+        return found(arguments, who, op, now)
 
     def check(self, writes: Sequence[Write], far: Sequence[Write] = ()) -> None:
         """Raise what `write` would raise, and change nothing. Raises: Conflict, UsageError, Malformed.
 
         ``far`` are writes for other shards; here only what nobody takes is refused of them.
         """
+        for write in (*writes, *far):
+            _check_values(write)
         for write in writes:
             if write.part == "trails":
                 self.trails.check_defined(write.arguments["trail"])
-        for write in (*writes, *far):
-            _check_values(write)
         self.facts.check(_puts((*writes, *far)))
 
     def write(self, writes: Sequence[Write], who: str, now: float) -> bool:
@@ -150,12 +155,13 @@ def is_news(operation: str, result: Any) -> bool:
 
 def _check_values(write: Write) -> None:
     a = write.arguments
+    if write.operation not in {"facts.put", "trails.deposit", "trails.blend"}:
+        raise UsageError(f"{write.operation} cannot be part of a turn")
+    check_arguments(write.operation, a)
     if write.operation == "trails.deposit":
         check_values(a["trail"], a["amounts"], a["amounts"].values(), 0.0)
     elif write.operation == "trails.blend":
         check_values(a["trail"], a["keys"], (a["toward"],), a["rate"])
-    elif write.operation != "facts.put":
-        raise UsageError(f"{write.operation} cannot be part of a turn")
 
 
 def _puts(writes: Sequence[Write]) -> list[Put | Delete]:

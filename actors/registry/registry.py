@@ -88,8 +88,10 @@ class Registry:
     def register_kind(self, spec: KindSpec) -> bool:
         """Enter a kind, or a change to it. False when it was known like that already, and nothing was recorded.
 
-        Raises: InvalidCard for a card that breaks A2A 1.0, or contradicts what is registered; InvalidName.
+        Raises: InvalidCard for a card that breaks A2A 1.0, or contradicts what is registered; InvalidName,
+            UsageError for what no agent can be run with.
         """
+        spec.check()
         try:
             packed = pack_body(spec.to_plain())
             listing = listing_of(packed)

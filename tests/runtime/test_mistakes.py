@@ -224,6 +224,13 @@ def test_a_class_that_no_file_holds_is_refused_where_it_is_added(monkeypatch, fi
         Swarm(engine="local").add(Novice)
 
 
+@pytest.mark.parametrize("change", [{"turn_timeout_s": None}, {"turn_timeout_s": 0}, {"topics": "nw"}, {"topics": [5]}])
+def test_a_kind_whose_option_is_of_the_wrong_sort_is_refused_where_it_is_added(change):
+    ((name, _),) = change.items()
+    with pytest.raises(UsageError, match=f"Answerer: {name.removesuffix('s')}.*(give|use)"):
+        Swarm(engine="local").add(Answerer, **change)
+
+
 @pytest.mark.parametrize("change", [{"pool": 0}, {"attempts": -1}, {"mailbox": "many"}])
 def test_a_figure_that_cannot_be_is_refused(change):
     ((name, value),) = change.items()
