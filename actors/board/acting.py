@@ -46,8 +46,9 @@ class Acting:
         return result
 
     def driven(self, act: list[Any]) -> Any:
-        """Change something for a driver. Raises: what the blackboard raises."""
-        result = self.act(*act)
+        """Change something for a driver, who is told again by `Outsiders`. Raises: what the blackboard raises."""
+        operation, arguments, who, op, conversation = act
+        result = self.act(operation, arguments, who, "" if operation.startswith("claims.") else op, conversation)
         if self._m.round is not None:
             self._driven.append((self._m.round, act))
         return result

@@ -10,58 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice, takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from stigmergy.protocols.errors import ClaimLost, Fenced, InvalidName, JournalError, UsageError
 from stigmergy.protocols.ids import check_name
 
+from .done import Done
+from .workitems import Claim, Depth, Item, Lapse
 from .workqueue import LazyHeap, Work, WorkQueue
 
 LEASE_S: Final = 30.0
 MAX_ATTEMPTS: Final = 3
-_VERBS: Final = ("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "extend", "restore")
+_VERBS: Final = (
+    *("offer", "take", "renew", "complete", "fail", "expire", "requeue", "forget", "extend", "over", "restore"),
+)
 _KINDS: Final = frozenset(f"claims.{verb}" for verb in _VERBS)
-
-
-class Item(NamedTuple):
-    """A work item as a worker sees it before it takes it."""
-
-    item: str
-    payload: bytes
-    priority: int
-    attempts: int
-
-
-class Claim(NamedTuple):
-    """The right to work on an item until ``until`` (seconds, on the clock of ``now``)."""
-
-    queue: str
-    item: str
-    payload: bytes
-    token: int
-    attempt: int
-    """From 1; counted when the item is taken."""
-    until: float
-
-
-class Lapse(NamedTuple):
-    """A claim whose lease ended unfinished."""
-
-    queue: str
-    item: str
-    worker: str
-    token: int
-    dead: bool
-    """Whether it was the item's last attempt. If not, the item can be taken again, in its old place."""
-
-
-class Depth(NamedTuple):
-    """How many items of a queue are in which state."""
-
-    ready: int
-    taken: int
-    dead: int
-    done: int
 
 
 class Claims:
@@ -70,14 +33,24 @@ class Claims:
     def __init__(self, record: Callable[[str, dict[str, Any]], None]) -> None:
         self._record = record
         self._queues: dict[str, WorkQueue] = {}
+        self._done = Done()
+        """What each operation came to: of a take, the claim and the epoch of whoever holds it."""
         self._leases: LazyHeap[tuple[float, int, str, str]] = LazyHeap(self._is_leased)
         """(until, token, queue, item) over all queues."""
 
     def offer(
-        self, queue: str, item: str, payload: bytes, *, priority: int = 0, max_attempts: int = MAX_ATTEMPTS
+        self,
+        queue: str,
+        item: str,
+        payload: bytes,
+        *,
+        priority: int = 0,
+        max_attempts: int = MAX_ATTEMPTS,
+        op: str = "",
     ) -> bool:
         """Put an item up for work; higher priority first, then first come. False if its id was offered before.
 
+        ``op`` names the operation, as ``turn:step``: a repeat gets what it got; empty: it cannot be repeated.
         Raises: InvalidName, UsageError.
         """
         check_name(queue, "queue")
@@ -87,8 +60,8 @@ class Claims:
             raise UsageError(f"item {item!r}: max_attempts {max_attempts} is not valid; give at least 1")
         q = self._queues.get(queue)
         if q and (item in q.work or item in q.done):
-            return False
-        self._do("offer", queue=queue, item=item, payload=payload, priority=priority, most=max_attempts)
+            return _named("offer", op) in self._done
+        self._do("offer", queue=queue, item=item, payload=payload, priority=priority, most=max_attempts, op=op)
         return True
 
     def peek(self, queue: str, limit: int = 100) -> list[Item]:
@@ -104,31 +77,45 @@ class Claims:
     ) -> Claim | None:
         """Claim the next item, or the given one if nobody has it; None when there is none to have.
 
-        ``op`` names the operation. Repeated in the same epoch it gets the same claim; repeated in a later
-        one (its host was replaced) it gets the same item with a new token, and the old token is refused.
-        Raises: Fenced when a later epoch has repeated it before; UsageError.
+        ``op`` names the operation, as ``turn:step``; empty: it cannot be repeated. Repeated before its turn is over it
+        gets the same claim, also one that has ended: what the turn did with it counts. But while nobody else has had
+        the item, one whose lease has ended begins anew; and in a later epoch (its host was replaced) it has a new
+        token, and the old token is refused. Raises: Fenced when a later epoch has repeated it before; UsageError.
         """
-        if not op or not lease_s > 0:
-            raise UsageError(f"to take from queue {queue!r}, give an operation id and a lease of more than 0 seconds")
-        q = self._queues.get(queue)
-        if q is None:
-            return None
-        chosen = q.ops.get(op)
-        if chosen is not None:
-            held = q.work[chosen]
-            if epoch < held.epoch:
-                raise Fenced(f"epoch {epoch} of {worker!r} has ended; epoch {held.epoch} goes on with item {chosen!r}")
-            if epoch == held.epoch:
-                return _claim(queue, chosen, held)
-        elif item:
-            chosen = item if item in q.work and q.work[item].state == "ready" else None
+        if not lease_s > 0:
+            raise UsageError(f"to take from queue {queue!r}, give a lease of more than 0 seconds")
+        if (named := _named("take", op)) in self._done:
+            claim, chosen = self._again(named, worker, epoch)
+            if chosen is None:
+                return claim
         else:
-            chosen = next(q.in_line(), None)
-        if chosen is None:
-            return None
+            chosen = self._free(queue, item)
+            if chosen is None:
+                return None
+        q = self._queues[queue]
         grant = {"token": q.token + 1, "worker": worker, "epoch": epoch, "op": op, "until": now + lease_s}
         self._do("take", queue=queue, item=chosen, **grant)
         return _claim(queue, chosen, q.work[chosen])
+
+    def _free(self, queue: str, item: str) -> str | None:
+        """The item that a new claim gets."""
+        q = self._queues.get(queue)
+        if q is None or not item:
+            return None if q is None else next(q.in_line(), None)
+        return item if item in q.work and q.work[item].state == "ready" else None
+
+    def _again(self, named: str, worker: str, epoch: int) -> tuple[Claim, str | None]:
+        """The claim that an operation got, and its item if that is to be taken anew."""
+        fields, newest = self._done[named]
+        claim = Claim(*fields)
+        if epoch < newest:
+            raise Fenced(f"epoch {epoch} of {worker!r} has ended; epoch {newest} goes on with item {claim.item!r}")
+        work = self._find(claim.queue, claim.item)
+        if work is None or work.token != claim.token:
+            return claim, None
+        if work.state == "taken":
+            return _claim(claim.queue, claim.item, work), claim.item if epoch > newest else None
+        return claim, claim.item if (work.state, work.ended) == ("ready", "lapsed") else None
 
     def renew(self, queue: str, item: str, token: int, now: float, *, lease_s: float = LEASE_S) -> float:
         """Hold an item until ``now + lease_s``, never shorter than before; returns until when. Raises: ClaimLost."""
@@ -146,15 +133,18 @@ class Claims:
         self._do("complete", queue=queue, item=item)
         return True
 
-    def fail(self, queue: str, item: str, token: int, reason: str) -> bool:
+    def fail(self, queue: str, item: str, token: int, reason: str, *, op: str = "") -> bool:
         """Give an item back: behind its equals, or to the dead after its last attempt.
 
-        True if it is dead now. Repeating it changes nothing. Raises: ClaimLost.
+        True if it is dead now. Repeating it changes nothing, with its ``op`` also when others have had the item since.
+        Raises: ClaimLost.
         """
+        if (named := _named("fail", op)) in self._done:
+            return bool(self._done[named])
         work = self._find(queue, item)
         if work is None or (work.token, work.ended) != (token, "failed"):
             work = self._held(queue, item, token)
-            self._do("fail", queue=queue, item=item, reason=reason)
+            self._do("fail", queue=queue, item=item, reason=reason, op=op)
         return work.state == "dead"
 
     def check(self, queue: str, item: str, token: int) -> None:
@@ -200,6 +190,12 @@ class Claims:
         if known:
             self._do("forget", queue=queue, items=known)
 
+    def over(self, turns: Iterable[str]) -> None:
+        """Drop the operations of turns that are committed and so will not be repeated."""
+        known = self._done.known(turns)
+        if known:
+            self._do("over", turns=known)
+
     def depth(self, queue: str) -> Depth:
         """How many items are ready, taken, dead and done."""
         q = self._queues.get(queue)
@@ -207,7 +203,7 @@ class Claims:
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state as plain data; ``apply("claims.restore", it)`` brings it back."""
-        return {"queues": {name: q.snapshot() for name, q in self._queues.items()}}
+        return {"queues": {name: q.snapshot() for name, q in self._queues.items()}, "done": self._done.snapshot()}
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
@@ -222,7 +218,10 @@ class Claims:
                     work = self._queues[queue].work[item]
                     work.until += data["by"]
                     self._leases.push((work.until, token, queue, item))
+            case "claims.over":
+                self._done.forget(data["turns"])
             case "claims.restore":
+                self._done = Done(data["done"])
                 self._queues = {name: WorkQueue.restore(q) for name, q in data["queues"].items()}
                 every = [(name, item, work) for name, q in self._queues.items() for item, work in q.work.items()]
                 entries = [(work.until, work.token, name, item) for name, item, work in every]
@@ -230,12 +229,15 @@ class Claims:
             case _:
                 self._apply_to(self._queues.setdefault(data["queue"], WorkQueue()), kind, **data)
 
-    def _apply_to(self, q: WorkQueue, kind: str, queue: str, item: str = "", **data: Any) -> None:
+    def _apply_to(self, q: WorkQueue, kind: str, queue: str, item: str = "", op: str = "", **data: Any) -> None:
         match kind:
             case "claims.offer":
                 q.add(item, **data)
+                self._done.add(_named("offer", op), result=True)
             case "claims.take":
+                epoch = data.pop("epoch")
                 q.grant(item, **data)
+                self._done.add(_named("take", op), [_claim(queue, item, q.work[item]), epoch])
                 self._leases.push((data["until"], data["token"], queue, item))
             case "claims.renew":
                 q.work[item].until = data["until"]
@@ -244,6 +246,7 @@ class Claims:
                 q.finish(item)
             case "claims.fail":
                 q.give_back(item, "failed", data["reason"])
+                self._done.add(_named("fail", op), q.work[item].state == "dead")
             case "claims.requeue":
                 q.revive(item)
             case "claims.forget":
@@ -276,3 +279,8 @@ class Claims:
 
 def _claim(queue: str, item: str, work: Work) -> Claim:
     return Claim(queue, item, work.payload, work.token, work.attempts, work.until)
+
+
+def _named(verb: str, op: str) -> str:
+    """What an operation is remembered as: a turn that takes another road asks for something else."""
+    return f"{op}:{verb}" if op else ""

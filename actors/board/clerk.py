@@ -21,9 +21,9 @@ from stigmergy.protocols.turn import DONE
 
 from ..watchdog.sightings import Action, Verdict
 from .answers import error_answer
-from .claims import Lapse
 from .dead_letters import DeadLetters, Death
 from .machines import CLIENT, Machines
+from .workitems import Lapse
 
 
 class Clerk:

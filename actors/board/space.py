@@ -16,10 +16,11 @@ from stigmergy.protocols.turn import Write
 
 from .areas import Area
 from .arguments import check_arguments
-from .claims import Claims, Lapse
+from .claims import Claims
 from .facts import Delete, Facts, Put
 from .topics import Topics
 from .trails import TrailRule, Trails, check_values
+from .workitems import Lapse
 
 Record = Callable[[str, dict[str, Any]], None]
 Arguments = dict[str, Any]
@@ -62,8 +63,8 @@ class Space:
             "trails.blend": lambda a, _, op, now: self.trails.blend(
                 a["trail"], a["keys"], a["toward"], a["rate"], _at(a, now), op=op
             ),
-            "claims.offer": lambda a, _w, _o, _n: self.claims.offer(
-                a["queue"], a["item"], a["payload"], priority=a.get("priority", 0)
+            "claims.offer": lambda a, _w, op, _n: self.claims.offer(
+                a["queue"], a["item"], a["payload"], priority=a.get("priority", 0), op=op
             ),
             "claims.take": lambda a, who, op, now: _plain(
                 self.claims.take(
@@ -72,7 +73,9 @@ class Space:
             ),
             "claims.renew": lambda a, _w, _o, now: self.claims.renew(a["queue"], a["item"], a["token"], now),
             "claims.complete": lambda a, _w, _o, _n: self.claims.complete(a["queue"], a["item"], a["token"]),
-            "claims.fail": lambda a, _w, _o, _n: self.claims.fail(a["queue"], a["item"], a["token"], a["reason"]),
+            "claims.fail": lambda a, _w, op, _n: self.claims.fail(
+                a["queue"], a["item"], a["token"], a["reason"], op=op
+            ),
             "topics.subscribe": lambda a, who, _o, _n: self.topics.subscribe(
                 a["topic"], a.get("subscriber", who), "agents", after=a.get("after")
             ),
@@ -123,6 +126,7 @@ class Space:
         """A turn is over: what it did at once cannot be repeated any more."""
         self.facts.forget([turn])
         self.trails.forget([turn])
+        self.claims.over([turn])
 
     def copy(self, area: Area) -> tuple[str, dict[str, Any]]:
         """One area as an entry that makes it anew elsewhere. Raises: UsageError for a trail that is not defined."""

@@ -33,8 +33,6 @@ class Work:
     attempts: int = 0
     token: int = 0
     worker: str = ""
-    epoch: int = 0
-    op: str = ""
     until: float = 0.0
     ended: str = ""
     """How the last claim ended: ``failed`` or ``lapsed``; empty while it holds."""
@@ -49,8 +47,6 @@ class WorkQueue:
         self.work: dict[str, Work] = {}
         self.done: dict[str, int] = {}
         """Finished items, with the token that finished each."""
-        self.ops: dict[str, str] = {}
-        """The item that each take operation holds."""
         self.counts: dict[State, int] = {"ready": 0, "taken": 0, "dead": 0}
         self._place = 0
         self._ready: LazyHeap[tuple[int, int, int, str]] = LazyHeap(self._is_ready)
@@ -62,27 +58,24 @@ class WorkQueue:
         self.counts["ready"] += 1
         self._line_up(item)
 
-    def grant(self, item: str, token: int, worker: str, epoch: int, op: str, until: float) -> None:
+    def grant(self, item: str, token: int, worker: str, until: float) -> None:
         """Hand an item to a worker. To the one that holds it already, as the same attempt."""
         work = self.work[item]
         work.attempts += work.state != "taken"
         self._move(work, "taken")
         self.token = work.token = token
-        work.worker, work.epoch, work.op, work.until, work.ended = worker, epoch, op, until, ""
-        self.ops[op] = item
+        work.worker, work.until, work.ended = worker, until, ""
 
     def finish(self, item: str) -> None:
         """Take an item off for good; its id and last token are kept."""
         work = self.work.pop(item)
         self._move(work, "taken")
         self.counts["taken"] -= 1
-        self.ops.pop(work.op, None)
         self.done[item] = work.token
 
     def give_back(self, item: str, ended: str, reason: str) -> None:
         """End a claim. A failed item goes behind its equals, a lapsed one keeps its place, a spent one is dead."""
         work = self.work[item]
-        self.ops.pop(work.op, None)
         work.ended, work.reason = ended, reason
         if ended == "failed":
             self._place += 1
@@ -115,8 +108,6 @@ class WorkQueue:
         q.work = {item: Work(**fields) for item, fields in data["work"].items()}
         for item, work in q.work.items():
             q.counts[work.state] += 1
-            if work.state == "taken":
-                q.ops[work.op] = item
             q._line_up(item)
         return q
 

@@ -44,6 +44,14 @@ class Walker(Agent):
         except StepFailed as why:
             return str(why)
 
+    async def finished(self, ctx: Context) -> str:
+        claims = ctx.claims("q")
+        claim = await claims.take()
+        assert claim is not None
+        ctx.write("finished/" + claim.item, True)
+        await claims.complete(claim)
+        return claim.item
+
     async def gave_up(self, ctx: Context) -> str:
         async def slow() -> str:
             await asyncio.sleep(60 if ctx.attempt == 1 else 0)
@@ -165,3 +173,16 @@ async def test_an_answer_that_comes_before_its_turn_has_asked_anew_is_not_lost()
             pass  # each look lets the others go on
         GATE["let"].set()
         assert (await answer).steps == ["answer 1", "attempt 2"]
+
+
+async def test_a_turn_that_runs_again_after_it_finished_an_item_has_that_item_and_no_other():
+    GATE.update(there=asyncio.Event(), never=asyncio.Event())
+    async with Town(Walker) as town:
+        for item in "AB":
+            await town.act("claims.offer", {"queue": "q", "item": item, "payload": b""})
+        walk = town.begin("walker/1", Go(way="finished"), Way)
+        await GATE["there"].wait()
+        await town.crash()
+        assert (await walk).steps == ["A", "beside"]
+        assert await town.request("look", ["claims.depth", {"queue": "q"}]) == [1, 0, 0, 1]
+        assert await town.request("look", ["facts.keys", {}]) == ["finished/A"]

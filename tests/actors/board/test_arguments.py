@@ -99,7 +99,7 @@ OTHERS: dict[str, list[Any]] = {
 def a_site() -> Site:
     """A board with something of each part on it, and a turn that runs."""
     site = Site(a_kind("a"))
-    act = lambda operation, **arguments: site.do((HOST, "act", [operation, arguments, "a/1", "m0:0", "talk"]))  # noqa: E731
+    act = lambda operation, **arguments: site.do((HOST, "act", [operation, arguments, "a/1", "", "talk"]))  # noqa: E731
     act("trails.define", trail="t", rule={"evaporation": 0.5})
     for item in ("taken", "ready"):
         act("claims.offer", queue="q", item=item, payload=b"")

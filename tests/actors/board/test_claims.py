@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stigmergy.actors.board.claims import Claim, Claims, Depth, Item, Lapse
+from stigmergy.actors.board.claims import Claims
+from stigmergy.actors.board.workitems import Claim, Depth, Item, Lapse
 from stigmergy.protocols.errors import ClaimLost, Fenced, InvalidName, JournalError, StorageFull, UsageError
 from tests.actors.board.entries import Entries
 
@@ -99,15 +100,78 @@ def test_a_take_that_is_repeated_in_its_epoch_gets_the_same_claim(claims: Claims
     assert len(entries) == 3
 
 
-def test_a_take_that_is_repeated_after_its_claim_ended_takes_the_next_item(claims: Claims) -> None:
+def test_a_take_that_is_repeated_before_its_turn_is_over_gets_the_claim_that_the_turn_has_completed(
+    claims: Claims,
+) -> None:
+    for item in "ab":
+        claims.offer("jobs", item, b"dig")
+    claim = take(claims, "m1:0", now=5.0)
+    assert claims.complete("jobs", "a", claim.token)
+
+    for epoch in (1, 2):
+        assert take(claims, "m1:0", epoch=epoch, now=90.0) == claim
+        assert not claims.complete("jobs", "a", claim.token)
+    assert claims.depth("jobs") == Depth(ready=1, taken=0, dead=0, done=1)
+    claims.over(["m1", "m2"])
+    assert take(claims, "m1:0").item == "b"
+
+
+def test_what_a_turn_gave_back_it_gives_back_again_whoever_has_had_it_since(claims: Claims) -> None:
+    claims.offer("jobs", "a", b"", max_attempts=2)
+    claim = take(claims, "m1:0")
+    assert not claims.fail("jobs", "a", claim.token, "no", op="m1:1")
+    other = take(claims, "m2:0", worker="w/2")
+
+    assert take(claims, "m1:0") == claim
+    assert not claims.fail("jobs", "a", claim.token, "no", op="m1:1")
+    with pytest.raises(ClaimLost):
+        claims.fail("jobs", "a", claim.token, "no", op="m1:2")
+    assert claims.complete("jobs", "a", other.token)
+
+
+def test_an_offer_that_is_repeated_before_its_turn_is_over_says_again_that_it_was_news(claims: Claims) -> None:
+    assert [claims.offer("jobs", "a", b"", op="m1:0") for _ in range(2)] == [True, True]
+    assert not claims.offer("jobs", "a", b"", op="m2:0")
+    claims.over(["m1"])
+    assert not claims.offer("jobs", "a", b"", op="m1:0")
+
+
+def test_a_take_that_is_repeated_after_its_lease_ended_begins_anew_unless_another_has_had_the_item(
+    claims: Claims,
+) -> None:
     for item in "ab":
         claims.offer("jobs", item, b"")
-    claims.fail("jobs", "a", take(claims, "op1").token, "no")
-    assert take(claims, "op1").item == "b"
+    lost = take(claims, "m1:0")
     claims.expire(30.0)
-    assert take(claims, "op1", epoch=2).item == "b"
-    claims.complete("jobs", "b", 3)
-    assert take(claims, "op1").item == "a"
+    again = take(claims, "m1:0", now=30.0)
+    assert (again.item, again.attempt, again.until) == ("a", 2, 60.0)
+    assert again.token > lost.token
+    claims.expire(60.0)
+    assert take(claims, "m2:0", now=60.0, worker="w/2").item == "a"
+
+    assert take(claims, "m1:0", now=60.0) == again  # and so what the turn does with it is refused
+    with pytest.raises(ClaimLost):
+        claims.complete("jobs", "a", again.token)
+
+
+def test_a_take_without_a_name_is_not_remembered(claims: Claims) -> None:
+    for item in "ab":
+        claims.offer("jobs", item, b"")
+
+    assert [take(claims, "").item for _ in range(2)] == ["a", "b"]
+    assert claims.snapshot()["done"] == {}
+
+
+def test_operations_outlive_the_board_until_their_turn_is_over(claims: Claims, entries: Entries) -> None:
+    claims.offer("jobs", "a", b"", op="m1:0")
+    claim = take(claims, "m1:1")
+    claims.complete("jobs", "a", claim.token)
+    again = entries.replay(Claims(entries))
+
+    assert again.snapshot() == claims.snapshot()
+    assert (again.offer("jobs", "a", b"", op="m1:0"), take(again, "m1:1")) == (True, claim)
+    again.over(["m1"])
+    assert entries.replay(Claims(entries)).snapshot()["done"] == {}
 
 
 def test_a_successor_goes_on_with_the_item_and_its_predecessor_is_fenced(claims: Claims) -> None:
@@ -238,13 +302,13 @@ def test_an_impossible_offer_is_refused(claims: Claims, arguments: dict[str, Any
         claims.offer(payload=b"", **arguments)
 
 
-@pytest.mark.parametrize(("op", "lease_s"), [("", 30.0), ("op", 0.0), ("op", float("nan"))])
-def test_an_impossible_take_is_refused(claims: Claims, op: str, lease_s: float) -> None:
+@pytest.mark.parametrize("lease_s", [0.0, -1.0, float("nan")])
+def test_an_impossible_take_is_refused(claims: Claims, lease_s: float) -> None:
     with pytest.raises(UsageError):
-        claims.take("jobs", "w/1", 1, op, 0.0, lease_s=lease_s)
+        claims.take("jobs", "w/1", 1, "op", 0.0, lease_s=lease_s)
 
 
 def test_an_entry_of_another_kind_is_refused(claims: Claims) -> None:
     with pytest.raises(JournalError, match="newer version"):
         claims.apply("claims.shred", {"queue": "jobs"})
-    assert claims.snapshot() == {"queues": {}}
+    assert claims.snapshot() == {"queues": {}, "done": {}}

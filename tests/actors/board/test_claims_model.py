@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stigmergy.actors.board.claims import Claim, Claims, Depth, Lapse
+from stigmergy.actors.board.claims import Claims
+from stigmergy.actors.board.workitems import Claim, Depth, Lapse
 from stigmergy.protocols.errors import ClaimLost
 from tests.actors.board.entries import Entries
 from tests.depth import depth
