@@ -1,4 +1,4 @@
-"""Failed turns: which errors are worth another attempt, and how one is worded."""
+"""Failed turns: which errors are worth another attempt, after which pause, and how one is worded."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ FINAL: Final = (
     Fenced,
 )
 """Errors that another attempt would only meet again."""
+
+PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+"""Pauses before a turn is started over; the last one before every further attempt, too."""
 
 MAX_TRACE: Final = 8_192
 """Characters of a traceback that travel with a failed turn."""
@@ -141,3 +144,8 @@ def _travelling(error: StigmergyError) -> StigmergyError:
 def is_worth_another(error: BaseException) -> bool:
     """Whether another attempt may do better."""
     return not isinstance(error, FINAL)
+
+
+def pause_s(failed: int) -> float:
+    """How long to wait before a turn is started over that has failed so often."""
+    return PAUSES_S[min(failed, len(PAUSES_S)) - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from stigmergy.protocols.errors import (
     BudgetExhausted,
@@ -16,6 +16,7 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import AGAIN, BURIED, HELD, UNDONE, Step, Turn
 
+from ..failing import pause_s
 from .cases import Cases
 from .cashier import Cashier
 from .clerk import Clerk
@@ -26,10 +27,6 @@ from .press import Press
 from .pressure import Pressure
 from .scatter import Scatter
 from .treasury import PARKED
-
-RETRY_FIRST_S: Final = 0.1
-RETRY_LONGEST_S: Final = 5.0
-"""A failed turn is started over after 0.1 s, doubling up to 5 s."""
 
 
 class Turns:
@@ -154,8 +151,7 @@ class Turns:
         if turn.retry and not quarantined and letter.attempts < kind.attempts:
             m.mail.again(turn.message, str(error))
             m.end_turn(turn.message, letter.agent)
-            after = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (letter.attempts - 2))
-            return [AGAIN, after, letter.attempts, letter.round]
+            return [AGAIN, pause_s(letter.attempts - 1), letter.attempts, letter.round]
         m.registry.outcome(kind.name, ok=False, latency_s=turn.seconds)
         reason = "quarantined" if quarantined else "handler failed"
         self._clerk.bury(turn.message, reason, error, turn.trace)

@@ -23,7 +23,7 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Done, Message
 
-from ..failing import is_worth_another, worded
+from ..failing import is_worth_another, pause_s, worded
 from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
@@ -31,10 +31,6 @@ from .turn import Ground, Turn
 
 FAULTS: Final = (Exception, SystemExit, asyncio.CancelledError, TurnHeld)
 """Whatever user code raises fails its turn, and nothing else."""
-
-RETRY_FIRST_S: Final = 0.1
-RETRY_LONGEST_S: Final = 5.0
-"""A failed turn is started over after 0.1 s, doubling up to 5 s."""
 
 DONE: Final = Done()
 
@@ -93,7 +89,7 @@ class Player:
                 turn.writes.clear()
                 last = not is_worth_another(error) or letter.talk.ended or turn.attempt >= part.spec.attempts
                 if not last and host.stopped is None:
-                    await host.pause(min(RETRY_LONGEST_S, RETRY_FIRST_S * 2 ** (turn.attempt - 1)))
+                    await host.pause(pause_s(turn.attempt))
                 if last or host.stopped is not None:
                     self._give_up(turn, error)
                     return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stigmergy.actors.failing import standing, worded
+from stigmergy.actors.failing import pause_s, standing, worded
 from stigmergy.protocols.errors import BudgetExhausted, Conflict, HandlerFailed, SwarmStopped, UsageError
 from stigmergy.runtime.limited import limited
 
@@ -168,3 +168,7 @@ def test_where_a_thread_stands_is_the_innermost_line_of_the_users_code():
 
 def test_who_asks_where_its_own_thread_stands_does_not_stand_still():
     assert standing(threading.get_ident()) == ""
+
+
+def test_the_pause_before_another_attempt_doubles_up_to_five_seconds_however_often_a_turn_has_failed():
+    assert [pause_s(failed) for failed in (1, 2, 3, 6, 7, 8, 10**6)] == [0.1, 0.2, 0.4, 3.2, 5.0, 5.0, 5.0]

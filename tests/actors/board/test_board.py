@@ -119,6 +119,16 @@ def test_a_whole_commit_of_turns_pays_in_one_entry():
     assert site.spent() == 10
 
 
+def test_a_letter_may_be_tried_any_number_of_times_and_the_pause_between_them_grows_up_to_five_seconds():
+    site = Site(a_kind("a", attempts=1_100))
+    site.send(a_letter("m1"))
+    failed = HOST, "commit", list(Turn("m1", "a/1", HOST, 0, "failed"))
+    pauses = [answers(site.do(failed))[0] for _ in range(1_099)]
+    assert [pause[1] for pause in pauses[:8]] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert pauses[-1] == [AGAIN, 5.0, 1_100, 1_099]
+    assert answers(site.do(failed)) == [["buried"]]
+
+
 # -- what hangs on a turn before ---------------------------------------------------------------------
 
 
