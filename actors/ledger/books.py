@@ -139,6 +139,7 @@ class Books:
         ended = Settlement(name, op.reservation.account, outcome, counted, overrun, worst, late)
         self.over[name] = op, ended
         more = (outcome == "forfeited") - bool(earlier and earlier.outcome == "forfeited")
+        more *= not worst.messages  # those are set aside for a shard, which is no call and always tells
         known = self.forfeited
         self.forfeited = Forfeits(known.calls + more, known.tools + more * bool(worst.tool_calls))
         if len(self.over) > self.remember:

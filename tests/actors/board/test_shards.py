@@ -361,3 +361,15 @@ def test_what_a_shard_was_given_counts_against_the_ceiling_until_it_has_told():
     assert at["reserved"]["messages"] == 1_000
     assert two.spent() == 1
     assert "reserved" not in str(two.ask(0, "ledger", ["position", "swarm"])["reserved"])
+
+
+def test_messages_that_were_set_aside_for_a_shard_are_no_calls_whose_cost_nobody_knows():
+    two = Shards(2, KIND, messages=100_000)
+    two.send("m1", two.agent(1))
+    two.reopen(0)
+    counts = two.ask(0, "counts", None)
+    assert (counts["reserved"], counts["forfeited"]) == (0, 0)
+    two.ask(0, "ledger", ["reserve", "call", "swarm/kind:a", {"tokens": 5}, 60.0])
+    assert two.ask(0, "counts", None)["reserved"] == 1
+    two.reopen(0)
+    assert two.ask(0, "counts", None)["forfeited"] == 1
