@@ -292,3 +292,15 @@ def test_a_turn_that_begins_anew_and_asks_after_its_answer_has_come_is_told_it_a
     told = site.do(("h.2", "send", [list(question), [0, "ask"], []]))
     assert [payload[:2] for name, payload in told if name == "reply"] == [["a/1", "q"]]
     assert delivered([*told, *site.tick(4.0)]) == []
+
+
+# -- after a stop ------------------------------------------------------------------------------------
+
+
+def test_after_a_stop_a_turn_that_sends_nothing_commits_and_one_that_sends_is_refused():
+    site = Site(a_kind("a"))
+    site.send(a_letter("m1"), a_letter("m2", "a/2"))
+    site.do((DRIVER, "stop", ["user", "enough"]))
+    sent = a_letter("s1", "a/3", sender="a/1")
+    assert answers(site.do(done("m1", sends=(sent,)), done("m2", "a/2"))) == ["SwarmStopped", None]
+    assert set(site.board.machines.mail.letters) == {"m1"}

@@ -363,6 +363,21 @@ def test_what_a_shard_was_given_counts_against_the_ceiling_until_it_has_told():
     assert "reserved" not in str(two.ask(0, "ledger", ["position", "swarm"])["reserved"])
 
 
+def test_an_account_that_was_refused_beside_another_asks_again_when_it_may_have_more():
+    two, agent = Shards(2, KIND), ""
+    for kind in "bc":
+        two.ask(0, "ledger", ["open", f"swarm/kind:{kind}", {"messages": 0}])
+    said = []
+    for number, payers in enumerate(("bc", "c")):
+        agent = two.agent(1, number=number)
+        two.send(f"m{number}", agent)
+        pays = [(payer, {"sender": agent, "account": f"swarm/kind:{payer}"}) for payer in payers]
+        sends = tuple(letter(f"{payer}{number}", two.agent(0), **more) for payer, more in pays)
+        said.append(two.done(f"m{number}", agent, sends=sends))
+        two.ask(0, "ledger", ["open", "swarm/kind:c", {"messages": 10}])
+    assert said == [["buried"], None]
+
+
 def test_messages_that_were_set_aside_for_a_shard_are_no_calls_whose_cost_nobody_knows():
     two = Shards(2, KIND, messages=100_000)
     two.send("m1", two.agent(1))
