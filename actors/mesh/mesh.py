@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from stigmergy.protocols.errors import HostLost
@@ -263,8 +263,12 @@ class Mesh:
             else:
                 link.answer(ticket, self._words[name](one, payload))
 
-    async def _answer(self, link: Link, ticket: int, work: Any) -> None:
-        link.answer(ticket, await work)
+    async def _answer(self, link: Link, ticket: int, work: Awaitable[Any]) -> None:
+        """Whoever asked waits without an end, so an error is an answer, too."""
+        try:
+            link.answer(ticket, await work)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            link.fail(ticket, error)
 
     async def _settle(self) -> int:
         """Tell the ledger what was sent so far, and the peer how many letters wait."""
