@@ -22,7 +22,6 @@ from .cashier import Cashier, Unpaid
 from .clerk import Clerk
 from .digest import RunDigest
 from .gate import Gate
-from .grants import is_grant
 from .halfway import check_whole
 from .machines import CLIENT, Machines
 from .neighbours import Neighbours, is_board
@@ -283,7 +282,7 @@ class Board:
             "dead_letters": dict(self._clerk.dead_letters.counts),
             "left": self._past.left,
             "decided": sum(message not in m.mail.held for message in m.mail.decided),
-            "reserved": sum(not is_grant(held.op) for held in m.treasury.ledger.reservations()),
+            "reserved": sum(not held.worst.messages for held in m.treasury.ledger.reservations()),
             "forfeited": m.treasury.ledger.forfeited.calls,
             "forfeited_tools": m.treasury.ledger.forfeited.tools,
             "held": len(m.mail.held),
