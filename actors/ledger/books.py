@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import JournalError
 
 from .accounts import Account, Accounts, Amounts, joint_demand
 from .clock import LeaseClock
-from .limits import AGENTS, SECONDS, Limits
+from .limits import SECONDS, Limits
 from .records import Alert, Forfeits, Outcome, Reservation, Settlement
 from .slices import promise
 
@@ -39,16 +39,8 @@ class Op(NamedTuple):
     until: float
 
 
-class Live(NamedTuple):
-    """How many agents a holder keeps alive, and in which account."""
-
-    path: str
-    account: Account
-    agents: int
-
-
 class Books:
-    """Accounts, reservations, live agents and the clock. Remembers the last ``remember`` ended reservations."""
+    """Accounts, reservations and the clock. Remembers the last ``remember`` ended reservations."""
 
     def __init__(self, remember: int) -> None:
         self.accounts = Accounts()
@@ -56,8 +48,6 @@ class Books:
         self.held: dict[str, Op] = {}
         self.over: dict[str, tuple[Op, Settlement]] = {}
         """Ended reservations, the longest ago first. A late actual still corrects what was counted."""
-        self.live: dict[str, Live] = {}
-        """Live agents by who holds them."""
         self.timed: dict[str, Account] = {}
         """The accounts with a ceiling in seconds: time passes there without any entry."""
         self.alerts: list[Alert] = []
@@ -82,8 +72,6 @@ class Books:
             case "ledger.expire" | "ledger.reopen":
                 for op in data["ops"]:
                     self._end(op, "forfeited", self.held[op].reservation.worst)
-            case "ledger.agents":
-                self._peopled(data["holder"], data["account"], data["agents"])
             case "ledger.open":
                 self._opened(data["account"], Budget.from_plain(data["budget"]), data["slice_of"])
             case "ledger.close":
@@ -144,14 +132,6 @@ class Books:
         self.forfeited = Forfeits(known.calls + more, known.tools + more * bool(worst.tool_calls))
         if len(self.over) > self.remember:
             del self.over[next(iter(self.over))]
-
-    def _peopled(self, holder: str, path: str, agents: int) -> None:
-        before = self.live.pop(holder, None) or Live(path, self.accounts.ensure(path), 0)
-        if agents:
-            self.live[holder] = before._replace(agents=agents)
-        for above in before.account.upward():
-            above.live += agents - before.agents
-            self._tell(above, (AGENTS,))
 
     def _opened(self, path: str, budget: Budget, slice_of: str | None) -> None:
         account = self.accounts.ensure(path)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
 
-from stigmergy.protocols.budget import CONSUMED, Amount, Budget, Spend
+from stigmergy.protocols.budget import FIELDS, Amount, Budget, Spend
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.money import shown
 
@@ -38,8 +38,6 @@ MAX_NAME: Final = 256
 
 SHARE: Final = 0.5
 """What a child gets of its parent's remainder by default: half."""
-
-_ASKED: Final = (*CONSUMED, "depth", "seconds")
 
 
 class Ledger:
@@ -110,7 +108,7 @@ class Ledger:
         if op in books.over:
             raise UsageError(f"reservation {op!r:.80} has ended: another request needs another op")
         # All dimensions, not just the ones asked for: an account above a ceiling pays for no call at all.
-        asks = {field: getattr(worst, field) for field in _ASKED}
+        asks = {field: getattr(worst, field) for field in FIELDS}
         self._check([(books.accounts.nearest(account), asks)], at)
         self._do("reserve", op=op, account=account, worst=worst.to_plain(), lease_s=wanted.lease_s, now=now)
         return wanted
@@ -178,28 +176,6 @@ class Ledger:
         paid = [[account, payable] for account, amounts in asked.items() if (payable := consumed(amounts))]
         if paid:
             self._do("charge", paid=paid, now=now)
-
-    def acquire_agents(self, holder: str, account: str, agents: int, now: float, depth: int = 0) -> None:
-        """Say that ``holder``, a host or an agent, keeps ``agents`` alive in ``account``, ``depth`` spawns deep.
-
-        The number replaces the one it said before. Raises: BudgetExhausted, UsageError.
-        """
-        at = self._books.clock.at(now)
-        wish = Spend(agents=agents, depth=depth)
-        known = self._books.live.get(_checked_name(holder, "holder"))
-        if known is not None and known.path != account:
-            raise UsageError(f"{holder!r:.80} keeps its agents in {known.path!r}: release them before another account")
-        more = wish.agents - (known.agents if known else 0)
-        if more > 0:
-            self._check([(self._books.accounts.nearest(account), {"agents": more, "depth": wish.depth})], at)
-        if more:
-            self._do("agents", holder=holder, account=account, agents=wish.agents, now=now)
-
-    def release_agents(self, holder: str, now: float) -> None:
-        """Say that none of ``holder``'s agents is alive any more; repeating it changes nothing."""
-        known = self._books.live.get(holder)
-        if known is not None:
-            self.acquire_agents(holder, known.path, 0, now)
 
     def position(self, account: str) -> Position:
         """Where an account stands, as of the last entry. Raises: InvalidName."""
@@ -276,8 +252,8 @@ def _checked_name(name: str, what: str) -> str:
 
 
 def _checked_spend(spend: Spend) -> Spend:
-    if not isinstance(spend, Spend) or spend.agents:
-        raise UsageError(f"{shown(spend)} cannot be paid: give a Spend; live agents go through acquire_agents")
+    if not isinstance(spend, Spend):
+        raise UsageError(f"{shown(spend)} cannot be paid: give a Spend")
     return spend
 
 

@@ -19,8 +19,6 @@ PERCENTS: Final = (50, 80, 95, 100)
 INDEX: Final = {field: index for index, field in enumerate(FIELDS)}
 """Where a field's amount is, in every list of amounts of the ledger."""
 
-AGENTS: Final = INDEX["agents"]
-DEPTH: Final = INDEX["depth"]
 SECONDS: Final = INDEX["seconds"]
 
 
@@ -48,10 +46,8 @@ class Limits:
         self.marks = [self._mark(index) for index in range(len(FIELDS))]
 
     def _mark(self, index: int) -> Amount:
-        # A full house of agents, or the deepest spawn, is no reason to stop: both come back.
-        last = len(PERCENTS) - (index == AGENTS)
         ceiling = self.ceilings[index]
-        if index == DEPTH or self.told[index] >= last or math.isinf(ceiling):
+        if self.told[index] >= len(PERCENTS) or math.isinf(ceiling):
             return math.inf
         percent = PERCENTS[self.told[index]]
         if index == SECONDS:

@@ -11,15 +11,15 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
-from stigmergy.protocols.budget import FIELDS, Amount, Budget
+from stigmergy.protocols.budget import CONSUMED, FIELDS, Amount, Budget
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.money import shown
 
 from .accounts import Account, Accounts
-from .limits import AGENTS, Limits
+from .limits import Limits
 
-_DIVISIBLE = range(AGENTS + 1)
-"""Depth and wall clock cannot be divided: every child has those of the accounts above it."""
+_DIVISIBLE = range(len(CONSUMED))
+"""Wall clock cannot be divided: every child has that of the accounts above it."""
 
 
 def remainder(account: Account, elapsed: float) -> Budget:

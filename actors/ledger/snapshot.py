@@ -11,7 +11,7 @@ from typing import Any
 from stigmergy.protocols.budget import Budget, Spend
 
 from .accounts import Account
-from .books import Books, Live, Op
+from .books import Books, Op
 from .limits import Limits
 from .records import Forfeits, Reservation, Settlement
 
@@ -24,7 +24,6 @@ def snapshot(books: Books) -> dict[str, Any]:
         "held": [_op(books, op) for op in books.held.values()],
         "over": [_op(books, op) | _ended(settlement) for op, settlement in books.over.values()],
         "forfeited": list(books.forfeited),
-        "live": [[holder, live.path, _anchor(books, live.account), live.agents] for holder, live in books.live.items()],
     }
 
 
@@ -32,9 +31,9 @@ def restore(data: dict[str, Any], remember: int) -> Books:
     """The books that a snapshot was taken of."""
     books = Books(remember)
     books.clock.elapsed, books.clock.seen, books.clock.behind = data["clock"]
-    for path, settled, reserved, live, limits in data["accounts"]:
+    for path, settled, reserved, limits in data["accounts"]:
         account = books.accounts.ensure(path)
-        account.settled, account.reserved, account.live = list(settled), list(reserved), live
+        account.settled, account.reserved = list(settled), list(reserved)
         if limits is not None:
             account.limits = _limits_of(limits)
             if account.limits.budget.seconds is not None:
@@ -48,14 +47,12 @@ def restore(data: dict[str, Any], remember: int) -> Books:
         ended = Settlement(row["op"], row["account"], row["outcome"], counted, overrun, worst, row["late"])
         books.over[row["op"]] = op, ended
     books.forfeited = Forfeits(*data["forfeited"])
-    for holder, path, anchor, agents in data["live"]:
-        books.live[holder] = Live(path, books.accounts.ensure(anchor), agents)
     return books
 
 
 def _account(account: Account) -> list[Any]:
     limits = account.limits
-    return [account.path, list(account.settled), list(account.reserved), account.live, limits and _limits(limits)]
+    return [account.path, list(account.settled), list(account.reserved), limits and _limits(limits)]
 
 
 def _limits(limits: Limits) -> dict[str, Any]:

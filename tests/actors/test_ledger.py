@@ -279,7 +279,6 @@ def test_a_reading_that_is_no_time_is_refused_everywhere(now):
         lambda: ledger.settle("op", Spend(), now),
         lambda: ledger.expire(now),
         lambda: ledger.charge(ALICE, Spend(messages=1), now),
-        lambda: ledger.acquire_agents("host", ALICE, 1, now),
     ):
         with pytest.raises(UsageError, match="now is"):
             command()
@@ -292,7 +291,7 @@ def test_a_lease_is_a_time(lease_s):
         ledger_with().reserve("op", ALICE, Spend(), 0.0, lease_s=lease_s)
 
 
-@pytest.mark.parametrize("spend", [None, 5, {"tokens": 5}, Budget(tokens=5), Spend(agents=1)])
+@pytest.mark.parametrize("spend", [None, 5, {"tokens": 5}, Budget(tokens=5)])
 def test_only_what_can_be_paid_is_taken(spend):
     ledger = ledger_with(usd=1)
     ledger.reserve("op", ALICE, Spend(), 0.0)
@@ -344,45 +343,7 @@ def test_a_charge_leaves_room_for_what_is_reserved():
         ledger.charge(ALICE, Spend(tokens=3), 0.0)
 
 
-# Live agents, depth, wall clock
-
-
-def test_live_agents_are_capped_and_come_back():
-    ledger = ledger_with(agents=3)
-    ledger.acquire_agents("host-1", WRITER, 2, 0.0)
-    ledger.acquire_agents("host-2", ALICE, 1, 0.0)
-    with pytest.raises(BudgetExhausted) as refused:
-        ledger.acquire_agents("host-2", ALICE, 2, 0.0)
-    assert refused.value.args == ("swarm", "agents", 1.0, 0.0, 3.0)
-    ledger.release_agents("host-1", 1.0)
-    ledger.acquire_agents("host-2", ALICE, 2, 1.0)
-    assert ledger.position("swarm").reserved.agents == 2
-    assert ledger.position("swarm").available.agents == 1
-
-
-def test_saying_the_same_number_of_agents_twice_counts_them_once():
-    journal = Journal(agents=3)
-    journal.ledger.acquire_agents("host", WRITER, 2, 0.0)
-    journal.ledger.acquire_agents("host", WRITER, 2, 0.0)
-    assert journal.ledger.position("swarm").reserved.agents == 2
-    journal.ledger.release_agents("host", 0.0)
-    journal.ledger.release_agents("host", 0.0)
-    assert journal.ledger.position("swarm").reserved.agents == 0
-    assert len(journal.entries) == 3
-    journal.ledger.acquire_agents("host", WRITER, 2, 0.0)
-    with pytest.raises(UsageError, match="release them before"):
-        journal.ledger.acquire_agents("host", ALICE, 2, 0.0)
-
-
-def test_depth_is_checked_but_never_adds_up():
-    ledger = ledger_with(depth=3)
-    ledger.acquire_agents("a", ALICE, 1, 0.0, depth=3)
-    ledger.acquire_agents("b", ALICE, 1, 0.0, depth=3)
-    with pytest.raises(BudgetExhausted) as refused:
-        ledger.acquire_agents("c", ALICE, 1, 0.0, depth=4)
-    assert refused.value.args == ("swarm", "depth", 4.0, 3.0, 3.0)
-    with pytest.raises(BudgetExhausted, match="depth"):
-        ledger.reserve("op", ALICE, Spend(depth=4), 0.0)
+# Wall clock
 
 
 def test_wall_clock_runs_from_the_opening_and_stops_everything_at_its_end():
@@ -396,7 +357,6 @@ def test_wall_clock_runs_from_the_opening_and_stops_everything_at_its_end():
     for command in (
         lambda: ledger.charge(ALICE, Spend(messages=1), 150.0),
         lambda: ledger.reserve("late", ALICE, Spend(), 150.0),
-        lambda: ledger.acquire_agents("host", ALICE, 1, 150.0),
     ):
         with pytest.raises(BudgetExhausted, match="seconds"):
             command()
@@ -440,12 +400,6 @@ def test_every_account_and_dimension_has_its_own_alerts():
         (WRITER, "messages", 0.5),
         ("swarm", "tokens", 0.5),
     }
-
-
-def test_a_full_house_of_agents_warns_but_is_no_reason_to_stop():
-    ledger = ledger_with(agents=2)
-    ledger.acquire_agents("host", ALICE, 2, 0.0)
-    assert [alert.share for alert in ledger.drain_alerts()] == [0.5, 0.8, 0.95]
 
 
 def test_wall_clock_alerts_come_by_themselves():
@@ -493,12 +447,19 @@ def test_what_the_journal_could_not_write_did_not_happen():
         lambda: ledger.open(ALICE, Budget(usd=1), 0.0),
         lambda: ledger.reserve("op", ALICE, Spend(usd=1), 0.0),
         lambda: ledger.charge(ALICE, Spend(messages=1), 0.0),
-        lambda: ledger.acquire_agents("host", ALICE, 1, 0.0),
         lambda: ledger.expire(0.0),
     ):
         with pytest.raises(StorageFull):
             command()
     assert ledger.snapshot() == before
+
+
+def test_a_journal_of_before_that_names_agents_and_depth_is_continued_without_them():
+    ledger = ledger_with()
+    budget = {"agents": 1, "depth": 2, "messages": 3}
+    ledger.apply("ledger.open", {"account": "swarm", "budget": budget, "slice_of": None, "now": 0.0})
+    ledger.charge(ALICE, Spend(messages=3), 0.0)
+    assert ledger.position("swarm").ceiling == Budget(messages=3)
 
 
 def test_an_entry_of_another_machine_is_refused():
@@ -513,7 +474,6 @@ def test_nothing_is_paid_from_an_account_outside_the_tree(account):
         lambda: ledger.charge(account, Spend(messages=1), 0.0),
         lambda: ledger.reserve("op", account, Spend(), 0.0),
         lambda: ledger.open(account, Budget(), 0.0),
-        lambda: ledger.acquire_agents("host", account, 1, 0.0),
         lambda: ledger.position(account),
     ):
         with pytest.raises(InvalidName, match="not an account"):

@@ -100,11 +100,11 @@ def test_raising_a_ceiling_does_not_give_wall_clock_back():
 
 
 def test_the_remainder_is_the_least_that_any_ceiling_leaves():
-    ledger = ledger_with(usd=1, tokens=100, seconds=100, depth=4)
+    ledger = ledger_with(usd=1, tokens=100, seconds=100)
     ledger.open("swarm/kind:lead", Budget(usd="0.60", model_calls=5), 0.0)
     ledger.charge("swarm/kind:critic", Spend(usd="0.70", tokens=1), 10.0)
     ledger.charge(LEAD, Spend(model_calls=2), 10.0)
-    assert ledger.remainder(LEAD) == Budget(usd="0.30", tokens=99, model_calls=3, seconds=90, depth=4)
+    assert ledger.remainder(LEAD) == Budget(usd="0.30", tokens=99, model_calls=3, seconds=90)
 
 
 # Slices
@@ -141,10 +141,8 @@ def test_a_spent_slice_is_no_longer_promised_and_a_closed_one_comes_back():
 
 def test_a_slice_may_be_named_but_not_be_the_whole():
     ledger = ledger_with(usd=1, messages=100)
-    wish = Budget(usd="0.20", tokens=50, seconds=9, depth=2)
-    assert ledger.slice(ROOT, "swarm/kind:a", 0.0, budget=wish) == Budget(
-        usd="0.20", messages=50, tokens=50, seconds=9, depth=2
-    )
+    wish = Budget(usd="0.20", tokens=50, seconds=9)
+    assert ledger.slice(ROOT, "swarm/kind:a", 0.0, budget=wish) == Budget(usd="0.20", messages=50, tokens=50, seconds=9)
     with pytest.raises(BudgetExhausted) as refused:
         ledger.slice(ROOT, "swarm/kind:b", 0.0, budget=Budget(usd="0.80"))
     assert refused.value.args == (ROOT, "usd", 0.8, 0.8, 1.0)
@@ -219,17 +217,15 @@ def test_a_closed_account_leaves_its_totals_above():
 
 
 def test_what_ends_after_the_closing_is_still_counted_above_and_not_in_a_namesake():
-    ledger = ledger_with(usd=1, agents=2)
+    ledger = ledger_with(usd=1)
     talk = f"{LEAD}/conversation:x"
     ledger.reserve("settled", talk, Spend(usd="0.30"), 0.0)
     ledger.reserve("orphan", talk, Spend(usd="0.20"), 0.0, lease_s=10.0)
-    ledger.acquire_agents("host", talk, 2, 0.0)
     ledger.close(talk)
-    assert ledger.position(ROOT).reserved == Spend(usd="0.50", agents=2)
+    assert ledger.position(ROOT).reserved == Spend(usd="0.50")
     ledger.charge(talk, Spend(messages=1), 0.0)
     ledger.settle("settled", Spend(usd="0.10"), 1.0)
     ledger.expire(10.0)
-    ledger.release_agents("host", 10.0)
     assert (ledger.position(LEAD).settled.nano_usd, ledger.position(LEAD).reserved) == (300_000_000, Spend())
     assert ledger.position(talk).settled == Spend(messages=1)
 

@@ -33,7 +33,7 @@ ACCOUNTS = (ROOT, *KINDS, *CLOSABLE)
 accounts = st.sampled_from(ACCOUNTS)
 amounts = st.dictionaries(st.sampled_from(CONSUMED), st.integers(0, 9), max_size=3)
 spends = amounts.map(Spend.from_plain)
-budgets = st.dictionaries(st.sampled_from((*CONSUMED, "agents")), st.integers(0, 60), max_size=4).map(Budget.from_plain)
+budgets = st.dictionaries(st.sampled_from(CONSUMED), st.integers(0, 60), max_size=4).map(Budget.from_plain)
 picks = st.integers(0, 1_000)
 BAD_AMOUNTS = (-1, float("nan"), float("inf"), 1.5, True, "1", 10**400)
 
@@ -72,7 +72,6 @@ class Interleavings(RuleBasedStateMachine):
         self.calls: list[Call] = []
         self.charged: Counter[tuple[str, str]] = Counter()
         self.overrun: Counter[str] = Counter()
-        self.live: dict[str, tuple[str, int]] = {}
         self.sliced: set[str] = set()
 
     def write(self, kind: str, data: dict[str, Any]) -> None:
@@ -179,20 +178,6 @@ class Interleavings(RuleBasedStateMachine):
             for account, spend in charges:
                 self.charged.update({(account, field): amount for field, amount in spend.to_plain().items()})
 
-    @rule(holder=st.sampled_from(["host-1", "host-2"]), account=accounts, agents=st.integers(0, 30))
-    def keep_agents(self, holder, account, agents):
-        try:
-            self.ledger.acquire_agents(holder, account, agents, self.now)
-        except BudgetExhausted:
-            return
-        except UsageError:
-            assert self.live[holder][0] != account
-            self.ledger.release_agents(holder, self.now)
-            agents = 0
-        self.live[holder] = (account, agents)
-        if not agents:
-            del self.live[holder]
-
     @rule(account=st.sampled_from(CLOSABLE))
     def close(self, account):
         self.ledger.close(account)
@@ -204,7 +189,6 @@ class Interleavings(RuleBasedStateMachine):
         for nonsense in (
             lambda: self.ledger.charge(account, Spend(tokens=amount), self.now),
             lambda: self.ledger.reserve("bad", account, Spend(messages=amount), self.now),
-            lambda: self.ledger.acquire_agents("bad", account, amount, self.now),
             lambda: self.ledger.open(account, Budget(model_calls=amount), self.now),
             lambda: self.ledger.settle("never reserved", Spend(), self.now),
             lambda: self.ledger.slice("swarm/kind:a", account, self.now, share=2.0),
@@ -239,7 +223,6 @@ class Interleavings(RuleBasedStateMachine):
                 held = sum(getattr(call.worst, field) for call in below if call.state == "held")
                 assert getattr(position.settled, field) == counted + charged
                 assert getattr(position.reserved, field) == held
-            assert position.reserved.agents == sum(n for account, n in self.live.values() if account.startswith(path))
 
     @invariant()
     def the_provider_never_billed_more_than_is_accounted_for(self):
