@@ -115,7 +115,7 @@ class Clerk:
         if news:
             self.accepted += 1
             m.dispatcher.stir(agent or pool)
-            if envelope.deadline:
+            if envelope.deadline > 0:  # NaN at the top of the heap would keep all others waiting
                 heappush(self._deadlines, (envelope.deadline, envelope.id))
         return news
 
@@ -273,7 +273,7 @@ class Clerk:
 
     def rearm(self, envelope: Envelope) -> None:
         """A request that waits was repeated from outside: its caller waits until the new deadline."""
-        if envelope.deadline:
+        if envelope.deadline > 0:
             self._m.mail.rearm(envelope.id, envelope.deadline)
             heappush(self._deadlines, (envelope.deadline, envelope.id))
 
@@ -281,7 +281,7 @@ class Clerk:
         """After a replay: time counts anew for what is open, but not for what was asked, or asked again, since."""
         self._m.mail.wake(self._m.now, {message for _, message in self._deadlines})
         for message, letter in self._m.mail.letters.items():
-            if letter.envelope.deadline:
+            if letter.envelope.deadline > 0:
                 heappush(self._deadlines, (letter.envelope.deadline, message))
 
     def expire(self) -> None:

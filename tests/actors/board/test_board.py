@@ -294,6 +294,15 @@ def test_a_turn_that_begins_anew_and_asks_after_its_answer_has_come_is_told_it_a
     assert delivered([*told, *site.tick(4.0)]) == []
 
 
+def test_a_deadline_that_is_no_number_keeps_nobody_else_from_theirs():
+    site = Site(a_kind("a"))
+    site.send(a_letter("m1", mode="ask", deadline=float("nan")), a_letter("m2", "a/2", "ask", deadline=site.now + 5))
+    for _ in range(2):
+        site.send(a_letter("m1", mode="ask", deadline=float("nan")))
+    replies = [payload[1] for name, payload in site.tick(6.0) if name == "reply"]
+    assert replies == ["m2"]
+
+
 # -- after a stop ------------------------------------------------------------------------------------
 
 
