@@ -15,6 +15,9 @@ from stigmergy.protocols.errors import UsageError
 LARGEST: Final = 10**18
 """No whole number is larger, so that what is worked out from it fits the 64 bits of a msgpack integer."""
 
+_TEXTS_ONLY: Final = frozenset({str})
+_NUMBERS_ONLY: Final = frozenset({int, float})
+
 
 class Sort(NamedTuple):
     """A sort of values."""
@@ -35,15 +38,17 @@ def _or_none(sort: Sort) -> Sort:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and -inf < value < inf
+    return type(value) in _NUMBERS_ONLY and -inf < value < inf
 
 
 def _are_texts(values: Any) -> bool:
-    return type(values) is list and all(type(value) is str for value in values)
+    return type(values) is list and _TEXTS_ONLY.issuperset(map(type, values))
 
 
 def _are_amounts(values: Any) -> bool:
-    return type(values) is dict and all(type(key) is str and _is_number(value) for key, value in values.items())
+    """Numbers by text; which numbers may be, trails say themselves."""
+    texts = type(values) is dict and _TEXTS_ONLY.issuperset(map(type, values))
+    return texts and _NUMBERS_ONLY.issuperset(map(type, values.values()))
 
 
 def _is_rule(values: Any) -> bool:
@@ -56,8 +61,8 @@ _TEXTS: Final = Sort(_are_texts, "a list of texts")
 _BYTES: Final = Sort(lambda value: type(value) is bytes, "bytes, for example text.encode()")
 _WHOLE: Final = Sort(lambda value: type(value) is int and -LARGEST <= value <= LARGEST, "a whole number up to 10^18")
 _NUMBER: Final = Sort(_is_number, "a finite number")
-_AMOUNTS: Final = Sort(_are_amounts, "finite numbers by text")
-_RULE: Final = Sort(_is_rule, "finite numbers for evaporation, baseline, floor and ceiling")
+_AMOUNTS: Final = Sort(_are_amounts, "numbers by text")
+_RULE: Final = Sort(_is_rule, "numbers for evaporation, baseline, floor and ceiling")
 
 _TRAIL: Final = {"trail": _TEXT, "now": _or_none(_NUMBER)}
 _ITEM: Final = {"queue": _TEXT, "item": _TEXT}
