@@ -223,14 +223,17 @@ def _is_of_tokens(kind: str, data: dict[str, Any]) -> bool:
 
 
 def _claims(_run: Simulation, reading: Reading) -> Iterator[str]:
-    """C6: an item has one holder, and is finished once."""
+    """C6: an item has one holder, and is finished once; a take that is repeated gets the item that it got."""
     holder: dict[str, str] = {}
+    taken: dict[str, str] = {}
     finished: set[str] = set()
     for seq, kind, data, _, _ in reading.entries:
         if kind == "claims.take":
             item = data["item"]
             if holder.get(item, data["op"]) != data["op"] or item in finished:
                 yield f"C6 item {item} was taken at {seq} while another held it, or after it was finished"
+            if taken.setdefault(data["op"], item) != item:
+                yield f"C6 {data['op']} took item {item} at {seq}, and {taken[data['op']]} before"
             holder[item] = data["op"]
         elif kind in {"claims.complete", "claims.fail"}:
             if kind == "claims.complete":
