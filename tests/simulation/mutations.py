@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from stigmergy.actors.board import claims
 from stigmergy.actors.board.board import Board
 from stigmergy.actors.board.clerk import Clerk
 from stigmergy.actors.board.dispatch import Dispatcher
@@ -140,6 +141,11 @@ def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Mailbag, "_reply", lambda self, data: self.asks.pop(data["e"][REPLY_TO], None))
 
 
+def takes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A take that is repeated gets another item."""
+    patch.setattr(claims, "_named", lambda _verb, _op: "")
+
+
 MUTATIONS: dict[str, Mutation] = {
     "repeats are news": Mutation(repeats_are_news, ("C2",), first=1),
     "zombies commit": Mutation(zombies_commit, ("C6",), first=64),
@@ -154,4 +160,5 @@ MUTATIONS: dict[str, Mutation] = {
     "parcels are taken again": Mutation(parcels_are_taken_again, ("C2",), 2, first=46),
     "parcels are not journaled": Mutation(without("shard.out"), ("C1",), 2),
     "words wait for no write": Mutation(words_wait_for_no_write, ("C1",), 3, first=111),
+    "takes are forgotten": Mutation(takes_are_forgotten, ("C6",), first=7),
 }
