@@ -8,7 +8,8 @@ from unittest.mock import MagicMock
 
 from stigmergy.actors.mesh.bodies import Bodies
 from stigmergy.actors.mesh.mesh import Mesh
-from stigmergy.actors.transport.link import ASK, Link
+from stigmergy.actors.transport.frames import ASK
+from stigmergy.actors.transport.link import Link
 from stigmergy.protocols.errors import UsageError
 
 
