@@ -88,6 +88,11 @@ class Life:
         """Held by whoever closes."""
 
     @property
+    def is_written(self) -> bool:
+        """Whether ``run.json`` tells of it: not of one that goes on with a run and was refused."""
+        return self._tenure is not None and self._tenure.is_written
+
+    @property
     def is_up(self) -> bool:
         """Whether it can be asked anything."""
         return self.phase in {Phase.OPEN, Phase.CLOSING}
@@ -97,6 +102,8 @@ class Life:
         await self._engine.start()
         await self.housing.open()
         await self.client.call("ledger", ["open", ROOT, self._config.budget.to_plain()])
+        if self._tenure is not None:
+            self._tenure.take_effect()
         self.phase = Phase.OPEN
         await self._obey()
 

@@ -184,22 +184,23 @@ class Swarm(Outside):
         return self._life is not None and self._life.phase is Phase.CLOSED
 
     @property
+    def is_written(self) -> bool:
+        """Whether ``run.json`` tells of its last life: not when it could not go on with a run."""
+        return self._life is not None and self._life.is_written
+
+    @property
     def stopped(self) -> tuple[str, str] | None:
         """(reason, text) once the swarm has stopped by itself."""
         return None if self._life is None else self._life.client.stopped
 
     async def processes(self) -> dict[str, dict[str, Any]]:
-        """What each process says of itself, ``pid`` included, by name: ``board``, and hosts as ``name.epoch``.
-
-        One that is just starting, or does not answer within 3 s, is left out.
-        """
+        """What each process that answers within 3 s says of itself, by name: ``board``, hosts as ``name.epoch``."""
         return {} if self._life is None else await self._life.housing.health()
 
     async def grow(self, hosts: int = 1) -> list[str]:
         """Start one more host, or so many, and let agents spread to them; returns their names.
 
-        Without a journal, on several hosts. An agent goes between two turns; its mail waits for it and keeps its order.
-
+        Without a journal, on several hosts. An agent goes between two turns; its mail waits, and keeps its order.
         Raises: UsageError.
         """
         if hosts < 1:
@@ -210,7 +211,6 @@ class Swarm(Outside):
         """Put an agent on a host, by its name (``host-2``), where it stays while that host lives.
 
         Without a journal, on several hosts. It goes between two turns, with its state and its mail.
-
         Raises: UsageError, InvalidName.
         """
         await (await self._running().begin()).move(str(AgentId.parse(str(agent))), host)

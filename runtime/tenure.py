@@ -1,7 +1,9 @@
 """Tenure: one driver's time with one run folder, from its lock to what ``run.json`` says about its end.
 
 The rule of this file: a run has one driver at a time, and ``run.json`` is there from the first moment,
-so a run that was killed is known, and can be resumed. The lock is the kernel's: it ends with its process.
+so a run that was killed is known, and can be resumed. What an earlier driver has written there stays until
+the boards have taken the next one: one that they refuse leaves no trace. The lock is the kernel's: it ends
+with its process.
 """
 
 from __future__ import annotations
@@ -48,16 +50,26 @@ class Tenure:
         resumed = {"resumed": [*known.get("resumed", ()), iso(now)]} if began else {"started": iso(now)}
         self.birth: str = known.get("birth") or secrets.token_hex(16)
         """Made once for a run: it names the run to the outside world, and no other run has it."""
+        self._record = {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed}
+        self.is_written = False
+        """Whether ``run.json`` tells of it."""
         try:
-            folder.write(RECORD, {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed})
+            if not (folder.path / RECORD).exists():
+                self.take_effect()
         except BaseException:
             self._lock.release()
             raise
 
+    def take_effect(self) -> None:
+        """Say what is run from now on, once. Raises: StorageFull."""
+        if not self.is_written:
+            self.folder.write(RECORD, self._record)
+            self.is_written = True
+
     def end(self, reason: str, figures: SwarmReport, now: float) -> None:
         """Say how it ended, and let the next driver in; a second time changes nothing."""
         try:
-            if self.folder.path.is_dir():
+            if self.is_written and self.folder.path.is_dir():
                 amend(self.folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
         except StorageFull:
             pass  # it looks like one that was killed, which goes on just as well

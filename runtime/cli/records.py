@@ -78,18 +78,24 @@ class Records:
         """The folders that exist."""
         return [swarm.folder for swarm in self.swarms if swarm.folder is not None and swarm.folder.path.is_dir()]
 
+    @property
+    def _written(self) -> list[RunFolder]:
+        """Those of swarms that have begun: one that was refused to go on changes nothing of what is there."""
+        begun = [swarm.folder for swarm in self.swarms if swarm.is_written]
+        return [folder for folder in self.folders if folder in begun]
+
     def keep(self, outcome: Outcome) -> None:
         """Write what people were shown into every folder that is there, so that it can be shown again."""
         tables = [[table.title, table.columns, table.rows] for table in outcome.tables]
         kept = plain({"tables": tables, "notes": outcome.notes, "warnings": outcome.warnings})
         with self._as_far_as_there_is_room():
-            for folder in self.folders:
+            for folder in self._written:
                 folder.write("tables.json", kept)
 
     def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
         with self._as_far_as_there_is_room():
-            for folder in self.folders:
+            for folder in self._written:
                 figures = reports.get(folder.id)
                 if report:
                     folder.write("report.json", plain(report))

@@ -25,7 +25,7 @@ from ..provenance import check_owner
 from ..run_folder import RUNS, RunFolder
 from ..tenure import driver_of
 from .arguments import Parser, refuse
-from .choices import Choices, add_house, add_output, named_app, read_choices
+from .choices import Choices, add_general, add_house, add_output, bare_parser, named_app, read_choices
 from .failures import say
 from .finding import find_run, runs_in, sound
 from .footprint import changed, footprint
@@ -49,6 +49,7 @@ def resume(argv: Sequence[str]) -> int:
     """Go on with a run; returns the exit code. Raises: UsageError."""
     parser = _parser()
     given, own = parser.parse_known_args(list(argv))
+    _check_fixed(own, parser)
     run = find_run(given.run, given.runs)
     known = run.read("run.json")
     done = known.get("exit_code") == 0
@@ -86,6 +87,14 @@ def _parser() -> Parser:
         action.default = argparse.SUPPRESS
         action.help = re.sub(r" \(default: [^)]*\)", "", action.help or "")  # that is what the run began with
     return parser
+
+
+def _check_fixed(own: Sequence[str], parser: Parser) -> None:
+    """Refuse what `stigmergy run` takes, and a run keeps. Raises: UsageError."""
+    fixed = set(add_general(bare_parser("")).options())
+    for flag in (word.partition("=")[0] for word in own):
+        if flag in fixed:
+            refuse(f"unknown option {flag}: a run keeps what it began with; {parser.advice}")
 
 
 def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespace) -> None:

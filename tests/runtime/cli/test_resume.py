@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from stigmergy.actors.journal import SqliteJournal
+from stigmergy.protocols.errors import UsageError
+from stigmergy.runtime import Swarm
 
 from .killing import RUN, entries, told
 from .samples import SHOWS, START
@@ -130,6 +132,31 @@ def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, offic
     refused = stigmergy("resume", run)
     assert (refused.code, "give a larger one" in refused.complaint) == (2, True)
     assert told(stigmergy("resume", run, "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
+
+
+@pytest.mark.parametrize("at", [30, -1])
+@pytest.mark.parametrize("words", [("--seed", 5), ("--shards=2",), ("--journal", "x"), ("--no-journal",)])
+def test_what_a_run_keeps_for_good_is_no_option_of_resume_and_the_run_stays_as_it_was(
+    place, stigmergy, office, killed, words, at
+):
+    run = killed(at, "run", office, *RUN)
+    record = (place / "runs" / run / "run.json").read_bytes()
+    refused = stigmergy("resume", run, *words)
+    assert (refused.code, refused.out) == (2, "")
+    option = str(words[0]).partition("=")[0]
+    assert refused.complaint.startswith(f"stigmergy: unknown option {option}: a run keeps what it began with; see ")
+    assert (place / "runs" / run / "run.json").read_bytes() == record
+    assert stigmergy("resume", run, "--json", "--quiet").code == 0
+
+
+async def test_a_run_that_was_not_let_on_with_another_seed_goes_on_with_its_own(place, office, killed):
+    folder = place / "runs" / killed(30, "run", office, *RUN)
+    record = (folder / "run.json").read_bytes()
+    refused = Swarm.resume(folder, seed=5)
+    refused.about = {"app": "office"}
+    with pytest.raises(UsageError, match="a run with another seed"):
+        await refused.__aenter__()
+    assert (folder / "run.json").read_bytes() == record
 
 
 def test_a_journal_of_another_version_is_refused(place, stigmergy, office, killed):
