@@ -59,7 +59,9 @@ class Blueprint(NamedTuple):
         """That of a configuration; without a ``tenure`` nothing is kept."""
         plant = config.plant
         common = {"run": config.run, "clock": config.clock, "limits": dict(plant.limits)}
-        board = {"journal": "" if tenure is None else tenure.journal, "durability": plant.durability}
+        board: dict[str, Any] = {"journal": "" if tenure is None else tenure.journal, "durability": plant.durability}
+        if tenure is not None:
+            board["began"] = tenure.began
         host = {
             "host": DURABLE if config.durable else VOLATILE,
             "mesh": plant.spread and not config.durable,

@@ -22,7 +22,7 @@ from stigmergy.actors.transport.handles import LONGEST_S
 from stigmergy.actors.transport.link import PeerGone, PeerUnavailable
 from stigmergy.actors.transport.processes import LocalProcess, Process
 from stigmergy.actors.transport.services import named
-from stigmergy.protocols.errors import JournalLocked, StigmergyError, UsageError
+from stigmergy.protocols.errors import JournalCorrupt, JournalLocked, NoJournal, StigmergyError, UsageError
 from stigmergy.protocols.supervision import ChildSpec, Decision, Exit, GiveUp, Kill, Liveness, Start, Supervision
 
 from .client import Client, EventHook
@@ -166,10 +166,13 @@ class Keeper:
         household.boards.is_up(self)
 
     async def _open_unlocked(self, process: Process, epoch: int) -> None:
-        config, until = {**self._config, "name": process.name}, self._now() + PATIENCE_S
+        began = self._config.get("began") or epoch > 1
+        config, until = {**self._config, "name": process.name, "began": began}, self._now() + PATIENCE_S
         while True:
             try:
                 return await process.open(named(open_board), config)
+            except NoJournal:
+                raise
             except (JournalLocked, UsageError) as error:  # or the journal's server lets nobody in, just now
                 at_first = epoch == 1 and not isinstance(error, JournalLocked)
                 if at_first or self._now() > until:
@@ -222,6 +225,9 @@ class Keeper:
         self._homeless += 1
         try:
             await self._open(start.epoch)
+        except (NoJournal, JournalCorrupt) as lost:  # no later start will find more of it
+            _ = self._supervisor.stop(self._now())
+            self._with.client.give_up(str(lost))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start may do better, and their number is limited
             self._why = str(error)
             self._tell("board_failed", reason=self._why)

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.ledger.paths import ROOT
 from stigmergy.actors.transport.link import PeerGone
-from stigmergy.protocols.errors import StigmergyError, UsageError
+from stigmergy.protocols.errors import NoJournal, StigmergyError, UsageError
 
 from .aftermath import report_of
 from .blueprint import Blueprint
@@ -158,13 +159,22 @@ class Life:
         """Those of a board that cannot tell them are read from its journal in the end."""
         try:
             if self.phase is Phase.OPEN:
-                self._figures = await self.report()
+                self._figures = self._kept(await self.report())
         except BaseException as error:
             self._failure = error
             if not isinstance(error, StigmergyError):
                 raise
         finally:
             self.phase = Phase.CLOSING
+
+    def _kept(self, figures: SwarmReport) -> SwarmReport:
+        """The figures; with the failure that their journal is gone, if it is."""
+        try:
+            if self._folder is not None:
+                self._folder.check_kept()
+        except NoJournal as gone:
+            return replace(figures, stop_reason="failure", stop_text=str(gone))
+        return figures
 
     async def _end(self, reason: str) -> None:
         self.phase = Phase.CLOSED

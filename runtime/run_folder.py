@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stigmergy.actors.journal import ReadOnlyJournal
-from stigmergy.actors.journal.places import is_server, of_shard, store_of
+from stigmergy.actors.journal.places import check_there, is_server, of_shard, store_of
 from stigmergy.actors.journal.room import NO_ROOM
 from stigmergy.protocols.errors import NoJournal, StorageFull, UsageError
 
@@ -84,6 +84,21 @@ class RunFolder:
             with suppress(NoJournal):  # it was killed before there was this one
                 views.append(store.view(of_shard(place, shard), intact_prefix=intact_prefix))
         return together(views)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is something to go on with, as far as this machine's disk can tell."""
+        try:
+            self.check_kept()
+        except NoJournal:
+            return False
+        return True
+
+    def check_kept(self) -> None:
+        """Raise if a journal on this machine's disk is gone; one on a server is the server's. Raises: NoJournal."""
+        if not is_server(self.place):
+            for shard in range(self.shards):
+                check_there(of_shard(self.place, shard))
 
     def has_begun(self) -> bool:
         """Whether anything has happened in this run: what is damaged may have held it.

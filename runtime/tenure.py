@@ -50,21 +50,26 @@ class Tenure:
         resumed = {"resumed": [*known.get("resumed", ()), iso(now)]} if began else {"started": iso(now)}
         self.birth: str = known.get("birth") or secrets.token_hex(16)
         """Made once for a run: it names the run to the outside world, and no other run has it."""
+        self.began: bool = known.get("opened", False)
+        """Whether its boards were open before, so that there has to be a journal of each."""
         self._record = {**known, "birth": self.birth, **facts, "journal": folder.kept_in, **resumed}
         self.is_written = False
         """Whether ``run.json`` tells of it."""
         try:
             if not (folder.path / RECORD).exists():
-                self.take_effect()
+                self._write()
         except BaseException:
             self._lock.release()
             raise
 
     def take_effect(self) -> None:
-        """Say what is run from now on, once. Raises: StorageFull."""
-        if not self.is_written:
-            self.folder.write(RECORD, self._record)
-            self.is_written = True
+        """Its boards are open: say what is run from now on. Raises: StorageFull."""
+        self._record["opened"] = True
+        self._write()
+
+    def _write(self) -> None:
+        self.folder.write(RECORD, self._record)
+        self.is_written = True
 
     def end(self, reason: str, figures: SwarmReport, now: float) -> None:
         """Say how it ended, and let the next driver in; a second time changes nothing."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from stigmergy.protocols.errors import JournalError, JournalLost, WireError
 
 from ..clock import Clock
-from ..journal.places import store_of
+from ..journal.places import check_there, store_of
 from ..journal.port import Journal
 from ..transport.channel import Frame
 from ..transport.frames import ASK
@@ -36,7 +36,8 @@ SLICE: Final = 128
 def open_board(config: dict[str, Any]) -> BoardService:
     """Build the service from plain configuration: ``journal`` (see `places`), ``durability``, ``run``, ``apart``.
 
-    Of several, also ``shard``, ``shards``, and ``name``, under which this life of it is known (`neighbours.peer_of`).
+    With ``began`` there was a journal before, and there has to be one now. Of several boards also ``shard``,
+    ``shards``, and ``name``, under which this life of it is known (`neighbours.peer_of`).
 
     Raises: JournalError, UsageError.
     """
@@ -45,6 +46,8 @@ def open_board(config: dict[str, Any]) -> BoardService:
     place = Place(config.get("shard", 0), config.get("shards", 1))
     told = BoardConfig(config["run"], config.get("limits", {}), place, config.get("clock") == "lockstep")
     with ExitStack() as undone:
+        if config.get("began"):
+            check_there(where)
         journal = store_of(where).open(where, config.get("durability", "fsync"))
         undone.callback(journal.close)
         board = Board(journal, told, clock.wall())

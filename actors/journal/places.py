@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from stigmergy.protocols.errors import UsageError
+from stigmergy.protocols.errors import NoJournal, UsageError
 
 from .files import Files
 from .lock import is_held
@@ -50,6 +50,10 @@ class Store(Protocol):
         """
         ...
 
+    def is_there(self, place: str) -> bool:
+        """Whether there is a journal at ``place``, or something that is left of one."""
+        ...
+
     def is_open(self, place: str) -> bool:
         """Whether somebody writes the journal at ``place`` just now."""
         ...
@@ -82,6 +86,11 @@ class Disk:
         """See `Store.has`."""
         return has_entry(Files.at(place), wanted)
 
+    def is_there(self, place: str) -> bool:
+        """See `Store.is_there`."""
+        files = Files.at(place) if place else None
+        return files is None or any(path.exists() for path in (files.database, files.mark, files.wal))
+
     def is_open(self, place: str) -> bool:
         """See `Store.is_open`."""
         return is_held(Files.at(place).lock)
@@ -96,6 +105,13 @@ class Disk:
     def settled(self, place: str) -> str:
         """See `Store.settled`."""
         return place
+
+
+def check_there(place: str) -> None:
+    """Raise unless there is a journal where one was. Raises: NoJournal, UsageError, JournalError."""
+    store = store_of(place)
+    if not store.is_there(place):
+        raise NoJournal(f"the journal {store.shown(place)} is gone: restore it from a backup, or begin a new run")
 
 
 def of_shard(place: str, shard: int) -> str:

@@ -46,6 +46,10 @@ class PostgresStore:
         except JournalError:
             return False
 
+    def is_there(self, place: str) -> bool:
+        """See `Store.is_there`."""
+        return _ask(place, lambda session, name: tables.find_run(session, name) is not None)
+
     def is_open(self, place: str) -> bool:
         """See `Store.is_open`."""
 

@@ -24,6 +24,7 @@ from .inspection import corrupt, inspect, open_mark
 from .lock import WriterLock
 from .mark import MarkFile
 from .port import Batch, Entry, check_durability
+from .presence import Presence
 from .records import Encoder, Mark, Row, Tail, check_epoch
 from .room import DEFAULT_ROOM, Room
 from .snapshot import copy_of
@@ -56,6 +57,7 @@ class SqliteJournal:
         self._epoch = mark.value.epoch
         self._room = room
         self._resources = resources
+        self._presence = Presence(files)
         self._encoder = Encoder()
         self._commits = 0
         self._log_bytes = 0
@@ -138,6 +140,7 @@ class SqliteJournal:
         if batch_rows:
             size = sum(len(row[4]) for row in batch_rows) + _ROW_BYTES * len(batch_rows)
             self._check_room(size)
+            self._check_presence()
             self._commit(batch_rows)
             self._keep_house(size + _COMMIT_BYTES)
         return self._tail.seq
@@ -162,6 +165,10 @@ class SqliteJournal:
             self._room.check(self._folder, size)
         except OSError as error:
             raise self._break(f"{self._folder} is gone ({error.strerror})") from error
+
+    def _check_presence(self) -> None:
+        if lost := self._presence.lost():
+            raise self._break(f"{lost} is gone, or another file has its name")
 
     def _commit(self, batch_rows: list[Row]) -> None:
         try:

@@ -65,7 +65,10 @@ def opened(run: RunFolder, *, intact: bool) -> Iterator[ReadOnlyJournal]:
     try:
         journal = _view(run)
     except NoJournal:
-        if not run.read(RECORD):
+        known = run.read(RECORD)
+        if known.get("opened"):
+            run.check_kept()
+        if not known:
             raise
         state = state_of(run, running=bool(is_running(run)))
         raise UsageError(f"run {run.id} has no journal yet: {state}") from None

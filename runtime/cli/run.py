@@ -143,10 +143,10 @@ def _explain(ending: Ending, records: Records) -> None:
         tell(error, next((folder.logs for folder in reversed(records.folders)), None), partial)
     elif reason != "done":
         text = ending.text or (explain(error)[1] if error is not None else "")
-        say(f"stopped by {stopper(reason)}: {first_line(text)}{partial}")
+        say(f"stopped by {stopper(reason)}: {first_line(text, 400)}{partial}")
     for lost in lost_calls(ending):
         say(lost)
-    if reason in {"budget", "failure", "user"} and records.folders:
+    if reason in {"budget", "failure", "user"} and records.folders and records.folders[-1].is_kept:
         say(how_to_resume(records.folders[-1], budget=reason == "budget"))
     for folder in records.folders:
         if folder.id in ending.reports and (waiting := ending.reports[folder.id].open_cases):

@@ -369,3 +369,19 @@ def test_every_file_that_a_crash_leaves_is_known_to_these_tests(path: Path):
     fill_with(journal, ONE)
     assert {file.name for file in path.parent.iterdir()} == {f"journal.db{end}" for end in (*ENDS, ".lock")}
     journal.close()
+
+
+@pytest.mark.parametrize("end", ["", "-wal", ".mark"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_once_a_file_of_the_journal_has_lost_its_name(tmp_path, end, replaced):
+    journal = SqliteJournal.open(tmp_path / "journal.db")
+    epoch = journal.take_epoch()
+    for n in range(2):
+        journal.append([("a", {"n": n})], 1.0, epoch)
+    lost = tmp_path / f"journal.db{end}"
+    lost.rename(tmp_path / "elsewhere")
+    if replaced:
+        shutil.copy(tmp_path / "elsewhere", lost)
+    with pytest.raises(JournalError, match=f"{lost.name} is gone, or another file has its name"):
+        journal.append([("a", {"n": 2})], 1.0, epoch)
+    journal.close()
