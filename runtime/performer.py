@@ -38,7 +38,7 @@ from .troupe import Troupe, open_paths, troupe_of
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-FAULTS: Final = (TurnHeld, asyncio.CancelledError, Exception, SystemExit)
+FAULTS: Final = (TurnHeld, asyncio.CancelledError, Exception, SystemExit, KeyboardInterrupt)
 """What may come out of user code and ends its turn."""
 
 FAREWELL_S: Final = 10.0

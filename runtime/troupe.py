@@ -43,7 +43,7 @@ def troupe_of(spec: KindSpec) -> Troupe:
         found: Any = importlib.import_module(spec.module)
         for name in spec.qualname.split("."):
             found = getattr(found, name)
-    except (Exception, SystemExit) as why:  # noqa: BLE001 - importing runs user code
+    except (Exception, SystemExit, KeyboardInterrupt) as why:  # noqa: BLE001 - importing runs user code
         raise UsageError(
             f"kind {spec.name}: cannot import {spec.module}:{spec.qualname} on this host: {type(why).__name__}: {why}; "
             'a script that starts a swarm must do so below `if __name__ == "__main__":`'

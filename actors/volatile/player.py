@@ -29,7 +29,7 @@ from .letter import Letter
 from .slot import Part, Slot
 from .turn import Ground, Turn
 
-FAULTS: Final = (Exception, SystemExit, asyncio.CancelledError, TurnHeld)
+FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError, TurnHeld)
 """Whatever user code raises fails its turn, and nothing else."""
 
 DONE: Final = Done()

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from stigmergy.protocols import DeliveryError, Resources
+from stigmergy.protocols import DeliveryError, HandlerFailed, Resources
 from stigmergy.runtime import Plant, Swarm
 from tests.cluster.nodes import children
 from tests.runtime.cast import Alone, Diary, Echo, Fickle, Heard, Killer, Payer, Relay, Say
+from tests.runtime.test_hard_cases import Careless, Order
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
@@ -65,6 +66,14 @@ async def test_a_message_that_kills_its_process_is_buried_and_its_neighbours_liv
             await swarm.ask("killer/one", Say(text="die"), reply=Heard, timeout_s=60)
         assert [(await n).text for n in neighbours] == ["hi!"] * 20
         assert (await swarm.report()).dead_letters == {"killed its host": 1}
+
+
+async def test_a_handler_that_raises_what_a_terminal_sends_fails_its_turn_and_its_host_goes_on(tmp_path):
+    async with Swarm(journal=tmp_path, plant=Plant(hosts=1)) as swarm:
+        swarm.add(Careless)
+        with pytest.raises(HandlerFailed, match="KeyboardInterrupt"):
+            await swarm.ask("careless", Order(text="interrupt"), reply=Order, timeout_s=20)
+        assert (await swarm.report()).dead_letters == {"handler failed": 1}
 
 
 async def test_a_kind_that_asks_for_its_own_process_gets_one_per_agent(tmp_path):

@@ -56,6 +56,8 @@ class Careless(Agent):
     async def say(self, order: Order, ctx: Context) -> Order:
         if order.text == "exit":
             raise SystemExit(3)
+        if order.text == "interrupt":
+            raise KeyboardInterrupt
         if order.text == "timeout":
             raise TimeoutError("of its own")
         await ctx.run("set", lambda: {1, 2})
@@ -97,7 +99,10 @@ async def test_a_driver_that_writes_what_cannot_be_encoded_hears_so_and_goes_on(
     assert await swarm.facts.put("a", [1, 2]) == 1
 
 
-@pytest.mark.parametrize(("order", "said"), [("exit", "SystemExit: 3"), ("timeout", "TimeoutError: of its own")])
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [("exit", "SystemExit: 3"), ("interrupt", "KeyboardInterrupt"), ("timeout", "TimeoutError: of its own")],
+)
 async def test_whatever_a_handler_raises_fails_its_turn_and_nothing_else(swarm, order, said):
     with pytest.raises(HandlerFailed, match=said):
         await swarm.ask("careless", Order(text=order), reply=Order, timeout_s=5)

@@ -94,10 +94,12 @@ class Unspeakable(Exception):
         raise KeyError("no words")
 
 
-FAULTS: dict[str, Callable[[], Exception]] = {
+FAULTS: dict[str, Callable[[], BaseException]] = {
     "half a surrogate": lambda: ValueError("file \udcff.txt"),
     "a long story": lambda: ValueError("long " * (4 << 20)),
     "no words": Unspeakable,
+    "what ends a process": lambda: SystemExit(3),
+    "what a terminal sends": KeyboardInterrupt,
     "one of ours": lambda: ToolFailed("file \udcff.txt"),
     "one of ours with something strange": lambda: ToolFailed(Unspeakable()),
 }
