@@ -13,6 +13,7 @@ import secrets
 import shutil
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,8 +71,11 @@ class RunFolder:
 
     @property
     def shards(self) -> int:
-        """How many journals there are."""
-        return int(self.read("run.json").get("shards", 1))
+        """How many journals there are: by ``run.json``, or else by the files that lie here."""
+        said = self.read("run.json").get("shards")
+        if type(said) is int and said > 0:
+            return said
+        return next(shard for shard in count(1) if not Path(of_shard(self.place, shard)).is_file())
 
     def view(self, *, intact_prefix: bool = False) -> ReadOnlyJournal:
         """The journal as it is now, for reading: `Store.view`; of several shards all in one.
@@ -174,9 +178,15 @@ class RunFolder:
             ) from None
 
     def read(self, name: str) -> dict[str, Any]:
-        """One JSON file, empty when there is none."""
+        """One JSON file, empty when there is none that can be read: see `fault`."""
         try:
-            data: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            data = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return {}
-        return data
+        return data if isinstance(data, dict) else {}
+
+    def fault(self, name: str) -> str:
+        """What is wrong with one JSON file, ``is missing`` or ``is damaged``; empty when it says something."""
+        if self.read(name):
+            return ""
+        return "is damaged" if (self.path / name).exists() else "is missing"

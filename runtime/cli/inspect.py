@@ -16,6 +16,7 @@ from stigmergy.protocols.budget import FIELDS, Spend, dimension_of, in_units
 
 from ..history.activity import Party
 from ..history.figures import Figures
+from ..manifest import fault_of, manifest_of
 from ..provenance import shown_owner
 from ..run_folder import RunFolder
 from .arguments import Parser
@@ -74,16 +75,18 @@ def _parts(run: RunFolder, figures: Figures, damage: str) -> Iterator[Renderable
 
 
 def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableType]:
-    known, totals = run.read("run.json"), figures.totals
+    known, totals = manifest_of(run), figures.totals
     sound = "damaged" if damage else "sound"
     running = is_running(run)
-    state = "running" if running else "killed" if known and not known.get("ended") else _end(known)
+    fault = fault_of(run)
+    unknown = f"nobody knows how it ended: run.json {fault}" if fault else "killed"
+    state = "running" if running else _end(known) if known.get("ended") else unknown
     if known and not running and not figures.has_begun and known.get("stop_reason") != "done":
         state = state_of(run, running=False)
     if figures.stop is not None:
         state = f"stopped ({figures.stop[0]}): {first_line(figures.stop[1])}"
     talks = counted(len(figures.talks.all), "conversation")
-    made_with = "no run.json: this was not started by `stigmergy run`, or was killed at once"
+    made_with = f"run.json {fault}: restore it from a backup to know app, seed and engine, and to go on"
     if known:
         made = known.get("versions", {}).items()  # a script's swarm does not say
         versions = "; " * bool(made) + ", ".join(f"{name} {version}" for name, version in made if name != "platform")

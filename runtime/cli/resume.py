@@ -21,22 +21,26 @@ from stigmergy.actors.journal.places import is_server
 from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..history.letters import Letters
+from ..manifest import fault_of
 from ..provenance import check_owner
 from ..run_folder import RUNS, RunFolder
-from ..tenure import driver_of
+from ..tenure import RECORD, driver_of
 from .arguments import Parser, refuse
 from .choices import Choices, add_general, add_house, add_output, bare_parser, named_app, read_choices
+from .exits import Exit
 from .failures import say
 from .finding import find_run, runs_in, sound
 from .footprint import changed, footprint
 from .loading import load_app
 from .quiet import Noise
-from .records import Past, Records, shown
+from .records import Past, Records, named, relative, shown
 from .run import MOST_OF_A_WARNING, carry_out
 from .secrets import HIDDEN, is_secret, shown_options
 from .text import first_line
 
 PROG: Final = "stigmergy resume"
+TELLING: Final = {"--json", "--quiet"}
+"""Options that say how it is told, and change nothing of what is done."""
 DESCRIPTION: Final = """\
 Goes on with a run that was killed, interrupted, or stopped by its budget (then give a larger one). The app runs again
 from its beginning on the same journal: what was answered is answered at once, and nothing is paid or done twice.
@@ -51,26 +55,38 @@ def resume(argv: Sequence[str]) -> int:
     given, own = parser.parse_known_args(list(argv))
     _check_fixed(own, parser)
     run = find_run(given.run, given.runs)
-    known = run.read("run.json")
-    done = known.get("exit_code") == 0
-    if done and not given.anyway and not _is_open(run):
-        return _print_again(run, as_json=hasattr(given, "json"))
+    _check_record(run)
+    known = run.read(RECORD)
+    done, as_json = known.get("exit_code") == 0, hasattr(given, "json")
+    again = done and not given.anyway and not _is_open(run)
+    if again and (fault := run.fault("report.json")):
+        again = False
+        say(f"report.json of run {run.id} {fault}: its app runs again over the journal")
+    if again and not own and not _changes(given) - TELLING:
+        return _print_again(run, as_json=as_json)
     _check_state(run, known, given)
     noise = Noise()
-    with noise.collected(reserve_stdout=hasattr(given, "json")) as stdout:
-        words = [*_recorded(known, own), *own, *_changes(given)]
-        past = _past(run, known)._replace(done=done)
+    with noise.collected(reserve_stdout=as_json) as stdout:
+        past = _past(run, known)._replace(done=done)  # said in the words of the folder where the user is
         with chdir(_home(known)):
-            choices = read_choices(load_app(named_app(words)), words)._replace(journal=_journal_of(run))
-            for folder in past.folders.values():
-                check_owner(folder, choices.app.name, anyway=given.anyway, source=choices.source)
-            if not given.anyway:
-                _check_same(known, choices)
-            records = Records(choices, words, past)
-            code = carry_out(choices, records, stdout)
+            choices, records = _chosen(run, known, given, own, past)
+            code = Exit.DONE if again else carry_out(choices, records, stdout)
     for folder in records.folders:
         noise.write(folder.logs)
-    return code
+    return _print_again(run, as_json=as_json) if again else code
+
+
+def _chosen(
+    run: RunFolder, known: dict[str, Any], given: argparse.Namespace, own: Sequence[str], past: Past
+) -> tuple[Choices, Records]:
+    """What the run is gone on with; all of it is checked. Raises: UsageError."""
+    words = [*_recorded(known, own), *own, *sorted(_changes(given))]
+    choices = read_choices(load_app(named_app(words)), words)._replace(journal=_journal_of(run))
+    for folder in past.folders.values():
+        check_owner(folder, choices.app.name, anyway=given.anyway, source=choices.source)
+    if not given.anyway:
+        _check_same(known, choices)
+    return choices, Records(choices, words, past)
 
 
 def _parser() -> Parser:
@@ -97,12 +113,21 @@ def _check_fixed(own: Sequence[str], parser: Parser) -> None:
             refuse(f"unknown option {flag}: a run keeps what it began with; {parser.advice}")
 
 
+def _check_record(run: RunFolder) -> None:
+    """Whether somebody knows what this run was made with. Raises: UsageError."""
+    if fault := fault_of(run):
+        refuse(
+            f"{relative(run.path / RECORD)} {fault}, so nobody knows with which app and options to go on: restore it "
+            f"from a backup; stigmergy inspect {named(run)} shows what has happened"
+        )
+
+
 def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespace) -> None:
     """Whether this run is one to go on with. Raises: UsageError."""
     driver = driver_of(run)
     if driver:
         refuse(f"run {run.id} is still being driven by {driver}; stop that first")
-    if "argv" not in known or "cwd" not in known:
+    if "argv" not in known:
         refuse(f"run {run.id} was not begun by `stigmergy run`: start its script with Swarm.resume({str(run.path)!r})")
     reason, short = known.get("stop_reason"), _ran_out_of(known)
     if known.get("exit_code") is not None and not given.anyway:
@@ -138,10 +163,10 @@ def _recorded(known: dict[str, Any], own: Sequence[str]) -> list[str]:
     return words
 
 
-def _changes(given: argparse.Namespace) -> list[str]:
+def _changes(given: argparse.Namespace) -> set[str]:
     flags = {f"--{name.replace('_', '-')}": value for name, value in vars(given).items()}
     kept = {flag: value for flag, value in flags.items() if flag not in {"--run", "--runs", "--anyway"}}
-    return [flag if value is True else f"{flag}={value}" for flag, value in kept.items()]
+    return {flag if value is True else f"{flag}={value}" for flag, value in kept.items()}
 
 
 def _home(known: dict[str, Any]) -> Path:
@@ -156,8 +181,8 @@ def _past(run: RunFolder, known: dict[str, Any]) -> Past:
     """All swarms of the app's run. Raises: UsageError when one is driven, or cannot be continued by this version."""
     folders: dict[int, RunFolder] = {}
     for folder in runs_in(run.path.parent):
-        record = folder.read("run.json")
-        if record.get("performance") == known["performance"]:
+        record = folder.read(RECORD)
+        if record.get("performance") == known["performance"] and not fault_of(folder):
             folders[record["number"]] = folder
             _check_journal(folder)
     return Past(known["performance"], folders)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ..manifest import fault_of, manifest_of
 from ..provenance import shown_owner
 from ..run_folder import RUNS, RunFolder
 from .arguments import Parser
@@ -34,7 +35,8 @@ def runs(argv: Sequence[str]) -> int:
     ended = [run for run, one in zip(all_runs, found, strict=True) if one["ended_by"] != "running"]
     damaged = damages(reversed(ended))
     for run, one in zip(all_runs, found, strict=True):
-        one["damage"] = damaged.get(str(run.path), "")
+        fault = fault_of(run)
+        one["damage"] = damaged.get(str(run.path)) or (f"run.json {fault}" if fault else "")
     if given.json:
         sys.stdout.write(json.dumps({"folder": str(given.folder), "runs": found}, ensure_ascii=False) + "\n")
         return 0
@@ -48,22 +50,22 @@ def runs(argv: Sequence[str]) -> int:
     if broken:
         more = f" (or another of {len(broken):,})" if len(broken) > 1 else ""
         sys.stdout.write(f"interrupted runs go on with: stigmergy resume {broken[-1]}{more}\n")
-    for run in all_runs:
-        if damage := damaged.get(str(run.path)):
-            reads = f"stigmergy inspect {named(run)} --intact reads what stands before"
+    for run, one in zip(all_runs, found, strict=True):
+        if damage := one["damage"]:
+            whole = f"stigmergy inspect {named(run)}"
+            reads = f"{whole} --intact reads what stands before" if str(run.path) in damaged else f"{whole} still works"
             sys.stdout.write(f"damaged: {run.id}: {clean(damage)}; {reads}\n")
     return 0
 
 
 def summary(run: RunFolder) -> dict[str, Any]:
     """What ``run.json`` says about a run; what it does not say is None."""
-    known = run.read("run.json")
+    known = manifest_of(run)
     figures = known.get("figures") or {}
     began, ended = known.get("started"), known.get("ended")
     reason = figures.get("stop_reason") or known.get("stop_reason")
     if not ended:
-        # A swarm that a script started has no run.json; whether it ended well, only the script knows.
-        states = {True: "running", False: "killed" if known else None, None: "unknown"}
+        states = {True: "running", False: "killed" if known else "unknown", None: "unknown"}
         reason = states[is_running(run)]
     return {
         "run": run.id,
