@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
 import sysconfig
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Final
+from typing import Any, Final
 
 from stigmergy.protocols.errors import (
     BudgetError,
@@ -87,6 +89,14 @@ def _place(error: BaseException) -> str:
     steps = [step for step in traceback.walk_tb(error.__traceback__) if not _is_ours_or_pythons(step[0])]
     own = [step for step in steps if not _is_library(Path(step[0].f_code.co_filename))] or steps[:1]
     return "".join(f" at {Path(f.f_code.co_filename).name}:{line} in {f.f_code.co_name}" for f, line in own[-1:])
+
+
+def no_message(agent: str, handler: Callable[..., Any], answer: Any) -> UsageError:
+    """The error for a handler that answers an ask with something that is no message: it says which and where."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)  # a class may have written it in another language
+    place = f" at {Path(code.co_filename).name}:{code.co_firstlineno} in {code.co_name}" if code else ""
+    name = getattr(handler, "__qualname__", "its handler").rpartition("<locals>.")[2]
+    return UsageError(f"{agent}{place}: {name} returned {type(answer).__name__}, no Message: return one, or nothing")
 
 
 def standing(thread: int) -> str:

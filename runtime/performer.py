@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from stigmergy.actors.failing import is_worth_another, worded
+from stigmergy.actors.failing import is_worth_another, no_message, worded
 from stigmergy.actors.host.desk import Desk, TurnHeld
 from stigmergy.actors.host.performer import Begun
-from stigmergy.protocols.errors import UsageError, pack
+from stigmergy.protocols.errors import pack
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, MessageTypes
 from stigmergy.protocols.turn import Turn
@@ -185,8 +185,8 @@ class AgentPerformer:
         troupe = self._troupes[delivery.agent.partition("/")[0]]
         if delivery.envelope.mode == "ask":
             if answer is not None and not isinstance(answer, Message):
-                handler = f"{troupe.cls.__name__}.{troupe.handlers[delivery.envelope.type].method}"
-                raise UsageError(f"{handler} returned {type(answer).__name__}, no Message: return one, or nothing")
+                method = getattr(troupe.cls, troupe.handlers[delivery.envelope.type].method)
+                raise no_message(delivery.agent, method, answer)
             ctx.answer(answer if answer is not None else Done())
         sends, writes = ctx.effects()
         ctx.end()

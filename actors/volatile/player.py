@@ -23,7 +23,7 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Done, Message
 
-from ..failing import is_worth_another, pause_s, worded
+from ..failing import is_worth_another, no_message, pause_s, worded
 from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
@@ -182,8 +182,7 @@ class Player:
         if inspect.isawaitable(answer):
             return answer
         if letter.asked is not None and not isinstance(answer, Message):
-            what = type(answer).__name__
-            raise UsageError(f"the handler of {slot.name} returned {what}, no Message: return one, or nothing")
+            raise no_message(slot.name, slot.part.acts[type(letter.message)].function, answer)
         return None
 
     def reply(self, slot: Slot, letter: Letter, taint: tuple[str, ...], answer: Any) -> None:

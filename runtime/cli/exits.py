@@ -15,9 +15,9 @@ class Exit(IntEnum):
 
     DONE = 0
     BUG = 1
-    """Something went wrong that no input explains."""
+    """It failed, and no input explains that: a bug, a full disk, a deadline, an error of a handler."""
     USAGE = 2
-    """The input was wrong; one line on stderr says what, and what to do."""
+    """The input was wrong, before anything was asked; one line on stderr says what, and what to do."""
     BUDGET = 3
     """A budget stopped the swarm; the report is partial."""
     LOOP = 4

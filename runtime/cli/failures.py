@@ -21,11 +21,14 @@ from .secrets import HIDDEN, without_passwords
 from .text import clean, first_line
 
 
-def tell(error: BaseException, logs: Path | None = None, more: str = "") -> Exit:
-    """Print one line about an error, and ``more``; returns the exit code. ``logs`` is the folder for details."""
+def tell(error: BaseException, logs: Path | None = None, more: str = "", *, late: bool = False) -> Exit:
+    """Print one line about an error, and ``more``; returns the exit code. ``logs`` is the folder for details.
+
+    ``late``: no input explains it, see `performance.Ending`.
+    """
     reason, sentence = explain(error)
     sentence += more
-    if reason in {"bug", "failure"}:
+    if late or reason in {"bug", "failure"}:
         details = write_details(error, logs)
         sentence += f"; details: {details}" if details else ""
     say(sentence)
@@ -43,6 +46,8 @@ def explain(error: BaseException) -> tuple[str, str]:
     if isinstance(one, OSError) and reason == "failure":
         where = f" of {one.filename}" if one.filename else ""
         return reason, f"no space is left on the disk{where}: free some, then go on"
+    if isinstance(one, SystemExit):
+        return reason, f"the app called sys.exit({one.code!r:.40}){_place(one)}: return an Outcome, or raise an error"
     if reason == "bug":
         return reason, f"unexpected {type(one).__name__}: {first_line(saying(one))}{_place(one)}"
     return reason, clean(str(one)) if isinstance(one, JournalError) else first_line(str(one), 400)

@@ -33,7 +33,8 @@ commands:
   stigmergy run APP --help    what an app takes
   stigmergy --version         which version this is
 
-exit codes: 0 done, 1 a bug, 2 bad input, 3 stopped by a budget, 4 stopped by the loop watchdog, 130 Ctrl-C or SIGTERM
+exit codes: 0 done, 1 failed (a bug, a full disk, a deadline), 2 bad input, 3 stopped by a budget, 4 stopped by the
+loop watchdog, 130 Ctrl-C or SIGTERM
 """
 
 

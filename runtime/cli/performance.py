@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from inspect import isawaitable
@@ -33,12 +33,15 @@ class Ending(NamedTuple):
     """What it raised instead."""
     reports: dict[str, SwarmReport]
     """The last figures of every swarm, by folder id; without a folder, by number."""
+    late: bool = False
+    """Something had happened before: what went wrong then is the app's fault, and no input's."""
 
     @property
     def reason(self) -> str:
         """``done``, or why the result is partial or missing."""
         if self.error is not None:
-            return reason_of(telling(self.error))
+            reason = reason_of(telling(self.error))
+            return "bug" if self.late and reason == "usage" else reason
         stated = "" if self.outcome is None else self.outcome.stop_reason
         stops = [report.stop_reason for report in self.reports.values() if report.stop_reason not in {"", "done"}]
         return stated if stated not in {"", "done"} else next(iter(stops), "done")
@@ -46,7 +49,7 @@ class Ending(NamedTuple):
     @property
     def is_partial(self) -> bool:
         """Whether there are figures, and more was to come."""
-        return bool(self.reports) and self.reason not in {"done", "usage", "bug"}
+        return bool(self.reports) and self.reason not in {"done", "usage"}
 
     @property
     def dead_letters(self) -> int:
@@ -106,17 +109,21 @@ async def perform(choices: Choices, records: Records, screen: Screen, last_words
         on_swarm=lambda swarm, _seed: records.add(swarm),
     )
     interrupts = Interrupts(lambda: records.swarms, screen.line, screen.close, last_words)
-    app = asyncio.get_running_loop().create_task(_main(choices, stage))
+    app = asyncio.get_running_loop().create_task(_alive(_main(choices, stage)))
     outcome: Outcome | None = None
     error: BaseException | None = None
     try:
         with interrupts.watching(app):
-            outcome = await app
+            came_to = await app
+        if isinstance(came_to, Outcome):
+            outcome = came_to
+        else:
+            error = came_to
     except asyncio.CancelledError:
         error = SwarmStopped("interrupted", "user") if interrupts.count else None
         if error is None:
             raise
-    except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001 - told by the caller in one line
+    except Exception as raised:  # noqa: BLE001 - told by the caller in one line
         error = raised
     finally:
         await in_turn(*(partial(_close, swarm) for swarm in records.swarms))
@@ -126,6 +133,14 @@ async def perform(choices: Choices, records: Records, screen: Screen, last_words
 async def _close(swarm: Swarm) -> None:
     with suppress(StigmergyError):
         await swarm.close()
+
+
+async def _alive(main: Awaitable[Outcome]) -> Outcome | BaseException:
+    """What an app comes to, or what it raised that would end the loop beneath everybody."""
+    try:
+        return await main
+    except (SystemExit, KeyboardInterrupt) as end:
+        return end
 
 
 async def _main(choices: Choices, stage: Stage) -> Outcome:

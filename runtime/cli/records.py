@@ -110,6 +110,13 @@ class Records:
         except StorageFull as full:
             self.unwritten = str(full)
 
+    def have_begun(self, reports: Mapping[str, SwarmReport]) -> bool:
+        """Whether anything has happened in one of the swarms, of which nothing is kept or something is."""
+        kept = {folder.id for folder in self.folders}
+        return any(map(_was_used, self._written)) or any(
+            report.messages for run, report in reports.items() if run not in kept
+        )
+
     def discard_unused(self) -> None:
         """Remove the folders of swarms in which nothing ever happened: bad input leaves nothing behind."""
         for folder in self.folders:
@@ -127,9 +134,11 @@ def shown(folder: RunFolder) -> tuple[list[Table], list[str], list[str]]:
     return tables, list(kept.get("notes", ())), list(kept.get("warnings", ()))
 
 
-def how_to_resume(folder: RunFolder, *, budget: bool = False) -> str:
-    """A sentence for somebody whose run did not come to its end."""
-    more = ", with a larger budget" if budget else ""
+def how_to_resume(folder: RunFolder, reason: str) -> str:
+    """A sentence for somebody whose run did not come to its end, for a reason."""
+    if reason == "bug":
+        return f"to go on, once the app is mended: stigmergy resume {named(folder)} --anyway"
+    more = ", with a larger budget" if reason == "budget" else ""
     return f"to go on: stigmergy resume {named(folder)}{more}"
 
 

@@ -17,7 +17,7 @@ from ..run_folder import RUNS
 from .choices import Choices, named_app, read_choices
 from .events import stopper
 from .exits import Exit, code_of, telling
-from .failures import explain, say, tell
+from .failures import explain, say, tell, without_secrets
 from .loading import load_app
 from .performance import Ending, cut_off, dead_letters_of, partial_outcome, perform
 from .quiet import Noise
@@ -56,6 +56,7 @@ def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
             say(forgotten)
     if ending.reason in {"usage", "user"} and ending.outcome is None:
         records.discard_unused()  # a report may name them
+    ending = ending._replace(late=ending.reason == "usage" and records.have_begun(ending.reports))
     code = code_of(ending.reason)
     records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code)
     if records.unwritten:
@@ -70,27 +71,30 @@ def _tell(ending: Ending, choices: Choices, records: Records, stdout: TextIO) ->
     report = {} if outcome is None else _report(outcome, ending, records)
     if outcome is not None:
         outcome = replace(outcome, tables=outcome.tables or (_plain_table(outcome, ending, choices.app.name),))
-        records.keep(outcome)
-        _show(outcome, report, choices, records, stdout)
+        if choices.json or ending.reason != "bug":
+            records.keep(outcome)
+            _show(outcome, report, choices, records, stdout)
         for line in _where_errors_are(ending, records):
             say(line) if choices.json else console_for(stdout).print(line, soft_wrap=True)
     for warning in () if outcome is None else outcome.warnings:
         say(first_line(warning, MOST_OF_A_WARNING))
-    _explain(ending, records)
+    _explain(ending, records, shown=choices.json or ending.reason != "bug")
     return report
 
 
 def _outcome(ending: Ending) -> Outcome | None:
-    """What is there to be printed; bad input and bugs print nothing."""
+    """What is there to be told; of bad input nothing is."""
     if ending.outcome is not None:
         return ending.outcome
-    return None if ending.reason in {"usage", "bug"} or not ending.reports else partial_outcome(ending)
+    return None if ending.reason == "usage" else partial_outcome(ending)
 
 
 def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any]:
     """The app's own object, with where and why it ended if it does not say so itself."""
     folders = [str(folder.path) for folder in records.folders]
     ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
+    if wrong := _wrong(ending):
+        ends["error"] = wrong
     if ending.is_partial:
         ends["partial"] = True
     if ending.dead_letters:
@@ -102,6 +106,13 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     if outcome.warnings:
         ends["warnings"] = list(outcome.warnings)
     return {**plain(outcome.report), **{name: end for name, end in ends.items() if name not in outcome.report}}
+
+
+def _wrong(ending: Ending) -> str:
+    """What went wrong, in a sentence; empty where the reason for which it stopped says all."""
+    if ending.reason not in {"bug", "failure"}:
+        return ""
+    return without_secrets(explain(ending.error)[1] if ending.error is not None else first_line(ending.text, 400))
 
 
 def _plain_table(outcome: Outcome, ending: Ending, title: str) -> Table:
@@ -135,19 +146,19 @@ def _where_errors_are(ending: Ending, records: Records) -> Iterator[str]:
             yield f"{counted(dead, 'dead letter')}: {where}"
 
 
-def _explain(ending: Ending, records: Records) -> None:
-    """Say on stderr why it is not simply done."""
+def _explain(ending: Ending, records: Records, *, shown: bool) -> None:
+    """Say on stderr why it is not simply done; ``shown``: people have figures before them."""
     error, reason = ending.error, ending.reason
-    partial = "; the figures are partial" if ending.is_partial else ""
+    partial = "; the figures are partial" if ending.is_partial and shown else ""
     if error is not None and code_of(reason) in {Exit.BUG, Exit.USAGE} and not isinstance(telling(error), SwarmStopped):
-        tell(error, next((folder.logs for folder in reversed(records.folders)), None), partial)
+        tell(error, next((folder.logs for folder in reversed(records.folders)), None), partial, late=ending.late)
     elif reason != "done":
         text = ending.text or (explain(error)[1] if error is not None else "")
         say(f"stopped by {stopper(reason)}: {first_line(text, 400)}{partial}")
     for lost in lost_calls(ending):
         say(lost)
-    if reason in {"budget", "failure", "user"} and records.folders and records.folders[-1].is_kept:
-        say(how_to_resume(records.folders[-1], budget=reason == "budget"))
+    if reason in {"budget", "failure", "user", "bug"} and records.folders and records.folders[-1].is_kept:
+        say(how_to_resume(records.folders[-1], reason))
     for folder in records.folders:
         if folder.id in ending.reports and (waiting := ending.reports[folder.id].open_cases):
             say(how_to_decide(folder, waiting))

@@ -79,6 +79,11 @@ async def test_what_is_no_message_is_refused_in_words(swarm, what, said):
     assert said in str(refused.value)
 
 
+async def test_a_handler_that_returns_no_message_is_named_with_its_file_and_line(swarm):
+    with pytest.raises(UsageError, match=r"^novice/\S+ at test_mistakes\.py:\d+ in act: Novice\.act returned dict, no"):
+        await swarm.ask("novice", Do(what="returns a dict"), reply=Made)
+
+
 async def test_a_driver_that_sends_no_message_hears_it_at_once(swarm):
     for send in (lambda: swarm.ask("novice", {"n": 1}), lambda: swarm.tell("novice", {"n": 1})):
         with pytest.raises(UsageError, match=NO_MESSAGE):

@@ -144,8 +144,11 @@ def test_a_bug_is_told_in_one_line_and_its_traceback_is_in_the_log(stigmergy, ap
     ran = stigmergy("run", app("bug_a", BUG), "--engine", "local")
     log = only_run(place) / "logs" / "driver.log"
     assert (ran.code, ran.out) == (1, "")
-    assert ran.complaint.startswith("stigmergy: unexpected KeyError: 'ouch' (app.py:")
-    assert ran.complaint.endswith(f"details: {log}")
+    said, hint = ran.err.splitlines()
+    assert said.startswith("stigmergy: unexpected KeyError: 'ouch' (app.py:")
+    assert said.endswith(f"details: {log}")
+    run = only_run(place).name
+    assert hint == f"stigmergy: to go on, once the app is mended: stigmergy resume {run} --anyway"
     assert "Traceback" in log.read_text()
     assert kept(place, "run.json")["stop_reason"] == "bug"
 

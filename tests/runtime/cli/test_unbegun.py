@@ -55,7 +55,7 @@ def test_a_run_in_which_something_has_happened_is_kept_though_nothing_was_asked(
     text = does(what, "" if reason == "user" else 'raise UsageError("no")')
     ran = stigmergy("run", app(f"does_{what}_{reason}", text), "--engine", "local", "--reason", "user", "--quiet")
     (folder,) = (place / "runs").iterdir()
-    assert ran.code == (130 if reason == "user" else 2)
+    assert ran.code == (130 if reason == "user" else 1)
     assert folder.name in stigmergy("inspect", "last").out
 
 

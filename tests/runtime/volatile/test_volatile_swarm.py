@@ -292,6 +292,6 @@ async def test_what_cannot_be_undone_is_refused(running):
 
 async def test_an_answer_that_is_no_message_is_its_handlers_error(running):
     async with running(Buyer, Plain) as swarm:
-        with pytest.raises(UsageError, match="returned str, no Message"):
+        with pytest.raises(UsageError, match=r" at \w+\.py:\d+ in \w+: \w+\.\w+ returned str, no Message"):
             await swarm.ask("buyer/1", Pong())
         assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
