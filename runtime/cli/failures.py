@@ -54,8 +54,8 @@ def explain(error: BaseException) -> tuple[str, str]:
 
 
 def say(sentence: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"stigmergy: {without_secrets(sentence)}\n")
+    """One line on stderr, in which nothing steers the terminal."""
+    sys.stderr.write(f"stigmergy: {clean(without_secrets(sentence))}\n")
     sys.stderr.flush()
 
 

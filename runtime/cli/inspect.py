@@ -92,7 +92,7 @@ def _head(run: RunFolder, figures: Figures, damage: str) -> Iterator[RenderableT
         versions = "; " * bool(made) + ", ".join(f"{name} {version}" for name, version in made if name != "platform")
         made_with = f"engine {known['engine']}, seed {known['seed']}{versions}"
     yield Text(f"{clean(shown_owner(known) or 'a run')}  {run.id}", style="bold")
-    place = run.place if is_server(run.place) else relative(Path(run.place))
+    place = clean(run.place if is_server(run.place) else str(relative(Path(run.place))))
     facts = (
         state,
         f"began {when(figures.began)}, {duration(figures.ended - figures.began)} from first to last entry"

@@ -25,7 +25,7 @@ from ..tenure import amend, iso
 from .choices import Choices
 from .footprint import folders, single_files
 from .secrets import shown_argv, shown_options
-from .text import counted
+from .text import counted, typed
 from .versions import versions
 
 
@@ -152,8 +152,8 @@ def how_to_decide(folder: RunFolder, cases: int) -> str:
 
 
 def named(folder: RunFolder) -> str:
-    """A run as one would name it here."""
-    return folder.id if folder.path.parent == RUNS.absolute() else str(relative(folder.path))
+    """A run as one would type its name here."""
+    return typed(folder.id if folder.path.parent == RUNS.absolute() else relative(folder.path))
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,6 @@ from stigmergy.protocols.errors import SwarmStopped
 
 from ..app import Outcome, Table
 from ..forgotten import logged
-from ..run_folder import RUNS
 from .choices import Choices, named_app, read_choices
 from .events import stopper
 from .exits import Exit, code_of, telling
@@ -24,7 +23,7 @@ from .quiet import Noise
 from .records import Records, how_to_decide, how_to_resume, named, plain, relative
 from .render import console_for, print_outcome
 from .screen import screen_for
-from .text import counted, first_line
+from .text import clean, counted, first_line, typed
 
 MOST_OF_A_WARNING: Final = 600
 """Characters of an app's warning that are shown."""
@@ -132,9 +131,8 @@ def _show(outcome: Outcome, report: dict[str, Any], choices: Choices, records: R
     print_outcome(console, outcome.tables, outcome.notes)
     for folder in records.folders[-1:]:
         more = f" (and {len(records.folders) - 1:,} more)" if len(records.folders) > 1 else ""
-        home = choices.home is not None and choices.home.absolute() == RUNS.absolute()
-        name = folder.id if home else relative(folder.path)
-        console.print(f"journal: {relative(folder.path)}{more}; look inside: stigmergy inspect {name}", soft_wrap=True)
+        where = clean(str(relative(folder.path)))
+        console.print(f"journal: {where}{more}; look inside: stigmergy inspect {named(folder)}", soft_wrap=True)
 
 
 def _where_errors_are(ending: Ending, records: Records) -> Iterator[str]:
@@ -142,7 +140,7 @@ def _where_errors_are(ending: Ending, records: Records) -> Iterator[str]:
     for folder in records.folders:
         known = ending.reports.get(folder.id)
         if known is not None and (dead := dead_letters_of(known)):
-            where = f"stigmergy dead-letters {named(folder)}; tracebacks: {relative(folder.logs)}"
+            where = f"stigmergy dead-letters {named(folder)}; tracebacks: {typed(relative(folder.logs))}"
             yield f"{counted(dead, 'dead letter')}: {where}"
 
 

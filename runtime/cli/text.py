@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +24,22 @@ def first_line(text: str, limit: int = 200) -> str:
     """The first line that says something, cut to ``limit`` characters."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return cut(clean(line), limit)
+
+
+def typed(word: object) -> str:
+    """A word of a command, as a shell takes it for what it is."""
+    text = str(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(_in_quotes(c) for c in text) + "'"
+
+
+def _in_quotes(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def cut(text: str, limit: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..provenance import shown_owner
-from ..run_folder import RUNS, RunFolder
-from .records import relative
-from .text import clean
+from ..run_folder import RunFolder
+from .records import named, relative
+from .text import clean, typed
 
 
 def state_of(run: RunFolder, *, running: bool) -> str:
@@ -15,12 +15,11 @@ def state_of(run: RunFolder, *, running: bool) -> str:
         return "just starting: nothing has been asked yet; look again in a moment"
     reason = clean(str(known.get("stop_reason") or ""))
     how = f"ended ({reason})" if reason else "killed"
-    return f"{how} before anything was asked: {_go_on(run)}, or remove {relative(run.path)}"
+    return f"{how} before anything was asked: {_go_on(run)}, or remove {typed(relative(run.path))}"
 
 
 def _go_on(run: RunFolder) -> str:
     known = run.read("run.json")
     if "argv" not in known:
         return f"begin it in {clean(shown_owner(known)) or 'its script'} with Swarm.resume({str(run.path)!r})"
-    name = run.id if run.path.parent == RUNS.absolute() else relative(run.path)
-    return f"`stigmergy resume {name}` begins it"
+    return f"`stigmergy resume {named(run)}` begins it"

@@ -275,3 +275,16 @@ def test_a_main_that_is_none_says_what_it_lacks(stigmergy, app, main, said):
     text = f'{START}\n{main}\n\napp = App(name="odd", summary="x", options=Options, main=main)\n'
     ran = stigmergy("run", app("odd", text), "--engine", "local")
     assert (ran.code, f"main of odd {said}" in ran.complaint) == (1, True)
+
+
+def test_hints_name_a_run_as_a_shell_takes_it_and_no_path_reaches_the_terminal_raw(stigmergy, app, place):
+    ran = stigmergy("run", app("desk_q", DESK), "--engine", "local", "--quiet", "--journal", "my runs")
+    (folder,) = (place / "my runs").iterdir()
+    assert f"look inside: stigmergy inspect 'my runs/{folder.name}'\n" in ran.out
+    words = ("--engine", "local", "--quiet", "--journal", "red\x1b[31m", "--budget-messages", 3)
+    ran = stigmergy("run", app("desk_r", DESK), *words)
+    assert ran.code == 3
+    assert "\x1b" not in ran.out + ran.err
+    assert "to go on: stigmergy resume $'red\\x1b[31m/" in ran.err
+    (folder,) = (place / "red\x1b[31m").iterdir()
+    assert "\x1b" not in stigmergy("inspect", folder).out

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stigmergy.runtime.cli.text import clean, cut, duration, first_line, short
+from stigmergy.runtime.cli.text import clean, cut, duration, first_line, short, typed
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -56,3 +57,10 @@ def test_what_is_cut_shows_that_it_is():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("word", ["a/path", "two words", "it's", "$HOME `id`", "a\x1b[31mred", "a\nb", "ü\x85'\\"])
+def test_a_word_as_one_types_it_reaches_a_program_as_it_is_and_cannot_steer_a_terminal(word):
+    assert typed(word).isprintable()
+    ran = subprocess.run(["bash", "-c", f"printf %s {typed(word)}"], capture_output=True, check=True)
+    assert ran.stdout.decode() == word
