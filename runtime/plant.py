@@ -13,6 +13,9 @@ from .engines import EngineName
 MOST_SHARDS: Final = 64
 """Every shard has a link to every other, and every host to each."""
 
+MOST_HOSTS: Final = 1_000
+"""Every host has a link to each board; and without a journal to every other host."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plant:
@@ -69,4 +72,6 @@ def plant_of(premises: Premises, *, durable: bool) -> Plant:
         raise UsageError(f"there is no engine {plant.engine!r:.40}; use 'ray' or 'local'")
     if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:
         raise UsageError(f"shards is {plant.shards!r:.40}; give a whole number from 1 to {MOST_SHARDS}")
+    if type(plant.hosts) is not int or not 0 <= plant.hosts <= MOST_HOSTS:
+        raise UsageError(f"hosts is {plant.hosts!r:.40}; give a whole number from 0, which chooses, to {MOST_HOSTS:,}")
     return plant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -54,21 +54,31 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 def whole(text: str) -> int:
     """A whole number from 0 up."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a whole number") from None
+    number = _whole(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative; give a whole number from 0 up")
     return number
 
 
-def natural(text: str) -> int:
-    """A whole number from 1 up."""
-    number = whole(text)
-    if not number:
-        raise argparse.ArgumentTypeError("0 is too few; give a whole number from 1 up")
-    return number
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a whole number") from None
+
+
+def up_to(most: int, why: str) -> Callable[[str], int]:
+    """What reads a whole number from 1 to ``most``; ``why`` there are no more."""
+
+    def read(text: str) -> int:
+        number = _whole(text)
+        if number < 1:
+            raise argparse.ArgumentTypeError(f"{text} is too few; give a whole number from 1 to {most:,}")
+        if number > most:
+            raise argparse.ArgumentTypeError(f"{text:.40} is too many; give a whole number from 1 to {most:,}: {why}")
+        return number
+
+    return read
 
 
 def positive(text: str) -> float:

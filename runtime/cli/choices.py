@@ -16,10 +16,11 @@ from stigmergy.protocols.budget import DIMENSIONS, Budget
 from stigmergy.protocols.errors import UsageError
 
 from ..app import App
-from ..plant import Plant
+from ..plant import MOST_HOSTS, MOST_SHARDS, Plant
 from ..run_folder import RUNS
-from .arguments import Parser, meant, natural, positive, whole
+from .arguments import Parser, meant, positive, up_to, whole
 from .options import add_options, read_options
+from .text import cut
 
 PROG: Final = "stigmergy run"
 AN_APP: Final = "a folder with an app.py, a .py file or a module"
@@ -68,8 +69,9 @@ def add_general(parser: Parser) -> Parser:
     group = parser.add_argument_group("how it runs")
     group.add_argument("-h", "--help", action="help", help="show this and exit")
     add_house(group)
+    shards = up_to(MOST_SHARDS, "every shard has a link to every other")
     group.add_argument(
-        "--shards", metavar="N", type=natural, default=1, help="boards that share the work, a journal each (default: 1)"
+        "--shards", metavar="N", type=shards, default=1, help="boards that share the work, a journal each (default: 1)"
     )
     group.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of all random numbers (default: 0)")
     keep = group.add_mutually_exclusive_group()
@@ -95,7 +97,8 @@ def add_house(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--address", default="local", help="Ray only: auto or host:port joins a cluster (default: a Ray of its own)"
     )
-    group.add_argument("--hosts", metavar="N", type=natural, default=0, help="host processes (default: one per core)")
+    hosts = up_to(MOST_HOSTS, "every host is a process, with a link to every board")
+    group.add_argument("--hosts", metavar="N", type=hosts, default=0, help="host processes (default: one per core)")
     for name, (metavar, kind, text) in _BUDGETS.items():
         group.add_argument(f"--budget-{name.replace('_', '-')}", metavar=metavar, type=kind, help=text)
     group.add_argument(
@@ -194,7 +197,10 @@ def _usable(journal: str) -> str:
 
 
 def _check_writable(folder: Path) -> None:
-    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path("/"))
+    try:
+        there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path("/"))
+    except OSError as why:  # a name may be too long for this disk
+        raise UsageError(f"--journal {cut(str(folder), 60)}: {why.strerror}; choose another place") from None
     if not there.is_dir():
         raise UsageError(f"--journal {folder}: {there} is not a folder; choose another place")
     if not os.access(there, os.W_OK | os.X_OK):
