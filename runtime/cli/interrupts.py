@@ -4,6 +4,8 @@ In good order means: the swarms stop, which ends the app's waits with `SwarmStop
 gets time to hand in what it has. An app that does not is cancelled; so is one whose swarms cannot be told, because they
 have ended, or cannot begin.
 
+A swarm that stands still in a handler cannot be stopped so: the line that has not returned is named, and what helps.
+
 At once means that nobody is asked any more: a child process reads from the journals what the run came to, prints it and
 how to go on, and may take 5 s for that. It is another process because this one writes its journals, or hangs.
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
@@ -26,6 +29,7 @@ from typing import Any, Final
 
 from stigmergy.protocols.errors import StigmergyError
 
+from ..sentry import BEAT_S, Sentry
 from ..swarm import Swarm
 from .exits import Exit
 from .text import first_line
@@ -45,6 +49,9 @@ STOP_S: Final = 3.0
 LOOK_S: Final = 0.1
 """How long until one looks again whether the app has made another swarm."""
 
+
+REPEAT_S = 0.1
+"""The same once more within this is no second one: `timeout` sends it to its child, and then to all of its group."""
 
 STOPS: Final[Mapping[int, str]] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops a run, as people call it: a terminal sends the one, whoever runs services the other."""
@@ -70,6 +77,8 @@ class Interrupts:
         """How often it was told to stop."""
         self._first = ""
         """What told it first."""
+        self._acknowledged = 0.0
+        """When that was said."""
 
     @contextmanager
     def watching(self, task: asyncio.Task[Any]) -> Iterator[None]:
@@ -77,7 +86,8 @@ class Interrupts:
         loop = asyncio.get_running_loop()
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
-        thread = threading.Thread(target=self._listen, args=(reader, loop, task), name="ctrl-c", daemon=True)
+        words = (reader, loop, task, Sentry(self._stands_still))
+        thread = threading.Thread(target=self._listen, args=words, name="ctrl-c", daemon=True)
         handlers = {number: signal.signal(number, lambda _signal, _frame: None) for number in STOPS}
         wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         thread.start()
@@ -91,10 +101,10 @@ class Interrupts:
             thread.join()
             os.close(reader)
 
-    def _listen(self, reader: int, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
-        while number := os.read(reader, 1):
-            what = STOPS.get(number[0])
-            if what is None:
+    def _listen(self, reader: int, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], sentry: Sentry) -> None:
+        for number in self._heard(reader, sentry):
+            what = STOPS.get(number)
+            if what is None or (what == self._first and time.monotonic() - self._acknowledged < REPEAT_S):
                 continue
             self.count += 1
             if self.count > 1:
@@ -106,7 +116,23 @@ class Interrupts:
             # Here and not on the loop, which an agent or the start of Ray may keep busy.
             self._first = what
             self._say(f"{what}: stopping in good order; a second one stops at once")
+            self._acknowledged = time.monotonic()
             loop.call_soon_threadsafe(self._begin, task)
+
+    def _heard(self, reader: int, sentry: Sentry) -> Iterator[int]:
+        """Signals by number, until their writer is closed; after the first one it is watched whether anything moves."""
+        while True:
+            if self.count and not select.select([reader], [], [], BEAT_S)[0]:
+                sentry.look()
+            elif number := os.read(reader, 1):
+                yield number[0]
+            else:
+                return
+
+    def _stands_still(self, at: str, seconds: float) -> None:
+        self._say(
+            f"{at} has not returned for {seconds:.0f} s, and nothing else goes on: only a second {self._first} stops it"
+        )
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
         self._stopping = asyncio.get_running_loop().create_task(self._stop(task))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from stigmergy.runtime.cli import interrupts
 from stigmergy.runtime.cli.interrupts import Interrupts
 from tests.forking import LIMIT_S
 
@@ -161,7 +163,7 @@ def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place, started):
 
 
 def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy, started):
-    words = (app("waits_b", WAITS), "--engine", "local", "--stubborn", "--json")
+    words = (app("waits_b", WAITS + within(0)), "--engine", "local", "--stubborn", "--json")
     with started(*words, until="waiting") as process:
         process.send_signal(signal.SIGINT)
         wait_for(process, "stopping in good order")
@@ -174,6 +176,31 @@ def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, st
     assert "Traceback" not in err
     ran = stigmergy("inspect", "last", "--json")
     assert (ran.code, json.loads(ran.out)["damage"]) == (0, "")
+
+
+def within(seconds: float) -> str:
+    """The line of an app for which the same signal within these is no second one."""
+    return f"\nfrom stigmergy.runtime.cli import interrupts\ninterrupts.REPEAT_S = {seconds}\n"
+
+
+def test_the_same_once_more_at_the_same_moment_is_not_a_second_one(app, place, started):
+    with started(app("waits_f", WAITS + within(600)), "--engine", "local", "--json", until="waiting") as process:
+        for _ in range(3):
+            process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert (process.returncode, json.loads(out)["answered"]) == (130, 0), "the app handed in what it had"
+    assert "stopped by the user: SIGTERM;" in err
+
+
+def test_another_one_is_a_second_one_at_any_moment(app, place, started):
+    words = (app("waits_g", WAITS + within(600)), "--engine", "local", "--stubborn", "--json")
+    with started(*words, until="waiting") as process:
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "stopping in good order")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate()
+    assert process.returncode == 130
+    assert "answered" not in json.loads(out), "the app had no time to hand in anything"
 
 
 def test_a_running_swarm_can_be_looked_into(app, place, stigmergy, started):
@@ -221,3 +248,32 @@ def test_it_is_acknowledged_at_once_though_the_loop_is_busy():
 
     asyncio.run(busy())
     assert said == ["Ctrl-C: stopping in good order; a second one stops at once"]
+
+
+def test_what_keeps_everything_from_stopping_is_named_with_what_helps(monkeypatch):
+    monkeypatch.setattr(interrupts, "BEAT_S", 0.01)
+    said: list[str] = []
+    stands = threading.Event()
+
+    def say(text):
+        said.append(text)
+        if len(said) > 1:
+            stands.set()
+
+    def spin():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stands.wait(10)
+
+    async def busy():
+        task = asyncio.create_task(asyncio.sleep(60))
+        with Interrupts(lambda: (), say, lambda: None, lambda _: None).watching(task):
+            spin()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(busy())
+    line = re.fullmatch(
+        r"(.*) has not returned for \d s, and nothing else goes on: only a second SIGTERM stops it", said[1]
+    )
+    assert line, said
+    assert re.fullmatch(r"test_interrupts\.py:\d+ in spin", line[1])
