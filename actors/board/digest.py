@@ -17,7 +17,8 @@ out, and nothing else:
 
 A trail's ``now`` counts when it is below 1e9: then it is a round of the swarm's own and no clock's, which
 passed that many seconds in 2001. What time brought about (a lease that ended, a verdict about a rate)
-counts, since such a run took another course.
+counts, since such a run took another course. So does the order of turns that went on side by side: an interrupted run
+takes them up in the order in which they were handed out, and they may end in another one if they wait for the world.
 """
 
 from __future__ import annotations

@@ -141,6 +141,8 @@ class Mailbag:
             take_out(self.boxes if letter.agent else self.pools, letter.agent or letter.pool, data["id"])
 
     def _lost(self, data: dict[str, Any]) -> None:
+        for message in data["ids"]:  # agents are looked at in the order of their boxes
+            self.boxes.setdefault(self.letters[message].agent, deque())
         for message in reversed(data["ids"]):
             letter = self.letters[message]
             letter.strict |= letter.suspect and data["alone"] and message in data["ran"]
@@ -148,7 +150,7 @@ class Mailbag:
             if message not in data["ran"]:
                 letter.attempts -= 1
             self._land(letter.agent, message)
-            self.boxes.setdefault(letter.agent, deque()).appendleft(message)
+            self.boxes[letter.agent].appendleft(message)
 
     def _hold(self, data: dict[str, Any]) -> None:
         message = data["id"]

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from stigmergy.actors.board.reopening import check_beginning
 from stigmergy.actors.journal.places import is_server
+from stigmergy.protocols.budget import DIMENSIONS
 from stigmergy.protocols.errors import JournalError, NoJournal, UsageError
 
 from ..history.letters import Letters
@@ -140,7 +141,9 @@ def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespac
 def _ran_out_of(known: dict[str, Any]) -> str:
     """The option for what a run had too little of."""
     said = re.search(r"exhausted: \S+ (\w+) asked for", str((known.get("figures") or {}).get("stop_text", "")))
-    return f"--budget-{said[1].lower().replace('_', '-')}" if said else "--budget-usd"
+    what = said[1].lower() if said else "usd"  # of one, it is singular
+    name = next((one for one in DIMENSIONS if one in {what, f"{what}s"}), "usd")
+    return f"--budget-{name.replace('_', '-')}"
 
 
 def _recorded(known: dict[str, Any], own: Sequence[str]) -> list[str]:

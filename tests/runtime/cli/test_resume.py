@@ -129,8 +129,9 @@ def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, offic
     stopped = stigmergy("run", office, *RUN, "--budget-messages", 30)
     assert stopped.code == 3
     run = json.loads(stopped.out)["journal"]
+    assert "exhausted: 1 message asked for, 0 left of 30" in stopped.err
     refused = stigmergy("resume", run)
-    assert (refused.code, "give a larger one" in refused.complaint) == (2, True)
+    assert (refused.code, "give a larger one with --budget-messages" in refused.complaint) == (2, True)
     assert told(stigmergy("resume", run, "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
 
 
@@ -226,3 +227,20 @@ def test_a_finished_run_whose_tables_nobody_kept_shows_the_single_values_of_its_
     shown = [line.split() for line in stigmergy("resume", "last").out.splitlines()]
     assert ["things", "1000"] in shown
     assert not [line for line in shown if line[:1] == ["inside"]]
+
+
+@pytest.mark.parametrize("at", [100, 301, 502, -703])
+def test_on_one_host_what_was_in_flight_goes_on_in_its_order_and_the_digest_is_that_of_an_undisturbed_run(
+    place, stigmergy, killed, at
+):
+    colony = Path(__file__).parents[3] / "examples" / "ant_colony"
+    words = (colony, "--cycles", 8, *RUN)
+    undisturbed = json.loads(stigmergy("run", *words).out)["runs"][0]
+    run = killed(at, "run", *words)
+    kinds = {entry.kind for entry in entries(place, run)}
+    assert "mail.attempts" in kinds
+    report = json.loads(stigmergy("resume", run, "--json", "--quiet").out)
+    assert report["resumed"] == 1
+    resumed = report["runs"][0]
+    assert resumed["tour"] == undisturbed["tour"]
+    assert resumed["digest"] == undisturbed["digest"]
