@@ -153,8 +153,9 @@ class BudgetExhausted(BudgetError):
 
     def explain(self) -> str:
         """See `StigmergyError.explain`."""
+        what = self.dimension.removesuffix("s") if self.requested == 1 else self.dimension
         return (
-            f"budget of account {self.account!r} exhausted: {self.requested:g} {self.dimension} asked for, "
+            f"budget of account {self.account!r} exhausted: {self.requested:g} {what} asked for, "
             f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or ask for less"
         )
 

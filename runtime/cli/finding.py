@@ -90,8 +90,9 @@ def sound(run: RunFolder) -> Iterator[ReadOnlyJournal]:
     """A run's journal as it is now, for who needs all of it. Raises: NoJournal, UsageError."""
     with closing(_view(run)) as journal:
         if journal.damage:
+            restore = "" if "restore" in journal.damage else "restore it from a backup, "
             raise UsageError(
-                f"journal {run.place} is damaged: {journal.damage}; restore it from a backup, or see what stands "
+                f"journal {run.place} is damaged: {journal.damage}; {restore}or see what stands "
                 f"before the damage: stigmergy inspect {named(run)} --intact"
             )
         yield journal

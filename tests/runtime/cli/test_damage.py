@@ -68,6 +68,7 @@ def test_a_damaged_mark_is_told_in_the_words_of_the_command_line(stigmergy, jour
         ran = stigmergy(*words, "last")
         assert ran.code == 2
         assert "--intact" in ran.complaint
+        assert ran.complaint.count("restore") == 1
         assert "SqliteJournal" not in ran.complaint
 
 
