@@ -251,5 +251,5 @@ def test_a_ceiling_in_seconds_counts_from_when_it_is_first_set():
     ledger.open(ROOT, Budget(messages=10, seconds=70), 100.0)
     ledger.reserve("fits", ROOT, Spend(seconds=20), 100.0)
     assert ledger.position(ROOT).settled.seconds == 50.0
-    with pytest.raises(BudgetExhausted, match="seconds"):
+    with pytest.raises(BudgetExhausted, match="1 second asked for, 0 left of 70"):
         ledger.reserve("does not", ROOT, Spend(seconds=1), 120.0)

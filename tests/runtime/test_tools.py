@@ -50,7 +50,7 @@ async def test_what_a_tool_does_not_do_is_told_by_a_typed_error_and_has_no_effec
 async def test_no_tool_runs_when_the_budget_of_calls_is_spent(witness):
     async with Town(Teller, budget=Budget(tool_calls=1)) as town:
         await town.ask("teller/1", Order(witness=witness), Paid)
-        with pytest.raises(SwarmStopped, match="1 tool_calls asked for, 0 left of 1"):
+        with pytest.raises(SwarmStopped, match="1 tool_call asked for, 0 left of 1"):
             await town.ask("teller/1", Order(witness=witness), Paid)
     assert len(effects(witness)) == 1
 

@@ -138,7 +138,7 @@ def test_a_run_that_did_not_end_is_running_killed_or_unknown(stigmergy, place, u
         return str(run["ended_by"])
 
     folder = RunFolder.create(url, 1e9)
-    folder.write("run.json", {"app": "x"})
+    folder.write("run.json", {"engine": "local", "seed": 0})
     assert state() == "unknown"
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     assert state() == "killed"
