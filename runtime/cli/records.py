@@ -21,7 +21,7 @@ from ..app import Outcome, Table
 from ..figures import SwarmReport
 from ..run_folder import RUNS, RunFolder
 from ..swarm import Swarm
-from ..tenure import RECORD, amend, iso
+from ..tenure import amend, iso
 from .choices import Choices
 from .footprint import folders, single_files
 from .secrets import shown_argv, shown_options
@@ -77,11 +77,6 @@ class Records:
     def folders(self) -> list[RunFolder]:
         """The folders that exist."""
         return [swarm.folder for swarm in self.swarms if swarm.folder is not None and swarm.folder.path.is_dir()]
-
-    @property
-    def resumed(self) -> int:
-        """How often the swarms had to go on: what was in flight then may have been done in another order."""
-        return max((len(folder.read(RECORD).get("resumed", ())) for folder in self.folders), default=0)
 
     @property
     def _written(self) -> list[RunFolder]:

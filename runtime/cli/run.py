@@ -94,8 +94,6 @@ def _report(outcome: Outcome, ending: Ending, records: Records) -> dict[str, Any
     ends: dict[str, Any] = {"stop_reason": ending.reason, "journal": folders[-1] if folders else None}
     if wrong := _wrong(ending):
         ends["error"] = wrong
-    if times := records.resumed:
-        ends["resumed"] = times
     if ending.is_partial:
         ends["partial"] = True
     if ending.dead_letters:

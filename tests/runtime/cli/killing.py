@@ -95,9 +95,9 @@ RUN = ("--engine", "local", "--json", "--quiet")
 
 
 def told(ran: Any) -> dict[str, Any]:
-    """What a command printed as JSON, but for where its journal is, and how often it was resumed."""
+    """What a command printed as JSON, but for where its journal is."""
     assert ran.code == 0, ran.err
-    return {name: value for name, value in json.loads(ran.out).items() if name not in {"journal", "resumed"}}
+    return {name: value for name, value in json.loads(ran.out).items() if name != "journal"}
 
 
 def entries(place: Path, run: str) -> list[Entry]:

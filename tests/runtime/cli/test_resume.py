@@ -239,8 +239,6 @@ def test_on_one_host_what_was_in_flight_goes_on_in_its_order_and_the_digest_is_t
     run = killed(at, "run", *words)
     kinds = {entry.kind for entry in entries(place, run)}
     assert "mail.attempts" in kinds
-    report = json.loads(stigmergy("resume", run, "--json", "--quiet").out)
-    assert report["resumed"] == 1
-    resumed = report["runs"][0]
+    resumed = json.loads(stigmergy("resume", run, "--json", "--quiet").out)["runs"][0]
     assert resumed["tour"] == undisturbed["tour"]
     assert resumed["digest"] == undisturbed["digest"]
