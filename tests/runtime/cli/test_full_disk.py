@@ -102,3 +102,17 @@ app = App(name="fails", summary="Fails", options=Options, main=main)
 """
     ran = stigmergy("run", app("fails_f", START + fails), "--engine", "local", "--no-journal")
     assert (ran.code, ran.complaint) == (1, "stigmergy: unexpected KeyError: 'ouch' (app.py:11)")
+
+
+def test_a_resume_that_finds_no_room_says_so_once_and_leaves_the_run_as_it_was(stigmergy, office, place, killed, disk):
+    run = killed(30, "run", office, "--engine", "local", "--json", "--quiet")
+    record = (place / "runs" / run / "run.json").read_text()
+    disk["full"] = True
+    ran = stigmergy("resume", run, "--json", "--quiet")
+    assert ran.code == 1
+    assert json.loads(ran.out)["stop_reason"] == "failure"
+    assert ran.err.count("no space is left") == 1
+    assert f"stigmergy: to go on: stigmergy resume {run}" in ran.err.splitlines()
+    disk["full"] = False
+    assert (place / "runs" / run / "run.json").read_text() == record
+    assert stigmergy("resume", run, "--json", "--quiet").code == 0

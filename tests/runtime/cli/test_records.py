@@ -49,10 +49,10 @@ def test_of_a_killed_run_without_its_record_nobody_says_how_it_ended_or_who_bega
 
 
 def test_shards_are_found_without_the_record(place, stigmergy, office):
-    run = told_run = json.loads(stigmergy("run", office, *RUN, "--shards", 3).out)["journal"]
-    before = json.loads(stigmergy("inspect", run, "--json").out)["messages"]
-    (place / told_run / "run.json").unlink()
-    assert json.loads(stigmergy("inspect", run, "--json").out)["messages"] == before
+    run = json.loads(stigmergy("run", office, *RUN, "--shards", 3).out)["journal"]
+    before = json.loads(stigmergy("inspect", run, "--json").out)["entries"]
+    (place / run / "run.json").unlink()
+    assert json.loads(stigmergy("inspect", run, "--json").out)["entries"] == before
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "not json", "a list"])
