@@ -172,8 +172,5 @@ class Accounts:
             return
         for child in tuple(account.children or ()):
             self.remove(child)
-        for above in account.upward():
-            if above.limits is not None:
-                above.limits.slices.discard(path)
         if account.parent is not None and account.parent.children is not None:
             account.parent.children.discard(path)

@@ -17,7 +17,6 @@ from .accounts import Account, Accounts, Amounts, joint_demand
 from .clock import LeaseClock
 from .limits import SECONDS, Limits
 from .records import Alert, Forfeits, Outcome, Reservation, Settlement
-from .slices import promise
 
 
 def consumed(amounts: Amounts) -> dict[str, Amount]:
@@ -73,7 +72,7 @@ class Books:
                 for op in data["ops"]:
                     self._end(op, "forfeited", self.held[op].reservation.worst)
             case "ledger.open":
-                self._opened(data["account"], Budget.from_plain(data["budget"]), data["slice_of"])
+                self._opened(data["account"], Budget.from_plain(data["budget"]))
             case "ledger.close":
                 self.accounts.remove(data["account"])
                 self.timed = {path: account for path, account in self.timed.items() if self.accounts.find(path)}
@@ -133,16 +132,12 @@ class Books:
         if len(self.over) > self.remember:
             del self.over[next(iter(self.over))]
 
-    def _opened(self, path: str, budget: Budget, slice_of: str | None) -> None:
+    def _opened(self, path: str, budget: Budget) -> None:
         account = self.accounts.ensure(path)
         before = account.limits
         timed = before is not None and before.budget.seconds is not None
         opened_at = before.opened_at if before is not None and timed else self.clock.elapsed
-        account.limits = Limits(budget, opened_at, is_slice=slice_of is not None or bool(before and before.is_slice))
-        if before is not None:
-            account.limits.slices = before.slices
-        if slice_of is not None:
-            promise(self.accounts, path, slice_of, self.clock.elapsed)
+        account.limits = Limits(budget, opened_at)
         self.timed.pop(path, None)
         if budget.seconds is not None:
             self.timed[path] = account

@@ -24,8 +24,6 @@ from .books import Books, consumed
 from .limits import INDEX, SECONDS
 from .paths import ROOT, parse
 from .records import Alert, Forfeits, Position, Reservation, Settlement
-from .slices import checked_share, cut, remainder
-from .snapshot import restore, snapshot
 
 LEASE_S: Final = 60.0
 """How long a reservation lasts by default: 60 s. Give at least the timeout of the call."""
@@ -35,9 +33,6 @@ REMEMBERED: Final = 100_000
 
 MAX_LEASE_S: Final = 86_400.0
 MAX_NAME: Final = 256
-
-SHARE: Final = 0.5
-"""What a child gets of its parent's remainder by default: half."""
 
 
 class Ledger:
@@ -59,29 +54,7 @@ class Ledger:
             if known.limits is not None and known.limits.budget == budget:
                 return
             known.check_covers(budget, at)
-        self._do("open", account=account, budget=budget.to_plain(), slice_of=None, now=now)
-
-    def slice(self, account: str, child: str, now: float, share: float = SHARE, budget: Budget | None = None) -> Budget:
-        """Give ``child``, an account below, a part of what ``account`` has left: its new ceilings.
-
-        The part is ``share`` of the remainder, or what ``budget`` names, less than the whole. Ceilings that
-        the child has already stay; slicing it again changes nothing. Raises: BudgetExhausted, UsageError.
-        """
-        books, at = self._books, self._books.clock.at(now)
-        if not child.startswith(f"{account}/"):
-            raise UsageError(f"account {child!r:.120} is not below {account!r:.120}: slices go to accounts below")
-        parse(child)
-        checked_share(share)
-        known = books.accounts.find(child) or Account(child, None)
-        if known.limits is not None and known.limits.is_slice:
-            return known.limits.budget
-        part = cut(books.accounts, books.accounts.nearest(account), share, budget or Budget(), at).to_plain()
-        # A slice is room on top of what the child has used before; ceilings of its own stay.
-        on_top = {field: free + known.used(INDEX[field], at) for field, free in part.items()}
-        own = known.limits.budget.to_plain() if known.limits else {}
-        ceilings = Budget.from_plain(on_top | own)
-        self._do("open", account=child, budget=ceilings.to_plain(), slice_of=account, now=now)
-        return ceilings
+        self._do("open", account=account, budget=budget.to_plain(), now=now)
 
     def close(self, account: str) -> Position:
         """Forget an account and all below it; its totals stay in the accounts above. Gives its last position.
@@ -183,10 +156,6 @@ class Ledger:
         known = self._books.accounts.find(account) or Account(account, None)
         return known.position(self._books.clock.elapsed)
 
-    def remainder(self, account: str) -> Budget:
-        """What may still be asked of an account: the least that its own and all ceilings above it leave."""
-        return remainder(self._books.accounts.nearest(account), self._books.clock.elapsed)
-
     def room(self, account: str, field: str, now: float) -> Amount:
         """How much of one dimension `charge` would let an account have now: nothing when its time is up."""
         at = self._books.clock.at(now)
@@ -213,16 +182,9 @@ class Ledger:
         alerts, self._books.alerts = self._books.alerts, []
         return alerts
 
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state as plain data; ``apply("ledger.restore", it)`` brings it back."""
-        return snapshot(self._books)
-
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Change the state as one journal entry says. Raises: JournalError for an entry of another kind."""
-        if kind == "ledger.restore":
-            self._books = restore(data, self._books.remember)
-        else:
-            self._books.apply(kind, data)
+        self._books.apply(kind, data)
 
     def _do(self, verb: str, **data: Any) -> None:
         self._record(f"ledger.{verb}", data)

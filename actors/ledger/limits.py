@@ -25,25 +25,17 @@ SECONDS: Final = INDEX["seconds"]
 class Limits:
     """Ceilings by `INDEX`, infinite where the budget names none; ``opened_at`` is on the ledger's clock."""
 
-    __slots__ = ("budget", "ceilings", "is_slice", "marks", "opened_at", "slices", "told")
+    __slots__ = ("budget", "ceilings", "marks", "opened_at", "told")
 
-    def __init__(self, budget: Budget, opened_at: float, *, is_slice: bool = False) -> None:
+    def __init__(self, budget: Budget, opened_at: float) -> None:
         plain = budget.to_plain()
         self.budget = budget
         self.ceilings: list[Amount] = [plain.get(field, math.inf) for field in FIELDS]
         self.opened_at = opened_at
-        self.is_slice = is_slice
-        self.slices: set[str] = set()
-        """Paths of the accounts whose slices come out of this one."""
         self.told = [0] * len(FIELDS)
         """How many of the `PERCENTS` were told, by `INDEX`."""
         self.marks: list[Amount] = [self._mark(index) for index in range(len(FIELDS))]
         """How much must be used for the next alert: one comparison a payment."""
-
-    def resume(self, told: list[int]) -> None:
-        """Take over which alerts were told before."""
-        self.told = list(told)
-        self.marks = [self._mark(index) for index in range(len(FIELDS))]
 
     def _mark(self, index: int) -> Amount:
         ceiling = self.ceilings[index]

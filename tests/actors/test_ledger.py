@@ -10,6 +10,7 @@ from stigmergy.actors.ledger import Alert, Ledger
 from stigmergy.actors.ledger.clock import JUMP_S, TICK_S
 from stigmergy.protocols.budget import MAX_AMOUNT, Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted, InvalidName, JournalError, StorageFull, UsageError
+from tests.actors.ledgers import state_of
 
 WRITER = "swarm/kind:writer"
 ALICE = f"{WRITER}/agent:writer~alice"
@@ -69,11 +70,11 @@ def test_a_refused_reservation_spends_nothing_and_writes_nothing():
     journal = Journal(usd=1)
     journal.ledger.open(WRITER, Budget(usd="0.50"), 0.0)
     journal.ledger.reserve("first", ALICE, Spend(usd="0.30"), 0.0)
-    before = journal.ledger.snapshot(), list(journal.entries)
+    before = state_of(journal.ledger), list(journal.entries)
     with pytest.raises(BudgetExhausted) as refused:
         journal.ledger.reserve("second", ALICE, Spend(usd="0.30"), 5.0)
     assert refused.value.args == (WRITER, "usd", 0.3, 0.2, 0.5)
-    assert (journal.ledger.snapshot(), journal.entries) == before
+    assert (state_of(journal.ledger), journal.entries) == before
 
 
 def test_the_last_nano_dollar_can_be_spent_and_not_one_more():
@@ -271,10 +272,9 @@ def test_a_reading_that_is_no_time_is_refused_everywhere(now):
     journal = Journal(usd=1)
     ledger = journal.ledger
     ledger.reserve("op", ALICE, Spend(usd="0.1"), 0.0)
-    before = ledger.snapshot()
+    before = state_of(ledger)
     for command in (
         lambda: ledger.open(ALICE, Budget(usd=1), now),
-        lambda: ledger.slice("swarm", ALICE, now),
         lambda: ledger.reserve("next", ALICE, Spend(), now),
         lambda: ledger.settle("op", Spend(), now),
         lambda: ledger.expire(now),
@@ -282,7 +282,7 @@ def test_a_reading_that_is_no_time_is_refused_everywhere(now):
     ):
         with pytest.raises(UsageError, match="now is"):
             command()
-    assert ledger.snapshot() == before
+    assert state_of(ledger) == before
 
 
 @pytest.mark.parametrize("lease_s", [0, -1.0, float("nan"), float("inf"), True, "60", 10**400])
@@ -321,11 +321,11 @@ def test_many_charges_are_one_entry():
 
 def test_charges_that_pass_a_ceiling_only_together_are_refused_together():
     journal = Journal(messages=4)
-    before = journal.ledger.snapshot()
+    before = state_of(journal.ledger)
     with pytest.raises(BudgetExhausted) as refused:
         journal.ledger.charge_many([(ALICE, Spend(messages=2)), (TALK, Spend(messages=3))], 0.0)
     assert refused.value.requested == 5.0
-    assert journal.ledger.snapshot() == before
+    assert state_of(journal.ledger) == before
 
 
 def test_charges_that_overflow_together_are_refused():
@@ -442,7 +442,7 @@ def test_what_the_journal_could_not_write_did_not_happen():
         raise StorageFull("no room")
 
     ledger = Ledger(full_disk)
-    before = ledger.snapshot()
+    before = state_of(ledger)
     for command in (
         lambda: ledger.open(ALICE, Budget(usd=1), 0.0),
         lambda: ledger.reserve("op", ALICE, Spend(usd=1), 0.0),
@@ -451,13 +451,13 @@ def test_what_the_journal_could_not_write_did_not_happen():
     ):
         with pytest.raises(StorageFull):
             command()
-    assert ledger.snapshot() == before
+    assert state_of(ledger) == before
 
 
 def test_a_journal_of_before_that_names_agents_and_depth_is_continued_without_them():
     ledger = ledger_with()
     budget = {"agents": 1, "depth": 2, "messages": 3}
-    ledger.apply("ledger.open", {"account": "swarm", "budget": budget, "slice_of": None, "now": 0.0})
+    ledger.apply("ledger.open", {"account": "swarm", "budget": budget, "now": 0.0})
     ledger.charge(ALICE, Spend(messages=3), 0.0)
     assert ledger.position("swarm").ceiling == Budget(messages=3)
 

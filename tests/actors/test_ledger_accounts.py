@@ -1,10 +1,8 @@
-"""How accounts are named, opened, sliced and closed."""
+"""How accounts are named, opened and closed."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stigmergy.actors.ledger import ROOT, Ledger, agent_account, ancestors, parse
 from stigmergy.actors.ledger.paths import MAX_LEVELS
@@ -97,110 +95,6 @@ def test_raising_a_ceiling_does_not_give_wall_clock_back():
     ledger.open(ROOT, Budget(seconds=60), 50.0)
     with pytest.raises(BudgetExhausted, match="seconds"):
         ledger.charge(LEAD, Spend(messages=1), 60.0)
-
-
-def test_the_remainder_is_the_least_that_any_ceiling_leaves():
-    ledger = ledger_with(usd=1, tokens=100, seconds=100)
-    ledger.open("swarm/kind:lead", Budget(usd="0.60", model_calls=5), 0.0)
-    ledger.charge("swarm/kind:critic", Spend(usd="0.70", tokens=1), 10.0)
-    ledger.charge(LEAD, Spend(model_calls=2), 10.0)
-    assert ledger.remainder(LEAD) == Budget(usd="0.30", tokens=99, model_calls=3, seconds=90)
-
-
-# Slices
-
-
-def test_a_child_gets_a_part_of_the_remainder_and_not_of_the_ceiling():
-    ledger = ledger_with(usd=1, messages=100)
-    ledger.charge(LEAD, Spend(usd="0.60"), 0.0)
-    assert ledger.slice(LEAD, f"{LEAD}/agent:helper~1", 0.0, share=0.25) == Budget(usd="0.10", messages=25)
-    assert ledger.position(f"{LEAD}/agent:helper~1").ceiling == Budget(usd="0.10", messages=25)
-
-
-def test_what_was_promised_to_one_child_is_not_promised_to_the_next():
-    ledger = ledger_with(messages=100)
-    slices = [ledger.slice(ROOT, f"swarm/kind:{name}", 0.0).messages for name in "abcd"]
-    assert slices == [50, 25, 12, 6]
-
-
-def test_a_grandchild_gets_a_part_of_its_parents_slice():
-    ledger = ledger_with(messages=100)
-    ledger.slice(ROOT, "swarm/kind:a", 0.0)
-    assert ledger.slice("swarm/kind:a", "swarm/kind:a/agent:a~1", 0.0).messages == 25
-    assert ledger.slice(ROOT, "swarm/kind:b", 0.0).messages == 25
-
-
-def test_a_spent_slice_is_no_longer_promised_and_a_closed_one_comes_back():
-    ledger = ledger_with(messages=100)
-    ledger.slice(ROOT, "swarm/kind:a", 0.0)
-    ledger.charge("swarm/kind:a", Spend(messages=40), 0.0)
-    assert ledger.slice(ROOT, "swarm/kind:b", 0.0).messages == 25  # half of 100 - 40 spent - 10 promised
-    ledger.close("swarm/kind:a")
-    assert ledger.slice(ROOT, "swarm/kind:c", 0.0).messages == 17  # half of 100 - 40 spent - 25 promised
-
-
-def test_a_slice_may_be_named_but_not_be_the_whole():
-    ledger = ledger_with(usd=1, messages=100)
-    wish = Budget(usd="0.20", tokens=50, seconds=9)
-    assert ledger.slice(ROOT, "swarm/kind:a", 0.0, budget=wish) == Budget(usd="0.20", messages=50, tokens=50, seconds=9)
-    with pytest.raises(BudgetExhausted) as refused:
-        ledger.slice(ROOT, "swarm/kind:b", 0.0, budget=Budget(usd="0.80"))
-    assert refused.value.args == (ROOT, "usd", 0.8, 0.8, 1.0)
-
-
-def test_a_child_of_an_exhausted_parent_gets_nothing():
-    ledger = ledger_with(messages=1)
-    ledger.charge(LEAD, Spend(messages=1), 0.0)
-    assert ledger.slice(LEAD, f"{LEAD}/agent:helper~1", 0.0) == Budget(messages=0)
-
-
-def test_slicing_again_changes_nothing():
-    ledger = ledger_with(messages=100)
-    assert ledger.slice(ROOT, "swarm/kind:a", 0.0) == ledger.slice(ROOT, "swarm/kind:a", 0.0, share=0.9)
-
-
-def test_a_slice_does_not_count_what_the_child_spent_before():
-    ledger = ledger_with(messages=100)
-    ledger.charge("swarm/kind:a", Spend(messages=20), 0.0)
-    assert ledger.slice(ROOT, "swarm/kind:a", 0.0).messages == 20 + 40
-
-
-def test_a_slice_of_what_is_open_without_ceilings_gives_it_some():
-    ledger = ledger_with(messages=100)
-    ledger.open("swarm/kind:a", Budget(tokens=7), 0.0)
-    ledger.slice("swarm/kind:a", "swarm/kind:a/agent:a~1", 0.0)
-    assert ledger.slice(ROOT, "swarm/kind:a", 0.0) == Budget(tokens=7, messages=25)
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.5, 1.5, float("nan"), True, "0.5", None])
-def test_a_share_is_more_than_nothing_and_less_than_all(share):
-    with pytest.raises(UsageError, match="share"):
-        ledger_with(messages=100).slice(ROOT, "swarm/kind:a", 0.0, share=share)
-
-
-@pytest.mark.parametrize("child", [ROOT, "swarm2/kind:a", "kind:a", "swarm/agent:b"])
-def test_only_an_account_below_gets_a_slice(child):
-    with pytest.raises(UsageError, match="not below"):
-        ledger_with(messages=100).slice("swarm/kind:a", child, 0.0)
-
-
-@given(
-    ceiling=st.integers(1, 10**18),
-    cuts=st.lists(
-        st.tuples(st.integers(0, 3), st.floats(0, 1, exclude_min=True, exclude_max=True)), min_size=1, max_size=12
-    ),
-)
-def test_all_slices_together_are_less_than_the_whole(ceiling, cuts):
-    ledger = ledger_with(tokens=ceiling)
-    parents, ceilings = [ROOT], {ROOT: ceiling}
-    for number, (parent, share) in enumerate(cuts):
-        above = parents[parent % len(parents)]
-        child = f"{above}/agent:a~{number}"
-        ceilings[child] = ledger.slice(above, child, 0.0, share=share).tokens or 0
-        parents.append(child)
-    for parent in parents:
-        children = [path for path in ceilings if path.rpartition("/")[0] == parent]
-        assert sum(ceilings[child] for child in children) < max(1, ceilings[parent])
 
 
 # Closing

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from stigmergy.actors.ledger import ROOT, Ledger
 from stigmergy.protocols.budget import CONSUMED, Budget, Spend
 from stigmergy.protocols.errors import BudgetExhausted, UsageError
+from tests.actors.ledgers import state_of
 from tests.depth import depth
 
 KINDS = ("swarm/kind:a", "swarm/kind:b")
@@ -72,7 +73,6 @@ class Interleavings(RuleBasedStateMachine):
         self.calls: list[Call] = []
         self.charged: Counter[tuple[str, str]] = Counter()
         self.overrun: Counter[str] = Counter()
-        self.sliced: set[str] = set()
 
     def write(self, kind: str, data: dict[str, Any]) -> None:
         self.entries.append((kind, msgpack.unpackb(msgpack.packb(data))))
@@ -90,27 +90,14 @@ class Interleavings(RuleBasedStateMachine):
             held = position.settled + position.reserved
             assert any(getattr(held, field) > ceiling for field, ceiling in budget.to_plain().items())
 
-    @rule(child=st.sampled_from(CLOSABLE), share=st.floats(0.01, 0.99))
-    def slice_for_a_child(self, child, share):
-        parent = child.rpartition("/")[0]
-        left = self.ledger.remainder(parent).to_plain()
-        before = self.ledger.position(child)
-        part = self.ledger.slice(parent, child, self.now, share=share)
-        assert part == self.ledger.position(child).ceiling
-        for field, free in left.items():
-            if getattr(before.ceiling, field) is None and child not in self.sliced:
-                room = getattr(part, field) - getattr(before.settled, field) - getattr(before.reserved, field)
-                assert room < free or free == 0
-        self.sliced.add(child)
-
     @rule(account=accounts, worst=spends, saved=spends, sent=st.booleans(), lease_s=st.integers(1, 90))
     def reserve_and_maybe_send(self, account, worst, saved, sent, lease_s):
         call = Call(f"op{len(self.calls)}", account, worst, worst - saved, sent)
-        before = self.ledger.snapshot()
+        before = state_of(self.ledger)
         try:
             self.ledger.reserve(call.op, account, worst, self.now, lease_s=float(lease_s))
         except BudgetExhausted:
-            assert self.ledger.snapshot() == before
+            assert state_of(self.ledger) == before
         else:
             assert self.ledger.reserve(call.op, account, worst, self.now).op == call.op
             self.calls.append(call)
@@ -137,10 +124,10 @@ class Interleavings(RuleBasedStateMachine):
     def end_a_settled_one_again(self, number, wrong):
         call = self.pick(number, "settled")
         if call:
-            before = self.ledger.snapshot()
+            before = state_of(self.ledger)
             assert self.ledger.settle(call.op, wrong, self.now).counted == call.actual
             assert self.ledger.release(call.op).counted == call.actual
-            assert self.ledger.snapshot() == before
+            assert state_of(self.ledger) == before
 
     @rule(number=picks)
     def release_what_was_not_sent(self, number):
@@ -169,11 +156,11 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(charges=st.lists(st.tuples(accounts, spends), max_size=4))
     def charge(self, charges):
-        before = self.ledger.snapshot()
+        before = state_of(self.ledger)
         try:
             self.ledger.charge_many(charges, self.now)
         except BudgetExhausted:
-            assert self.ledger.snapshot() == before
+            assert state_of(self.ledger) == before
         else:
             for account, spend in charges:
                 self.charged.update({(account, field): amount for field, amount in spend.to_plain().items()})
@@ -181,31 +168,27 @@ class Interleavings(RuleBasedStateMachine):
     @rule(account=st.sampled_from(CLOSABLE))
     def close(self, account):
         self.ledger.close(account)
-        self.sliced = {path for path in self.sliced if not f"{path}/".startswith(f"{account}/")}
 
     @rule(account=accounts, amount=st.sampled_from(BAD_AMOUNTS))
     def ask_for_nonsense(self, account, amount):
-        before = self.ledger.snapshot()
+        before = state_of(self.ledger)
         for nonsense in (
             lambda: self.ledger.charge(account, Spend(tokens=amount), self.now),
             lambda: self.ledger.reserve("bad", account, Spend(messages=amount), self.now),
             lambda: self.ledger.open(account, Budget(model_calls=amount), self.now),
             lambda: self.ledger.settle("never reserved", Spend(), self.now),
-            lambda: self.ledger.slice("swarm/kind:a", account, self.now, share=2.0),
         ):
             with pytest.raises(UsageError):
                 nonsense()
-        assert self.ledger.snapshot() == before
+        assert state_of(self.ledger) == before
 
-    @rule(from_snapshot=st.booleans())
-    def crash_and_come_back(self, from_snapshot):
-        before = self.ledger.snapshot()
+    @rule()
+    def crash_and_come_back(self):
+        before = state_of(self.ledger)
         self.ledger = Ledger(self.write)
-        if from_snapshot:
-            self.entries = [("ledger.restore", msgpack.unpackb(msgpack.packb(before)))]
         for kind, data in self.entries:
             self.ledger.apply(kind, data)
-        assert self.ledger.snapshot() == before
+        assert state_of(self.ledger) == before
 
     @invariant()
     def no_ceiling_is_passed(self):
@@ -238,7 +221,7 @@ class Interleavings(RuleBasedStateMachine):
             again.apply(kind, data)
             if not self.overrun:
                 assert not any(excess(again, path) for path in again.accounts())
-        assert again.snapshot() == self.ledger.snapshot()
+        assert state_of(again) == state_of(self.ledger)
         assert again.position(ROOT) == self.ledger.position(ROOT)
 
 

@@ -81,7 +81,7 @@ def test_hosts_have_lives():
 
 def test_alerts_come_with_their_time():
     book = Book()
-    book.add("ledger.open", account="swarm", budget={"messages": 4}, slice_of=None, now=1.0)
+    book.add("ledger.open", account="swarm", budget={"messages": 4}, now=1.0)
     for _ in range(4):
         book.add("ledger.charge", paid=[["swarm/kind:client", {"messages": 1}]], now=1.0)
     figures = Figures.of(book.entries)
