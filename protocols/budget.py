@@ -1,7 +1,8 @@
 """Budgets: `Budget` says how much may be spent, `Spend` how much is.
 
-Both have the same six dimensions. Five are used up: ``usd``, ``tokens``, ``model_calls``,
-``tool_calls`` and ``messages``. ``seconds`` are wall clock.
+Both have the same eight dimensions. Five are used up: ``usd``, ``tokens``, ``model_calls``,
+``tool_calls`` and ``messages``. ``agents`` are alive at once and come back. ``depth`` is how many
+spawns lie between an agent and the outside: a maximum, never a sum. ``seconds`` are wall clock.
 
 The rule of this file: an amount that exists is legal. Negative, NaN, infinite and boolean amounts
 are refused when they are written down, so nobody has to look again.
@@ -20,22 +21,19 @@ from .money import NANO, Usd, allowed_nano, shown, spent_nano, usd_text
 
 Amount = int | float
 
-DIMENSIONS: Final = ("usd", "tokens", "model_calls", "tool_calls", "messages", "seconds")
+DIMENSIONS: Final = ("usd", "tokens", "model_calls", "tool_calls", "messages", "agents", "depth", "seconds")
 """The names that people read and write, in the order of `FIELDS`."""
 
 FIELDS: Final = ("nano_usd", *DIMENSIONS[1:])
 """The attributes and the keys of the plain form: money is counted in nano-dollars there."""
 
 CONSUMED: Final = FIELDS[:5]
-"""What is used up: first reserved, then settled. Wall clock is measured, not paid."""
-
-RETIRED: Final = ("agents", "depth")
-"""Keys of a plain form that journals of before may hold: nothing ever counted them."""
+"""What is used up: first reserved, then settled. The other three are measured, not paid."""
 
 MAX_AMOUNT: Final = 10**18
 """No single amount is larger, so that each fits the 64 bits of a msgpack integer."""
 
-_NOUNS: Final = dict(zip(FIELDS, ("USD", "token", "model call", "tool call", "message"), strict=False))
+_NOUNS: Final = dict(zip(FIELDS, ("USD", "token", "model call", "tool call", "message", "agent"), strict=False))
 
 
 def in_units(field: str, amount: Amount) -> float:
@@ -71,6 +69,8 @@ def _checked(field: str, amount: Any) -> Amount:
 def _phrase(field: str, amount: Amount) -> str:
     if field == "nano_usd":
         return f"{usd_text(int(amount))} USD"
+    if field == "depth":
+        return f"depth {amount}"
     if field == "seconds":
         return f"{amount:,g} s"
     return f"{amount:,} {_NOUNS[field]}{'' if amount == 1 else 's'}"
@@ -83,7 +83,7 @@ def _fill(record: _Amounts, amounts: Iterable[Any]) -> None:
 
 
 class _Amounts:
-    """What `Budget` and `Spend` share: reading and writing six amounts by name."""
+    """What `Budget` and `Spend` share: reading and writing eight amounts by name."""
 
     __slots__ = ()
     unnamed: ClassVar[int | None]
@@ -98,7 +98,7 @@ class _Amounts:
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_plain`. Raises: Malformed."""
-        if not isinstance(data, dict) or not data.keys() <= {*FIELDS, *RETIRED} or None in data.values():
+        if not isinstance(data, dict) or not data.keys() <= set(FIELDS) or None in data.values():
             raise Malformed(f"{data!r:.120} is not a {cls.__name__}: amounts may be named {', '.join(FIELDS)}")
         made = cls.__new__(cls)
         try:
@@ -131,6 +131,8 @@ class Budget(_Amounts):
     model_calls: int | None
     tool_calls: int | None
     messages: int | None
+    agents: int | None
+    depth: int | None
     seconds: float | None
 
     unnamed: ClassVar[int | None] = None
@@ -144,18 +146,20 @@ class Budget(_Amounts):
         model_calls: int | None = None,
         tool_calls: int | None = None,
         messages: int | None = None,
+        agents: int | None = None,
+        depth: int | None = None,
         seconds: float | None = None,
     ) -> None:
         nano = None if usd is None else allowed_nano(usd)
-        _fill(self, (nano, tokens, model_calls, tool_calls, messages, seconds))
+        _fill(self, (nano, tokens, model_calls, tool_calls, messages, agents, depth, seconds))
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class Spend(_Amounts):
     """Amounts, never negative. ``Spend(usd="0.0123", tokens=1_234, model_calls=1)``.
 
-    ``usd`` is kept to the nano-dollar, rounded up. ``a - b`` is what ``a`` has beyond ``b``, and zero where it has
-    nothing. Raises: UsageError.
+    ``usd`` is kept to the nano-dollar, rounded up. ``a + b`` adds, but takes the greater depth;
+    ``a - b`` is what ``a`` has beyond ``b``, and zero where it has nothing. Raises: UsageError.
     """
 
     nano_usd: int
@@ -163,6 +167,8 @@ class Spend(_Amounts):
     model_calls: int
     tool_calls: int
     messages: int
+    agents: int
+    depth: int
     seconds: float
 
     unnamed: ClassVar[int | None] = 0
@@ -176,15 +182,20 @@ class Spend(_Amounts):
         model_calls: int = 0,
         tool_calls: int = 0,
         messages: int = 0,
+        agents: int = 0,
+        depth: int = 0,
         seconds: float = 0.0,
     ) -> None:
-        _fill(self, (spent_nano(usd), tokens, model_calls, tool_calls, messages, seconds))
+        _fill(self, (spent_nano(usd), tokens, model_calls, tool_calls, messages, agents, depth, seconds))
 
     def __add__(self, other: Spend) -> Spend:
-        return Spend._of({field: getattr(self, field) + getattr(other, field) for field in FIELDS})
+        total = {field: getattr(self, field) + getattr(other, field) for field in FIELDS}
+        return Spend._of(total | {"depth": max(self.depth, other.depth)})
 
     def __sub__(self, other: Spend) -> Spend:
-        return Spend._of({field: max(0, getattr(self, field) - getattr(other, field)) for field in FIELDS})
+        beyond = {field: max(0, getattr(self, field) - getattr(other, field)) for field in FIELDS}
+        # A maximum cannot be subtracted from: it is beyond the other one, or it is not.
+        return Spend._of(beyond | {"depth": self.depth if self.depth > other.depth else 0})
 
     def __bool__(self) -> bool:
         return any(getattr(self, field) for field in FIELDS)

@@ -68,6 +68,7 @@ class Blueprint(NamedTuple):
             "models": {role: spec.to_plain() for role, spec in config.models.items()},
             "seed": config.seed,
             "birth": secrets.token_hex(16) if tenure is None else tenure.birth,
+            "budgets": {ROOT: config.budget.to_plain()},
             "idle": {"after_s": plant.idle_after_s, "live": plant.live_agents},
             "logs": "" if tenure is None else str(tenure.folder.logs),
         }
@@ -82,6 +83,7 @@ class Blueprint(NamedTuple):
     def every_host(self, shards: int) -> dict[str, Any]:
         """What every host is opened with, besides its name."""
         kinds = [spec.to_plain() for spec in self.roster.kinds.values()]
+        budgets = {f"{ROOT}/kind:{kind}": budget.to_plain() for kind, budget in self.roster.budgets.items()}
         return {
             "performer": named(open_performer),
             "kinds": kinds,
@@ -89,6 +91,7 @@ class Blueprint(NamedTuple):
             "shards": shards,
             "luggage": [] if self.engine.shares_disk else packed(self.roster.paths),
             **self.host,
+            "budgets": {**self.host.get("budgets", {}), **budgets},
         }
 
 

@@ -46,6 +46,21 @@ class Configuration:
             raise UsageError("a swarm that is not durable keeps no journal: leave out journal= or durable=False")
         if self.plant.shards > 1 and not self.durable:
             raise UsageError("shards are parts of a journaled blackboard: a swarm with durable=False has none")
+        self.check(self.budget)
+
+    def check(self, budget: Budget) -> None:
+        """Refuse a budget, of the swarm or a kind, with ceilings that nobody could hold here. Raises: UsageError."""
+        if budget.agents is None and budget.depth is None:
+            return
+        if self.plant.shards > 1:
+            raise UsageError(
+                "one board must see all agents to count them: leave out shards, or a budget's agents and depth"
+            )
+        if not self.durable and self.plant.spread:
+            raise UsageError(
+                "without a journal, agents are counted where all of them live on one host: write engine='local' with "
+                "one host, or leave out durable=False, or a budget's agents and depth"
+            )
 
     @property
     def run(self) -> str:

@@ -110,6 +110,7 @@ class Swarm(Outside):
         """
         if self._life is not None and self._life.is_up and self._life.housing.started:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
+        self._config.check(budget or Budget())
         self._roster.add(cls, settings or {}, budget, changes)
 
     def on_event(self, hook: EventHook) -> None:

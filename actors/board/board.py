@@ -34,6 +34,7 @@ from .pressure import Pressure
 from .put_back import PutBack
 from .reopening import Reopening
 from .tenants import Tenants
+from .threshold import check_before_pay, timed
 from .treasury import PARKED
 from .turns import Turns
 from .watchers import Watchers
@@ -217,7 +218,8 @@ class Board:
 
     def _send(self, peer: str, ticket: int, payload: list[Any]) -> Any:
         fields, step, reads, *left_s = payload
-        m, envelope = self.machines, self._clerk.timed(Envelope.from_wire(fields), *left_s)
+        m = self.machines
+        envelope = timed(m, Envelope.from_wire(fields), *left_s)
         outside = envelope.sender.startswith(CLIENT + "/")
         if outside and self._outsiders.is_repeat(envelope):
             return None
@@ -229,8 +231,7 @@ class Board:
             m.mail.step(envelope.cause, Step(*read))
         if (step and self._clerk.answer_again(envelope, *step)) or m.mail.is_known(envelope.id):
             return None
-        if outside:
-            self._clerk.check_room(envelope)
+        check_before_pay(m, envelope, outside=outside)
         if not (outside and self._clerk.dead_letters.has(envelope.id)):
             self._cashier.pay((envelope,))  # one that was refused before has paid
         if envelope.mode == "post":
@@ -249,6 +250,9 @@ class Board:
         m = self.machines
         if payload[0] == "reserve" and m.stopped is not None:
             raise SwarmStopped(m.stopped[1], m.stopped[0])
+        if payload[0] == "open":
+            m.treasury.request(peer, ticket, payload, m.now)
+            return m.living.recount()
         return m.treasury.request(peer, ticket, payload, m.now)
 
     def _act(self, peer: str, _ticket: int, payload: list[Any]) -> Any:

@@ -10,9 +10,9 @@ from heapq import heappop, heappush
 
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import (
+    BudgetExhausted,
     DeadlineExceeded,
     DeliveryError,
-    MailboxFull,
     Quarantined,
     StigmergyError,
     SwarmStopped,
@@ -22,6 +22,7 @@ from stigmergy.protocols.turn import DONE
 from ..watchdog.sightings import Action, Verdict
 from .answers import error_answer
 from .dead_letters import DeadLetters, Death
+from .living import FULL
 from .machines import CLIENT, Machines
 from .workitems import Lapse
 
@@ -38,30 +39,6 @@ class Clerk:
 
     # -- in ----------------------------------------------------------------------------------
 
-    def timed(self, envelope: Envelope, left_s: float | None = None) -> Envelope:
-        """What comes with the seconds that its asker still waits, with its deadline by this board's clock.
-
-        That of a turn's ask is no later than that of what the turn handles.
-        """
-        if left_s is None:
-            return envelope
-        until, asker = self._m.now + left_s, self._m.mail.letters.get(envelope.cause)
-        own = 0.0 if asker is None else asker.envelope.deadline
-        return envelope._replace(deadline=min(own, until) if own else until)
-
-    def check_room(self, envelope: Envelope) -> None:
-        """Refuse a caller from outside whose recipient is full, before it has paid. Raises: MailboxFull."""
-        m = self._m
-        try:
-            agent, pool = m.resolve(envelope.to, envelope.type)
-        except StigmergyError:
-            return  # `admit` says so
-        address = agent or pool
-        bound = m.kinds[address.partition("/")[0]].mailbox
-        if m.mail.waiting(address) >= bound:
-            advice = "wait for answers before you send more, or give the kind a larger `mailbox`"
-            raise MailboxFull(f"the mailbox of {address} is full ({bound:,} messages): {advice}")
-
     def admit(self, envelope: Envelope, step: tuple[int, str] | None) -> StigmergyError | None:
         """Accept a message that was paid for; what is returned says why not. A repeat is fine."""
         m = self._m
@@ -75,9 +52,16 @@ class Clerk:
             return self._refuse(envelope, "undeliverable", why)
         if agent and agent != envelope.to:
             envelope = envelope._replace(to=agent)
+        kept: dict[str, int] = {}
+        if m.living.counted:
+            depth = m.living.below(envelope.sender)
+            error = self.enter(envelope, agent, depth) if agent else None
+            if error is not None:
+                return error
+            kept = {} if agent else {"depth": depth}
         shard = m.elsewhere(agent or pool)
         if shard is None:
-            if not self._take_in(envelope, agent, pool, step):
+            if not self._take_in(envelope, agent, pool, step, **kept):
                 return None
         else:
             if step is not None:
@@ -85,6 +69,15 @@ class Clerk:
             m.exchange.put(shard, "letter", envelope.to_wire(), envelope.sender)
         if agent and step is not None:
             self.watch_wait(envelope, agent)
+        return None
+
+    def enter(self, envelope: Envelope, agent: str, depth: int) -> BudgetExhausted | None:
+        """See to it that the agent of a message is alive, so deep if it was not; else the message is a dead letter."""
+        try:
+            self._m.living.enter(agent, depth)
+        except BudgetExhausted as full:
+            self._refuse(envelope, FULL, full)
+            return full
         return None
 
     def receive(self, envelope: Envelope, **kept: bool) -> None:
@@ -109,7 +102,7 @@ class Clerk:
             return None
         return self._refuse(envelope, "quarantined", Quarantined(f"conversation was quarantined: {why}"))
 
-    def _take_in(self, envelope: Envelope, agent: str, pool: str, step: tuple[int, str] | None, **kept: bool) -> bool:
+    def _take_in(self, envelope: Envelope, agent: str, pool: str, step: tuple[int, str] | None, **kept: int) -> bool:
         m = self._m
         news = m.mail.accept(envelope, pool, m.now, step, **kept)
         if news:
@@ -185,6 +178,8 @@ class Clerk:
         self.dead_letters.post(letter.envelope, death, m.now)
         m.end_turn(message, letter.agent)
         m.dispatcher.finished(message, host, letter.agent, letter.pool)
+        if m.living.counted:
+            m.living.release((letter.agent,))
         m.outbox.event(
             "dead_letter",
             {"to": letter.agent or letter.pool, "type": letter.envelope.type, "reason": reason, "detail": str(error)},

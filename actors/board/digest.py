@@ -9,6 +9,7 @@ out, and nothing else:
 * how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
 * how several shards came by what they have: ``shard.*``, ``grant.*``, ``purse.*`` but for what was spent, and the
   reservations behind grants;
+* who was alive when: ``ledger.enter`` and ``ledger.leave``, which follow hosts and the time that agents are idle;
 * that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
@@ -46,6 +47,8 @@ _WHERE: Final = frozenset(
         "registry.join",
         "registry.gone",
         "registry.measured",
+        "ledger.enter",
+        "ledger.leave",
         "claims.extend",
         "swarm.resume",
     }

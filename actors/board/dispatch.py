@@ -9,7 +9,7 @@ were in flight twice come last, and only when their host has nothing else that c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from math import inf
 from typing import Final
@@ -31,10 +31,12 @@ Place = Callable[[str], str | None]
 class Dispatcher:
     """Remembers which addresses may have something to send, and hands out what may go."""
 
-    def __init__(self, mail: Mail, place: Place, pool_cap: Callable[[str], int]) -> None:
+    def __init__(self, mail: Mail, place: Place, pool_cap: Callable[[str], int], alive: Collection[str] = ()) -> None:
+        """``alive`` are the agents that are alive, while these are counted: pools choose them first."""
         self._mail = mail
         self._place = place
         self._pool_cap = pool_cap
+        self._alive = alive
         self._stirred: dict[str, None] = {}
         self._suspects: dict[str, deque[str]] = {}
         self._alone: dict[str, tuple[str, float]] = {}
@@ -192,10 +194,9 @@ class Dispatcher:
         waiting = deque(self._mail.pools[kind])
         taken = {agent for _, agent, _ in out}
         homeless = 0
-        for number in range(1, self._pool_cap(kind) + 1):
+        for agent in self._members(kind):
             if homeless >= len(waiting):
                 return
-            agent = f"{kind}/pool.{number}"
             busy = agent in self._mail.flying or agent in self._mail.boxes or agent in self._mail.blocked
             if busy or agent in taken:
                 continue
@@ -209,3 +210,12 @@ class Dispatcher:
                 if message is not None:
                     waiting.remove(message)
                     out.append((message, agent, host))
+
+    def shares(self, kind: str) -> bool:
+        """Whether a pool has members that are alive."""
+        return any(agent in self._alive for agent in self._members(kind))
+
+    def _members(self, kind: str) -> Iterable[str]:
+        """All that a pool may have, those that are alive first."""
+        names = (f"{kind}/pool.{number}" for number in range(1, self._pool_cap(kind) + 1))
+        return sorted(names, key=lambda name: name not in self._alive) if self._alive else names

@@ -6,7 +6,7 @@ one that is missing would be lost work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 
 class Holders:
@@ -17,6 +17,12 @@ class Holders:
         self._states = states
         self._flying = flying
         self._holders: dict[str, str] = {}
+
+    def __contains__(self, agent: str) -> bool:
+        return agent in self._holders
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._holders)
 
     def due(self, agent: str, host: str) -> bytes | None:
         """What must go to a host along with a letter for an agent: its state, or nothing."""

@@ -39,6 +39,8 @@ class Letter:
     """Bytes that its steps have recorded."""
     timeout_s: float = 0.0
     """The time it was given when it was accepted; 0 for as long as it takes."""
+    depth: int = 0
+    """How deep an agent is that it brings into being, while it waits in a pool; 0 when nobody counts."""
     asks: list[str] = field(default_factory=list)
     """Ids of the asks of this turn, to be forgotten with it."""
     held_at: float = 0.0

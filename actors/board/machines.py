@@ -14,7 +14,9 @@ from ..registry.registry import Registry, no_kind
 from .dispatch import Dispatcher
 from .exchange import Exchange
 from .grants import Grants
+from .holders import Holders
 from .letter import Letter
+from .living import Living
 from .mail import Mail
 from .outbox import Outbox
 from .owners import ONLY, Place
@@ -55,11 +57,14 @@ class Machines:
         self.mail = Mail(record)
         self.space = Space(record)
         self.registry = Registry(record)
-        self.treasury = Treasury(Ledger(record))
+        ledger = Ledger(record)
+        self.treasury = Treasury(ledger)
+        self.holders = Holders(self.mail.states, self.mail.flying)
+        self.living = Living(ledger, self.mail, self.holders)
         self.grants = Grants(record, self.treasury, self.exchange)
         self.purse = Purse(record, self.exchange)
         self.warden = Warden(record, limits, place)
-        self.dispatcher = Dispatcher(self.mail, self.host_of, lambda kind: self.kinds[kind].pool)
+        self.dispatcher = Dispatcher(self.mail, self.host_of, lambda kind: self.kinds[kind].pool, ledger.alive)
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Replay one journal entry."""

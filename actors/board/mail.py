@@ -34,11 +34,12 @@ class Mail(Mailbag):
         self._record = record
 
     def accept(
-        self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None, **kept: bool
+        self, envelope: Envelope, pool: str, at: float, step: tuple[int, str] | None = None, **kept: int
     ) -> bool:
         """Take a message in; ``step`` places an ask in its turn. False when it was accepted before.
 
         It is known while it is open, and an ask until the turn that sent it ends; with ``once=True`` for ever.
+        ``depth`` is that of an agent which it brings into being when its pool chooses one.
         """
         if self.is_known(envelope.id):
             return False
@@ -60,10 +61,14 @@ class Mail(Mailbag):
             self._write("mail.answered", {"id": ask})
         return known
 
-    def fan(self, envelope: Envelope, followers: list[str], at: float, first: int = 0) -> None:
-        """Take a post in once for every follower, as ``<post id>.<n>``, where n counts from ``first``."""
+    def fan(self, envelope: Envelope, followers: list[str], at: float, first: int = 0, depth: int = 0) -> None:
+        """Take a post in once for every follower, as ``<post id>.<n>``, where n counts from ``first``.
+
+        ``depth`` is as in `accept`.
+        """
         data: dict[str, Any] = {"e": envelope.to_wire(), "to": followers, "at": at}
-        self._write("mail.fan", {**data, "first": first} if first else data)
+        more = {name: number for name, number in (("first", first), ("depth", depth)) if number}
+        self._write("mail.fan", {**data, **more})
 
     def attempt(self, message: str, agent: str, host: str) -> Letter:
         """Count an attempt: the letter is about to be handed to a host."""

@@ -7,6 +7,7 @@ refused, and the same entries make the same mail. What may be written is decided
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from stigmergy.protocols.envelope import Envelope
@@ -43,6 +44,18 @@ class Mailbag:
         box = self.boxes.get(address) or self.pools.get(address) or ()
         return len(box) + len(self.flying.get(address, ()))
 
+    def busy(self) -> Iterator[str]:
+        """Agents for which messages wait, are being handled, or are held for a person; some more than once."""
+        yield from self.boxes
+        yield from self.flying
+        for message in self.held:
+            yield self.letters[message].agent
+
+    def is_busy(self, agent: str) -> bool:
+        """Whether an agent is one of those."""
+        held = (self.letters[message].agent for message in self.held)
+        return agent in self.boxes or agent in self.flying or agent in held
+
     def is_known(self, message: str) -> bool:
         """Whether a message was accepted before, and may come again; see `Outsiders` for what comes from outside."""
         return message in self._known or message in self.letters
@@ -59,6 +72,8 @@ class Mailbag:
         letter = self.letters[message] = Letter(envelope, data["at"], "" if pool else envelope.to, pool)
         if envelope.deadline:
             letter.timeout_s = envelope.deadline - data["at"]
+        if pool:
+            letter.depth = data.get("depth", 0)
         boxes, address = (self.pools, pool) if pool else (self.boxes, envelope.to)
         box = boxes.get(address)
         if box is None:
@@ -85,10 +100,13 @@ class Mailbag:
 
     def _fan(self, data: dict[str, Any]) -> None:
         envelope = Envelope.from_wire(data["e"])
+        depth = data.get("depth", 0)
         for number, address in enumerate(data["to"], data.get("first", 0)):
             message = f"{envelope.id}.{number}"
             pool = "" if "/" in address else address
-            self.letters[message] = Letter(envelope._replace(id=message), data["at"], "" if pool else address, pool)
+            letter = Letter(envelope._replace(id=message), data["at"], "" if pool else address, pool)
+            letter.depth = depth
+            self.letters[message] = letter
             (self.pools if pool else self.boxes).setdefault(address, deque()).append(message)
 
     def _attempt(self, data: dict[str, Any]) -> None:

@@ -64,10 +64,25 @@ class Press:
     def fan(self, envelope: Envelope, followers: list[str], first: int = 0) -> None:
         """Take a post in for followers whose mail is here, as ``<post id>.<n>``, where n counts from ``first``."""
         m = self._m
-        m.mail.fan(envelope, followers, m.now, first)
+        depth = 0
+        if m.living.counted:
+            depth = m.living.below(envelope.sender)
+            followers = self._entered(envelope, followers, depth)
+            if not followers:
+                return
+        m.mail.fan(envelope, followers, m.now, first, depth)
         self._clerk.accepted += len(followers)
         for address in followers:
             m.dispatcher.stir(address)
+
+    def _entered(self, envelope: Envelope, followers: list[str], depth: int) -> list[str]:
+        """The followers that are alive, or may be; deliveries to the others are dead letters."""
+        entered: list[str] = []
+        for number, address in enumerate(followers, len(followers)):  # ids that no delivery has
+            delivery = envelope._replace(id=f"{envelope.id}.{number}", to=address)
+            if "/" not in address or self._clerk.enter(delivery, address, depth) is None:
+                entered.append(address)
+        return entered
 
     def _may_pass(self, envelope: Envelope) -> bool:
         verdict = self._m.warden.see(envelope, self._m.now)

@@ -76,6 +76,8 @@ class PutBack:
         to = record.get("to") or old.to
         try:
             agent, pool = m.resolve(to, old.type)
+            if agent and m.living.counted:
+                m.living.check(agent, 1)
         except StigmergyError as why:
             return str(why)
         new = old._replace(id=second_id(old.id), mode="tell", to=agent or to, deadline=0.0)
@@ -85,5 +87,7 @@ class PutBack:
             return ""
         if not m.mail.accept(new, pool, m.now, once=True):
             return "it was put back before"
+        if agent and m.living.counted:
+            m.living.enter(agent, 1)
         m.dispatcher.stir(agent or pool)
         return ""

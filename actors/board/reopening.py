@@ -86,6 +86,8 @@ class Reopening:
         back = [message for host in hosts for message in m.mail.lost(host, by_itself=False)]
         suspects = [message for message, letter in m.mail.letters.items() if letter.suspect]
         m.dispatcher.suspect(self._cases.hold_doubtful(dict.fromkeys([*back, *suspects])))
+        if m.living.counted:
+            m.living.release_all()
 
 
 def check_beginning(kind: str, data: dict[str, Any], run: str) -> None:

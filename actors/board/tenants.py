@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from stigmergy.protocols.codec import pack
-from stigmergy.protocols.errors import Oversized
+from stigmergy.protocols.errors import BudgetExhausted, Oversized
 from stigmergy.protocols.turn import Delivery
 
 from ..transport.channel import MAX_BYTES
 from .cases import Cases
 from .census import Census
 from .clerk import Clerk
-from .holders import Holders
+from .living import FULL
 from .machines import Machines
 from .outbox import Out
 from .reopening import Reopening
@@ -43,7 +43,6 @@ class Tenants:
         self._cases = cases
         self._past = past
         self._watchers = watchers
-        self._holders = Holders(machines.mail.states, machines.mail.flying)
         self._census = Census(machines)
         self._stalled: dict[str, str] = {}
         """Lives of hosts that stood still when last heard of, and how their shepherd words it."""
@@ -55,7 +54,7 @@ class Tenants:
             "lost": lambda _p, _t, a: self.lost(a[0], a[1]),
             "stalled": lambda _p, _t, a: self._note_stalled(*a),
             "retire": lambda peer, ticket, a: self._retire(peer, ticket, *a),
-            "passivate": lambda peer, _t, a: self._holders.let_go(a, peer),
+            "passivate": lambda peer, _t, a: self._passivate(a, peer),
             "epochs": lambda _p, _t, _a: self._m.registry.epochs,
             "hosts": lambda peer, _t, _a: self._census.look(peer),
             "move": self._move,
@@ -68,23 +67,44 @@ class Tenants:
         """Send what may go to the hosts where it belongs; the attempt is counted first."""
         m = self._m
         ready = m.dispatcher.ready(m.now)
+        if m.living.counted:
+            ready = [one for one in ready if self._enters(*one)]
         if ready:
             m.mail.attempts(ready)
         for message, agent, host in ready:
             letter = m.mail.letters[message]
             envelope = letter.envelope if letter.envelope.to == agent else letter.envelope._replace(to=agent)
-            state = self._holders.due(agent, host)
+            state = m.holders.due(agent, host)
             steps = tuple(letter.steps.values()) if letter.steps else ()
             delivery = Delivery(agent, envelope, letter.at, letter.attempts, steps, state, letter.round, letter.fork)
             error = _too_large(delivery) if steps or state else None  # a message alone always fits
             if error is not None:
-                self._holders.missed(agent)
+                m.holders.missed(agent)
                 self._clerk.bury(message, TOO_LARGE, error)
                 continue
             m.outbox.tell(host, "deliver", delivery)
             if letter.pool and envelope.mode == "ask":
                 self._clerk.watch_wait(envelope, agent)
             m.begin_turn(agent)
+
+    def _enters(self, message: str, agent: str, _host: str) -> bool:
+        """Whether an agent may have a letter that waited in a pool. Without room for it, those that are alive share."""
+        m, letter = self._m, self._m.mail.letters[message]
+        if letter.agent:
+            return True
+        try:
+            m.living.enter(agent, letter.depth or 1)
+        except BudgetExhausted as full:
+            if not m.dispatcher.shares(letter.pool):
+                self._clerk.bury(message, FULL, full)
+            return False
+        return True
+
+    def _passivate(self, agents: list[str], host: str) -> list[str]:
+        granted = self._m.holders.let_go(agents, host)
+        if self._m.living.counted:
+            self._m.living.release(granted)
+        return granted
 
     def lost(self, host: str, reason: str, *, by_itself: bool = True, known: bool = False) -> None:
         """A life of a host (``name.epoch``) is over: what it had goes back, to be tried again one at a time.
@@ -101,11 +121,13 @@ class Tenants:
         m.treasury.forget(host)
         self._watchers.forget(host)
         letters = m.mail.lost(host, m.runs_ahead, by_itself=by_itself)
-        self._holders.lost(host)
+        m.holders.lost(host)
         again = self._cases.hold_doubtful(letters)
         m.dispatcher.suspect([message for message in again if not self._clerk.bury_if_deadly(message, reason)])
         m.dispatcher.lost(host)
         self._census.lost(host)
+        if m.living.counted:
+            m.living.release_all()
         if not known:
             m.exchange.tell_all(LOST, [host, reason])
         event = "host_gone" if known else "host_lost"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from stigmergy.protocols.budget import CONSUMED, FIELDS, MAX_AMOUNT, Amount, Budget, Spend, dimension_of, in_units
 from stigmergy.protocols.errors import BudgetExhausted, UsageError
 
-from .limits import INDEX, SECONDS, Limits
+from .limits import AGENTS, INDEX, SECONDS, Limits
 from .paths import ROOT, parse
 from .records import Alert, Position
 
@@ -25,7 +25,7 @@ Amounts = Mapping[str, Amount]
 class Account:
     """Totals of one account. Without ``limits`` it is totals and nothing else: about 0.5 KB."""
 
-    __slots__ = ("children", "limits", "parent", "path", "reserved", "settled")
+    __slots__ = ("children", "limits", "live", "parent", "path", "reserved", "settled")
 
     def __init__(self, path: str, parent: Account | None) -> None:
         self.path = path
@@ -34,6 +34,7 @@ class Account:
         self.limits: Limits | None = None
         self.settled = [0] * len(CONSUMED)
         self.reserved = [0] * len(CONSUMED)
+        self.live = 0
 
     def upward(self) -> Iterator[Account]:
         """This account and every account above it."""
@@ -43,10 +44,12 @@ class Account:
             account = account.parent
 
     def used(self, index: int, elapsed: float) -> Amount:
-        """What counts against a ceiling: settled and reserved, or seconds since the opening."""
-        if index < SECONDS:
+        """What counts against a ceiling: settled and reserved, live agents, or seconds since the opening."""
+        if index < AGENTS:
             return self.settled[index] + self.reserved[index]
-        return elapsed - self.limits.opened_at if self.limits else 0
+        if index == AGENTS:
+            return self.live
+        return elapsed - self.limits.opened_at if index == SECONDS and self.limits else 0
 
     def free(self, index: int, elapsed: float) -> Amount:
         """What this account's own ceiling leaves: infinity without one, negative after an overrun."""
@@ -101,8 +104,10 @@ class Account:
         ceiling = self.limits.budget if self.limits else Budget()
         left = {field: max(0, top - self.used(INDEX[field], elapsed)) for field, top in ceiling.to_plain().items()}
         settled = {**_named(self.settled), "seconds": self.used(SECONDS, elapsed)}
-        reserved = Spend.from_plain(_named(self.reserved))
-        return Position(self.path, Spend.from_plain(settled), reserved, ceiling, Budget.from_plain(left))
+        reserved = {**_named(self.reserved), "agents": self.live}
+        return Position(
+            self.path, Spend.from_plain(settled), Spend.from_plain(reserved), ceiling, Budget.from_plain(left)
+        )
 
 
 def _named(totals: list[int]) -> dict[str, Amount]:

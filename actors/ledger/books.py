@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import JournalError
 
 from .accounts import Account, Accounts, Amounts, joint_demand
 from .clock import LeaseClock
-from .limits import SECONDS, Limits
+from .limits import AGENTS, SECONDS, Limits
 from .records import Alert, Forfeits, Outcome, Reservation, Settlement
 
 
@@ -38,8 +38,16 @@ class Op(NamedTuple):
     until: float
 
 
+class Alive(NamedTuple):
+    """An agent that is alive."""
+
+    account: Account
+    depth: int
+    """How many agents brought each other into being up to this one; 1 when somebody outside did."""
+
+
 class Books:
-    """Accounts, reservations and the clock. Remembers the last ``remember`` ended reservations."""
+    """Accounts, reservations, live agents and the clock. Remembers the last ``remember`` ended reservations."""
 
     def __init__(self, remember: int) -> None:
         self.accounts = Accounts()
@@ -47,6 +55,10 @@ class Books:
         self.held: dict[str, Op] = {}
         self.over: dict[str, tuple[Op, Settlement]] = {}
         """Ended reservations, the longest ago first. A late actual still corrects what was counted."""
+        self.alive: dict[str, Alive] = {}
+        """Agents that are alive, as far as anybody has counted them."""
+        self.counted: dict[str, Account] = {}
+        """The accounts with a ceiling in agents or in depth: while there are any, agents are counted."""
         self.timed: dict[str, Account] = {}
         """The accounts with a ceiling in seconds: time passes there without any entry."""
         self.alerts: list[Alert] = []
@@ -69,13 +81,15 @@ class Books:
             case "ledger.release":
                 self._end(data["op"], "released", NOTHING)
             case "ledger.expire" | "ledger.reopen":
-                for op in data["ops"]:
-                    self._end(op, "forfeited", self.held[op].reservation.worst)
+                self._forfeit(data["ops"])
+            case "ledger.enter":
+                self._entered(data["agent"], data["account"], data["depth"])
+            case "ledger.leave":
+                self._left(data["agents"])
             case "ledger.open":
                 self._opened(data["account"], Budget.from_plain(data["budget"]))
             case "ledger.close":
-                self.accounts.remove(data["account"])
-                self.timed = {path: account for path, account in self.timed.items() if self.accounts.find(path)}
+                self._closed(data["account"])
             case _:
                 raise JournalError(f"entry kind {kind!r} is not one of the ledger; was it written by a newer version?")
 
@@ -132,13 +146,41 @@ class Books:
         if len(self.over) > self.remember:
             del self.over[next(iter(self.over))]
 
+    def _forfeit(self, ops: Iterable[str]) -> None:
+        for op in ops:
+            self._end(op, "forfeited", self.held[op].reservation.worst)
+
+    def _closed(self, path: str) -> None:
+        self.accounts.remove(path)
+        for some in (self.timed, self.counted):
+            for gone in [one for one in some if not self.accounts.find(one)]:
+                del some[gone]
+
+    def _entered(self, agent: str, path: str, depth: int) -> None:
+        account = self.accounts.ensure(path)
+        self.alive[agent] = Alive(account, depth)
+        self._count(account, 1)
+
+    def _left(self, agents: Iterable[str]) -> None:
+        for agent in agents:
+            self._count(self.alive.pop(agent).account, -1)
+
+    def _count(self, account: Account, more: int) -> None:
+        for above in account.upward():
+            above.live += more
+            self._tell(above, (AGENTS,))
+
     def _opened(self, path: str, budget: Budget) -> None:
         account = self.accounts.ensure(path)
         before = account.limits
         timed = before is not None and before.budget.seconds is not None
         opened_at = before.opened_at if before is not None and timed else self.clock.elapsed
         account.limits = Limits(budget, opened_at)
-        self.timed.pop(path, None)
-        if budget.seconds is not None:
-            self.timed[path] = account
+        for some, has_ceiling in (
+            (self.timed, budget.seconds is not None),
+            (self.counted, budget.agents is not None or budget.depth is not None),
+        ):
+            some.pop(path, None)
+            if has_ceiling:
+                some[path] = account
         self._tell(account, range(len(account.limits.marks)))

@@ -11,16 +11,16 @@ let the next call spend the same money again (tests/actors/test_ledger_simulatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final
 
-from stigmergy.protocols.budget import FIELDS, Amount, Budget, Spend
+from stigmergy.protocols.budget import CONSUMED, Amount, Budget, Spend
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.money import shown
 
 from .accounts import Account, Amounts, joint, joint_demand
-from .books import Books, consumed
+from .books import Alive, Books, consumed
 from .limits import INDEX, SECONDS
 from .paths import ROOT, parse
 from .records import Alert, Forfeits, Position, Reservation, Settlement
@@ -33,6 +33,8 @@ REMEMBERED: Final = 100_000
 
 MAX_LEASE_S: Final = 86_400.0
 MAX_NAME: Final = 256
+
+_PAID: Final = (*CONSUMED, "seconds")
 
 
 class Ledger:
@@ -81,7 +83,7 @@ class Ledger:
         if op in books.over:
             raise UsageError(f"reservation {op!r:.80} has ended: another request needs another op")
         # All dimensions, not just the ones asked for: an account above a ceiling pays for no call at all.
-        asks = {field: getattr(worst, field) for field in FIELDS}
+        asks = {field: getattr(worst, field) for field in _PAID}
         self._check([(books.accounts.nearest(account), asks)], at)
         self._do("reserve", op=op, account=account, worst=worst.to_plain(), lease_s=wanted.lease_s, now=now)
         return wanted
@@ -150,6 +152,30 @@ class Ledger:
         if paid:
             self._do("charge", paid=paid, now=now)
 
+    def check_enter(self, account: str, depth: int) -> None:
+        """Refuse an agent of an account that would be one too many, or too deep. Raises: BudgetExhausted."""
+        for above in self._books.accounts.nearest(account).upward():
+            above.check({"agents": 1, "depth": depth}, self._books.clock.elapsed)
+
+    def enter(self, agent: str, account: str, depth: int) -> None:
+        """Count an agent that is alive from now on, so deep; `check_enter` is for whoever wants to know if it may."""
+        self._do("enter", agent=agent, account=account, depth=depth)
+
+    def leave(self, agents: list[str]) -> None:
+        """These agents, which were counted, are alive no more."""
+        if agents:
+            self._do("leave", agents=agents)
+
+    @property
+    def alive(self) -> Mapping[str, Alive]:
+        """The agents that were counted and are alive."""
+        return self._books.alive
+
+    @property
+    def counted(self) -> Mapping[str, Account]:
+        """The accounts with a ceiling in agents or in depth: empty when nobody need count."""
+        return self._books.counted
+
     def position(self, account: str) -> Position:
         """Where an account stands, as of the last entry. Raises: InvalidName."""
         parse(account)
@@ -214,8 +240,8 @@ def _checked_name(name: str, what: str) -> str:
 
 
 def _checked_spend(spend: Spend) -> Spend:
-    if not isinstance(spend, Spend):
-        raise UsageError(f"{shown(spend)} cannot be paid: give a Spend")
+    if not isinstance(spend, Spend) or spend.agents or spend.depth:
+        raise UsageError(f"{shown(spend)} cannot be paid: give a Spend; agents are counted by `enter`")
     return spend
 
 

@@ -19,6 +19,8 @@ PERCENTS: Final = (50, 80, 95, 100)
 INDEX: Final = {field: index for index, field in enumerate(FIELDS)}
 """Where a field's amount is, in every list of amounts of the ledger."""
 
+AGENTS: Final = INDEX["agents"]
+DEPTH: Final = INDEX["depth"]
 SECONDS: Final = INDEX["seconds"]
 
 
@@ -38,8 +40,10 @@ class Limits:
         """How much must be used for the next alert: one comparison a payment."""
 
     def _mark(self, index: int) -> Amount:
+        # A full house of agents, or the deepest spawn, is no reason to stop: both come back.
+        last = len(PERCENTS) - (index == AGENTS)
         ceiling = self.ceilings[index]
-        if self.told[index] >= len(PERCENTS) or math.isinf(ceiling):
+        if index == DEPTH or self.told[index] >= last or math.isinf(ceiling):
             return math.inf
         percent = PERCENTS[self.told[index]]
         if index == SECONDS:

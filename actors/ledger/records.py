@@ -51,6 +51,7 @@ class Position(NamedTuple):
     """Where an account stands, everything below it included.
 
     ``settled.seconds`` is the wall clock since the account was opened, or first had a ceiling in seconds.
+    ``reserved.agents`` is the number of live agents: they come back, like reservations.
     """
 
     account: str

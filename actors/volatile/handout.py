@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from .letter import Letter
-from .pools import Pools, is_free
+from .pools import Pools, is_free, is_full
 from .slot import Part, Pool, Slot
 from .turn import Ground
 
@@ -54,8 +54,14 @@ class Handout(Pools):
         free = deque(filter(is_free, pool.members))
         while pool.waiting and (free or len(pool.members) < part.spec.pool):
             if not free:
-                free.append(self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}"))
-                pool.members.append(free[0])
+                one = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}", pool.waiting[0].sender)
+                if is_full(one) and pool.members:
+                    return
+                if is_full(one):
+                    self._host.bury(pool.waiting.popleft(), part.spec.name, one.reason, one.error)
+                    continue
+                free.append(one)
+                pool.members.append(one)
             member = free.popleft()
             member.reserved = True
             office.put(member, pool.waiting.popleft())

@@ -15,6 +15,7 @@ from stigmergy.protocols.ids import check_address, check_name, is_name, skill_of
 
 from ..registry.registry import no_kind
 from ..watchdog.sightings import Action, Verdict
+from .crowd import Crowd
 from .guard import Probe, Sent
 from .letter import Letter, Talk
 from .places import Elsewhere, Far, Nowhere, Place, Topic
@@ -38,6 +39,8 @@ class Office:
     def __init__(self, host: Ground) -> None:
         self._host = host
         self.pools = Pools(host)
+        self.crowd: Crowd | None = None
+        """Who counts agents, if they are to be counted."""
         self.topics: dict[str, Topic] = {}
         self._wild: dict[str, list[Slot | Far]] = {}
         """Followers of all topics that begin so."""
@@ -47,8 +50,8 @@ class Office:
 
     # -- where -------------------------------------------------------------------------------
 
-    def find(self, address: str) -> Place:
-        """The place that an address means. Raises: InvalidName."""
+    def find(self, address: str, sender: str = "") -> Place:
+        """The place that an address means, for a message of this sender. Raises: InvalidName."""
         host = self._host
         place = host.places.get(address)
         if place is not None:
@@ -63,6 +66,9 @@ class Office:
                 if type(far) is Far:
                     host.places[address] = far
                 return far
+            full = None if self.crowd is None else self.crowd.enter(address, sender)
+            if full is not None:
+                return Nowhere(address, full)
             if not len(host.places) % MANY:
                 gc.freeze()  # agents live long: nobody shall walk through them in search of rubbish
             slot = host.places[address] = Slot(address, part)
@@ -183,7 +189,7 @@ class Office:
         elif kind is Topic:
             self._post(place, letter._replace(topic=place.name))
         elif kind is Nowhere:
-            host.bury(letter, place.name, "undeliverable", place.error)
+            host.bury(letter, place.name, place.reason, place.error)
         else:
             place.put(letter)
         host.wake()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, final
 
-from stigmergy.protocols.errors import StigmergyError
+from stigmergy.protocols.errors import BudgetExhausted, StigmergyError
 from stigmergy.protocols.message import Message
 
 from .letter import Letter
@@ -98,6 +98,11 @@ class Nowhere:
     def __init__(self, name: str, error: StigmergyError) -> None:
         self.name = name
         self.error = error
+
+    @property
+    def reason(self) -> str:
+        """Why what is sent there dies."""
+        return "budget" if isinstance(self.error, BudgetExhausted) else "undeliverable"
 
 
 class Topic:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from stigmergy.protocols.errors import BudgetExhausted
+
 from .letter import Letter
 from .places import Far, Nowhere
 from .slot import Part, Pool, Slot
@@ -26,21 +28,25 @@ class Pools:
         pool = part.pool
         member = next(filter(is_free, pool.members), None)
         while member is None and len(pool.members) < part.spec.pool:
-            one = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}")
+            one = self.enroll(f"{part.spec.name}/pool.{len(pool.members) + 1}", letter.sender)
+            if is_full(one):
+                break
             pool.members.append(one)
             member = None if type(one) is Nowhere else one
-        if member is None:
+        if member is None and not pool.members:
+            self._host.bury(letter, part.spec.name, one.reason, one.error)
+        elif member is None:
             pool.waiting.append(letter)
         else:
             member.reserved = True
             self._host.office.put(member, letter)
 
-    def enroll(self, name: str) -> Any:
+    def enroll(self, name: str, sender: str = "") -> Any:
         """A member of a pool, here or on another host, which is to say when it is free.
 
-        There may be no way to its host: then it is not free before hosts change.
+        There may be no way to its host: then it is not free before hosts change. And there may be no room for one more.
         """
-        member: Any = self._host.office.find(name)
+        member: Any = self._host.office.find(name, sender)
         if type(member) is Slot:
             member.pooled = True
         elif type(member) is Far:
@@ -101,6 +107,11 @@ class Pools:
         member.reserved = bool(pool.waiting)
         if pool.waiting:
             self._host.office.put(member, pool.waiting.popleft())
+
+
+def is_full(member: Slot | Far | Nowhere) -> bool:
+    """Whether this is no member, because there is no room for one more agent."""
+    return type(member) is Nowhere and isinstance(member.error, BudgetExhausted)
 
 
 def is_free(member: Slot | Far | Nowhere) -> bool:

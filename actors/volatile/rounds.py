@@ -85,7 +85,7 @@ class Rounds:
     @property
     def left(self) -> bool:
         """Whether anything is to happen in the next round."""
-        return self.office.left or bool(self.answers or self._results or self.host.ready)
+        return self.office.left or bool(self.answers or self._results or self.host.ready or self.host.later)
 
     @property
     def waits(self) -> bool:

@@ -136,7 +136,7 @@ class VolatileService:
         place, letter, asked = await self._letter(client, to, message, taint, Asked())
         asked.deadline, asked.patience_s = self.host.now() + timeout_s, timeout_s
         if type(place) is Nowhere:
-            self.host.bury(letter, place.name, "undeliverable", place.error)
+            self.host.bury(letter, place.name, place.reason, place.error)
             raise place.error
         self._open[asked] = place
         timer = self.host.timer(timeout_s, asked.expire, place.name) if timeout_s < self.host.exact_s else None
@@ -155,7 +155,7 @@ class VolatileService:
         """Begin a conversation without waiting; returns its id."""
         place, letter, _ = await self._letter(client, to, message, taint, None, topic=mode == "post")
         if type(place) is Nowhere:
-            self.host.bury(letter, place.name, "undeliverable", place.error)
+            self.host.bury(letter, place.name, place.reason, place.error)
             raise place.error
         if type(place) is Far and self.course is None:
             accepted = Asked()

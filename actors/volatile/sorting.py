@@ -209,7 +209,7 @@ class Sorting(Office):
         elif kind is Topic:
             self._post(place, letter._replace(topic=place.name))
         elif kind is Nowhere:
-            self._host.bury(letter, place.name, "undeliverable", place.error)
+            self._host.bury(letter, place.name, place.reason, place.error)
         else:
             place.put(letter)
 

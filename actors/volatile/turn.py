@@ -63,7 +63,7 @@ class Desk(Protocol):
 
     topics: dict[str, Topic]
 
-    def find(self, address: str, /) -> Place:
+    def find(self, address: str, sender: str = "", /) -> Place:
         """See `Office.find`."""
 
     def topic(self, name: str, /) -> Topic:
@@ -208,7 +208,7 @@ class Turn:
         """
         host, own, slot = self.host, self.letter, self.slot
         guard, talk, hops = host.guard, own.talk, own.hops
-        place = host.places.get(to) or host.office.find(str(to))
+        place = host.places.get(to) or host.office.find(str(to), slot.name)
         allowance = slot.part.allowance
         while allowance.left < 1:
             await host.purse.refill(allowance, 1)

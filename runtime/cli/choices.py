@@ -32,6 +32,8 @@ _BUDGETS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
     "tokens": ("N", whole, "stop before more than N tokens are used"),
     "model_calls": ("N", whole, "stop before more than N model calls are made"),
     "tool_calls": ("N", whole, "stop before more than N tool calls are made"),
+    "agents": ("N", whole, "refuse messages to an agent more while N are alive"),
+    "depth": ("N", whole, "refuse agents that are brought into being more than N deep, by agents of agents"),
     "seconds": ("X", positive, "stop X seconds after the start"),
 }
 

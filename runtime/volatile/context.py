@@ -119,7 +119,7 @@ class VolatileContext(Context):
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""
         turn = self._turn
-        turn.sends.append((self._known(to) or turn.host.office.find(str(to)), message, turn.taint))
+        turn.sends.append((self._known(to) or turn.host.office.find(str(to), turn.slot.name), message, turn.taint))
 
     def post(self, topic: str, message: Message) -> None:
         """See `Context.post`."""

@@ -16,6 +16,7 @@ from stigmergy.actors.mesh.mesh import Mesh
 from stigmergy.actors.volatile.acts import Acts
 from stigmergy.actors.volatile.allowance import Purse
 from stigmergy.actors.volatile.course import Solo
+from stigmergy.actors.volatile.crowd import Crowd
 from stigmergy.actors.volatile.guard import Guard
 from stigmergy.actors.volatile.host import Host
 from stigmergy.actors.volatile.line import Line
@@ -26,6 +27,7 @@ from stigmergy.actors.volatile.service import VolatileService
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.actors.volatile.sorting import Sorting
 from stigmergy.actors.watchdog.limits import LoopLimits
+from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, Text
 
@@ -61,6 +63,9 @@ def open_host(config: dict[str, Any]) -> VolatileService:
     limits = replace(LoopLimits.simulation() if lockstep else LoopLimits(), **config["limits"])
     office = Sorting if lockstep else Office
     host = Host(parts, Guard(limits), purse, line, lambda turn: VolatileContext(turn, stage), office)
+    crowd = Crowd({account: Budget.from_plain(plain) for account, plain in config.get("budgets", {}).items()})
+    if crowd:
+        host.office.crowd = crowd
 
     async def close() -> None:
         for place in host.places.values():

@@ -46,14 +46,14 @@ class RoundContext(VolatileContext):
         super().end()
 
     def _find(self, to: Any) -> Place:
-        return self._known(to) or self._office.find(str(to))
+        return self._known(to) or self._office.find(str(to), self._turn.slot.name)
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""
         if not self._shared:
             super().tell(to, message)
             return
-        self._to(self._known(to) or self._office.find(str(to)))
+        self._to(self._find(to))
         turn = self._turn
         slot = turn.slot
         _, causer, cause, talk, _, _, hops, _, _, _ = turn.letter

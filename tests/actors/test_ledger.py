@@ -343,6 +343,66 @@ def test_a_charge_leaves_room_for_what_is_reserved():
         ledger.charge(ALICE, Spend(tokens=3), 0.0)
 
 
+# Live agents, depth
+
+
+def test_live_agents_are_capped_and_their_places_come_back():
+    journal = Journal(agents=2)
+    ledger = journal.ledger
+    ledger.enter("writer/1", WRITER, 1)
+    ledger.enter("critic/1", "swarm/kind:critic", 1)
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.check_enter(WRITER, 1)
+    assert refused.value.args == ("swarm", "agents", 1.0, 0.0, 2.0)
+    assert "passivated" in str(refused.value)
+    for one in (ledger, journal.restarted()):
+        assert one.position("swarm").reserved == Spend(agents=2)
+        assert one.position(WRITER).reserved.agents == 1
+        assert one.position("swarm").available.agents == 0
+    ledger.leave(["critic/1"])
+    ledger.check_enter(WRITER, 1)
+    assert journal.restarted().alive.keys() == {"writer/1"}
+
+
+def test_an_account_below_has_a_ceiling_of_its_own_in_agents():
+    ledger = ledger_with()
+    assert not ledger.counted
+    ledger.open(WRITER, Budget(agents=1), 0.0)
+    assert ledger.counted.keys() == {WRITER}
+    ledger.enter("writer/1", WRITER, 1)
+    ledger.check_enter("swarm/kind:critic", 1)
+    with pytest.raises(BudgetExhausted, match=WRITER):
+        ledger.check_enter(WRITER, 1)
+    ledger.open(WRITER, Budget(), 0.0)
+    assert not ledger.counted
+
+
+def test_depth_is_checked_and_never_adds_up():
+    ledger = ledger_with(depth=3)
+    ledger.enter("writer/1", WRITER, 3)
+    ledger.check_enter(WRITER, 3)
+    with pytest.raises(BudgetExhausted, match="agents that are alive") as refused:
+        ledger.check_enter(WRITER, 4)
+    assert refused.value.args == ("swarm", "depth", 4.0, 3.0, 3.0)
+
+
+def test_agents_are_counted_and_not_paid_for():
+    ledger = ledger_with(agents=1, depth=1)
+    for spend in (Spend(agents=1), Spend(depth=1)):
+        with pytest.raises(UsageError, match="cannot be paid"):
+            ledger.charge(ALICE, spend, 0.0)
+    ledger.enter("writer/1", WRITER, 1)
+    ledger.charge(ALICE, Spend(messages=1), 0.0)  # a full house is no reason to stop
+    ledger.reserve("op", ALICE, Spend(usd=1), 0.0)
+
+
+def test_a_full_house_of_agents_warns_but_is_no_reason_to_stop():
+    ledger = ledger_with(agents=2)
+    for name in ("writer/1", "writer/2"):
+        ledger.enter(name, WRITER, 1)
+    assert [alert.share for alert in ledger.drain_alerts()] == [0.5, 0.8, 0.95]
+
+
 # Wall clock
 
 
@@ -452,14 +512,6 @@ def test_what_the_journal_could_not_write_did_not_happen():
         with pytest.raises(StorageFull):
             command()
     assert state_of(ledger) == before
-
-
-def test_a_journal_of_before_that_names_agents_and_depth_is_continued_without_them():
-    ledger = ledger_with()
-    budget = {"agents": 1, "depth": 2, "messages": 3}
-    ledger.apply("ledger.open", {"account": "swarm", "budget": budget, "now": 0.0})
-    ledger.charge(ALICE, Spend(messages=3), 0.0)
-    assert ledger.position("swarm").ceiling == Budget(messages=3)
 
 
 def test_an_entry_of_another_machine_is_refused():

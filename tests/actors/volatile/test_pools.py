@@ -29,7 +29,7 @@ class Hosts:
         self.slot = Slot(NAME, cast("Any", self.part))
         self.part.pool.members.append(self.slot)
 
-    def _find(self, name: str) -> Place:
+    def _find(self, name: str, _sender: str = "") -> Place:
         return self.home if name == NAME else Elsewhere(name, lambda letter: None)
 
 

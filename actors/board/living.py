@@ -1,0 +1,72 @@
+"""Who is alive, and how deep: counted by the ledger while an account has a ceiling in agents or depth, and only then.
+
+An agent is alive from the acceptance of a message for it, or from when its pool chose it, until it is passivated. One
+that no host has and no message waits for is alive no more either: its host was lost, or never heard of it. An agent
+that somebody outside brings into being has depth 1, one that an agent brings into being is one deeper than that agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..ledger.ledger import Ledger
+from ..ledger.paths import ROOT
+from .holders import Holders
+from .mail import Mail
+
+FULL: Final = "budget"
+"""Why a letter died for which there was no agent, and no room for one."""
+
+
+class Living:
+    """The agents of one shard that are alive."""
+
+    def __init__(self, ledger: Ledger, mail: Mail, holders: Holders) -> None:
+        self._ledger = ledger
+        self._mail = mail
+        self._holders = holders
+        self.counted: Mapping[str, object] = ledger.counted
+        """The accounts with such a ceiling; without any nobody needs to ask anything of this."""
+
+    def below(self, sender: str) -> int:
+        """The depth of an agent that a message of this sender brings into being."""
+        known = self._ledger.alive.get(sender)
+        return 1 if known is None else known.depth + 1
+
+    def check(self, agent: str, depth: int) -> None:
+        """Refuse an agent that is not alive and finds no room, or would be too deep. Raises: BudgetExhausted."""
+        if agent not in self._ledger.alive:
+            self._ledger.check_enter(_account(agent), depth)
+
+    def enter(self, agent: str, depth: int) -> None:
+        """An agent is alive from now on, if it was not. Raises: BudgetExhausted."""
+        self.check(agent, depth)
+        if agent not in self._ledger.alive:
+            self._ledger.enter(agent, _account(agent), depth)
+
+    def release(self, agents: Iterable[str]) -> None:
+        """Count those of these agents no more that nobody has, and for which no message waits."""
+        alive = self._ledger.alive
+        self._ledger.leave([agent for agent in agents if agent in alive and not self._is_needed(agent)])
+
+    def release_all(self) -> None:
+        """As `release`, for everybody."""
+        self.release(list(self._ledger.alive))
+
+    def recount(self) -> None:
+        """There are other ceilings than before: whoever was not counted is there already, at depth 1."""
+        alive = self._ledger.alive
+        if not self.counted:
+            self._ledger.leave(list(alive))
+            return
+        for agent in dict.fromkeys((*self._mail.busy(), *self._holders)):
+            if agent not in alive:
+                self._ledger.enter(agent, _account(agent), 1)
+
+    def _is_needed(self, agent: str) -> bool:
+        return agent in self._holders or self._mail.is_busy(agent)
+
+
+def _account(agent: str) -> str:
+    return f"{ROOT}/kind:{agent.partition('/')[0]}"
