@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 import time
 from abc import ABC, abstractmethod
 from typing import Any, Final, Literal
@@ -71,7 +72,8 @@ class Outside(ABC):
 
         Raises: UsageError when it is not open.
         """
-        await self.request("decide", [case, verdict, value, by])
+        # Each call has a word of its own: repeated to a board that follows another one, it is known there.
+        await self.request("decide", [case, verdict, value, by, secrets.token_hex(8)])
 
     async def put_back(self, *letters: str) -> dict[str, str]:
         """Have dead letters handled after all, by id; without one, all but those that a person has to judge.

@@ -100,7 +100,7 @@ class Board:
             "kinds": lambda _p, _t, _a: m.registry.kinds,
             "resolve": lambda _p, _t, a: self._resolve(*a),
             "cases": lambda _p, _t, _a: self._cases.open(),
-            "decide": lambda _p, _t, a: self._cases.decide(*a),
+            "decide": lambda _p, _t, a: self._outsiders.decide("".join(a[4:]), lambda: self._cases.decide(*a[:4])),
             "put back": lambda _p, _t, a: PutBack(m).put_back(a),
             "counts": lambda _p, _t, _a: self.counts(),
             **self.tenants.requests,

@@ -10,7 +10,8 @@ out, and nothing else:
 * how several shards came by what they have: ``shard.*``, ``grant.*``, ``purse.*`` but for what was spent, and the
   reservations behind grants;
 * who was alive when: ``ledger.enter`` and ``ledger.leave``, which follow hosts and the time that agents are idle;
-* that it was interrupted: ``mail.wake``, ``mail.rearm``, ``claims.extend`` and ``swarm.resume``;
+* that it was interrupted, or might have been: ``mail.wake``, ``mail.rearm``, ``claims.extend``, ``swarm.resume``, and
+  the words of decisions, ``swarm.decided``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
 * readings of a clock: the fields ``at``, ``now`` and ``until`` of an entry; the deadline of an envelope;
   ``accepted_at`` in a dead letter; ``latency_s`` in a recorded answer of a model;
@@ -50,6 +51,7 @@ _WHERE: Final = frozenset(
         "ledger.enter",
         "ledger.leave",
         "claims.extend",
+        "swarm.decided",
         "swarm.resume",
     }
 )

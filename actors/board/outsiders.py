@@ -35,7 +35,7 @@ class Outsiders:
         self._told: dict[str, int] = {}
         """By ask or operation: the entry that holds its answer."""
         self._taken: set[str] = set()
-        """Requests of the past."""
+        """Requests of the past, and words of decisions."""
         self._letters: Counter[str] = Counter()
         """By driver: how many messages agents have told it. It counts them too, and so knows what it missed."""
 
@@ -49,6 +49,8 @@ class Outsiders:
             self._letters[entry.data["e"][_TO]] += 1
         elif entry.kind == "swarm.act":
             self._told[entry.data["op"]] = entry.seq
+        elif entry.kind == "swarm.decided":
+            self._taken.add(entry.data["word"])
 
     def is_repeat(self, envelope: Envelope) -> bool:
         """Whether a message was accepted before. If it was answered, it is answered again; if it waits, re-armed."""
@@ -77,6 +79,15 @@ class Outsiders:
             raise
         self._m.record("swarm.act", {"op": op, "result": result, "error": None})
         return result
+
+    def decide(self, word: str, decide: Callable[[], None]) -> None:
+        """Carry out a person's decision, once: a successor knows it by its word. Raises: what ``decide`` raises."""
+        if word in self._taken:
+            self._taken.discard(word)
+            return
+        decide()
+        if word:
+            self._m.record("swarm.decided", {"word": word})
 
     def tell(self, letter: Envelope) -> None:
         """An agent tells a driver something: kept, numbered, and told."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from stigmergy.actors.host import host
-from stigmergy.protocols import Budget, Message, UsageError
+from stigmergy.protocols import Budget, Message, NoSuchAgent, UsageError
 from stigmergy.protocols.errors import BudgetExhausted
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 from stigmergy.runtime.configuration import ClockName
@@ -46,6 +46,8 @@ class Host(Agent):
             return await ctx.ask(said.to, Say(), reply=Told)
         except BudgetExhausted as full:
             return Told(said=f"{full.dimension} of {full.account}")
+        except NoSuchAgent:
+            return Told(said="nobody is there")
 
     @handles
     def news(self, news: News, ctx: Context) -> None:
@@ -111,6 +113,11 @@ async def test_one_agent_too_many_is_refused_and_the_swarm_goes_on(engine):
             assert refused.value.args == ("swarm", "agents", 1.0, 0.0, 1.0)
         assert (await swarm.ask("guest/1", Say(), reply=Told)).said == "guest/1"
         assert swarm.stopped is None
+
+
+async def test_who_asks_somebody_who_is_not_there_hears_so_before_the_time_is_up(engine):
+    async with engine() as swarm:
+        assert (await swarm.ask("host/1", Say(to="nobody/1"), reply=Told)).said == "nobody is there"
 
 
 async def test_a_kind_has_a_ceiling_of_its_own():
