@@ -153,12 +153,10 @@ class BudgetExhausted(BudgetError):
 
     def explain(self) -> str:
         """See `StigmergyError.explain`."""
-        ways = {"agents": "wait until an agent is passivated", "depth": "turn to agents that are alive"}
-        other = ways.get(self.dimension, "ask for less")
         what = self.dimension.removesuffix("s") if self.requested == 1 else self.dimension
         return (
             f"budget of account {self.account!r} exhausted: {self.requested:g} {what} asked for, "
-            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or {other}"
+            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or ask for less"
         )
 
 

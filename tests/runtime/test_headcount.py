@@ -153,7 +153,7 @@ async def test_a_pool_grows_to_the_ceiling_and_shares_its_members(engine):
 async def test_a_pool_without_a_member_and_without_room_refuses(engine):
     async with engine(agents=1) as swarm:
         await swarm.ask("guest/1", Say(), reply=Told)
-        with pytest.raises(BudgetExhausted, match="agents"):
+        with pytest.raises(BudgetExhausted, match="agent asked for"):
             await swarm.ask("slow", Say(), reply=Told)
 
 

@@ -120,7 +120,7 @@ def test_what_a_turn_tells_one_too_many_is_a_dead_letter_that_can_be_put_back_wh
     site.commit("m1", "a/1", site.tell("m1", "a/1", "a/2"))
     assert site.dead() == {"budget": 1}
     (answer,) = site.do("put back", ["t-m1"])
-    assert "agents asked for" in answer.payload["t-m1"]
+    assert "1 agent asked for" in answer.payload["t-m1"]
     site.do("passivate", ["a/1"], site.host)
     assert site.alive() == {}
     (answer,) = [frame for frame in site.do("put back", ["t-m1"]) if not frame.name]
