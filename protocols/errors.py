@@ -14,13 +14,10 @@
     ├── ModelError
     │   └── ModelUnavailable, ModelRefused, ModelOutputInvalid
     ├── BoardError                 the blackboard is not as the caller thought
-    │   ├── Conflict
-    │   └── ClaimLost
+    │   └── Conflict, ClaimLost
     ├── StepFailed                 something that a turn did outside the swarm raised
     ├── ToolError
-    │   ├── ToolRefused
-    │   ├── ToolFailed
-    │   ├── ToolTimeout
+    │   ├── ToolRefused, ToolFailed, ToolTimeout
     │   └── AmbiguousEffect        nobody knows whether it happened; a person decides
     ├── NonDeterministic           a replayed turn took another road
     ├── SwarmStopped
@@ -153,10 +150,12 @@ class BudgetExhausted(BudgetError):
 
     def explain(self) -> str:
         """See `StigmergyError.explain`."""
+        ways = {"agents": "wait until one is passivated", "depth": "turn to agents that are alive"}
+        other = ways.get(self.dimension, "ask for less")
         what = self.dimension.removesuffix("s") if self.requested == 1 else self.dimension
         return (
             f"budget of account {self.account!r} exhausted: {self.requested:g} {what} asked for, "
-            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or ask for less"
+            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or {other}"
         )
 
 

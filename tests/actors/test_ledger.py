@@ -381,7 +381,7 @@ def test_depth_is_checked_and_never_adds_up():
     ledger = ledger_with(depth=3)
     ledger.enter("writer/1", WRITER, 3)
     ledger.check_enter(WRITER, 3)
-    with pytest.raises(BudgetExhausted, match="depth asked for") as refused:
+    with pytest.raises(BudgetExhausted, match="agents that are alive") as refused:
         ledger.check_enter(WRITER, 4)
     assert refused.value.args == ("swarm", "depth", 4.0, 3.0, 3.0)
 
