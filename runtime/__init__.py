@@ -9,6 +9,8 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stigmergy.actors.board.workitems import Claim
+
     from .agent import Agent, handles
     from .app import App, Options, Outcome, Stage, Table
     from .context import Context
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from .swarm import Swarm
     from .thinking import ModelSpec
     from .tools import AtMost, Matching, OneOf, Tool, Under, Use, tool
-    from .views import Claim, Claims, Fact, Facts, Post, Trail
+    from .views import Claims, Fact, Facts, Post, Trail
 
 __all__ = [
     "Agent",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from stigmergy.actors.board.workitems import Claim
 from stigmergy.protocols.codec import unpack
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.message import Message, decode_as
@@ -124,19 +125,6 @@ class Trail:
         """Move keys towards a value now: v becomes ``(1 - rate) * v + rate * toward``."""
         arguments = {"trail": self.name, "keys": list(keys), "toward": toward, "rate": rate, "now": now}
         await self._reach.act("trails.blend", arguments)
-
-
-class Claim(NamedTuple):
-    """A work item that is yours until the lease ends."""
-
-    queue: str
-    item: str
-    payload: bytes
-    token: int
-    attempt: int
-    """From 1."""
-    until: float
-    """Unix seconds."""
 
 
 class Claims:

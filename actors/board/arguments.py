@@ -1,4 +1,4 @@
-"""Arguments: what the operations of the blackboard take.
+"""Arguments: what the operations of the blackboard take, and a search of the registry.
 
 The rule of this file: what comes off a wire is looked at before anything of it is written down, so no entry is in the
 journal that a machine cannot carry out, now or when it is replayed. What a value means, a machine checks itself.
@@ -92,16 +92,31 @@ TAKEN: Final[Mapping[str, Mapping[str, Sort]]] = {
     "topics.subscribe": {"topic": _TEXT, "subscriber": _optional(_TEXT), "after": _or_none(_WHOLE)},
     "topics.unsubscribe": {"topic": _TEXT},
 }
-"""By operation: the arguments that it takes."""
+"""By operation of the blackboard: the arguments that it takes."""
+
+_TAKEN: Final = {
+    **TAKEN,
+    "find": {
+        **dict.fromkeys(("skill", "tag", "accepts"), _or_none(_TEXT)),
+        "healthy": _optional(Sort(lambda value: type(value) is bool, "True or False")),
+        "order_by": _optional(_TEXT),
+        "limit": _or_none(_WHOLE),
+    },
+}
 
 
-def check_arguments(operation: str, arguments: Any) -> None:
-    """Raise unless an operation takes these. Raises: UsageError."""
+def checked(operation: str, arguments: Any) -> dict[str, Any]:
+    """The arguments of an operation, if it takes these. Raises: UsageError."""
     if type(arguments) is not dict:
         raise UsageError(f"{operation} is given {arguments!r:.80}; give its arguments by name")
-    for name, sort in TAKEN[operation].items():
+    sorts = _TAKEN[operation]
+    if not arguments.keys() <= sorts.keys():
+        other = next(name for name in arguments if name not in sorts)
+        raise UsageError(f"{operation} takes no {other!r:.40}; it takes {', '.join(sorts)}")
+    for name, sort in sorts.items():
         if name not in arguments:
             if sort.required:
                 raise UsageError(f"{operation} has no {name}; give {sort.named}")
         elif not sort.takes(arguments[name]):
             raise UsageError(f"{operation}: {name} is {arguments[name]!r:.80}; give {sort.named}")
+    return arguments

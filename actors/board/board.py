@@ -17,6 +17,7 @@ from stigmergy.protocols.turn import Step, Turn
 
 from ..journal.port import Journal
 from .acting import Acting
+from .arguments import checked
 from .cases import Cases
 from .cashier import Cashier, Unpaid
 from .clerk import Clerk
@@ -91,7 +92,7 @@ class Board:
             "settle": lambda _p, _t, _a: m.purse.settle(),
             "now": lambda _p, _t, _a: m.now,
             "ledger": self._ledger,
-            "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**a)],
+            "find": lambda _p, _t, a: [match.to_plain() for match in m.registry.find(**checked("find", a))],
             "kind": self._kind,
             "progress": lambda _p, _t, a: m.warden.progress(a[0], m.now, a[1]),
             "heard": lambda peer, _t, a: self._outsiders.tell_again(peer, a),

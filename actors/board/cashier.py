@@ -12,7 +12,7 @@ from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import BudgetExhausted, SwarmStopped
 from stigmergy.protocols.series import Series
 
-from ..ledger.paths import ROOT
+from ..ledger.paths import ROOT, kind_account
 from .machines import Machines
 
 
@@ -67,7 +67,7 @@ class Cashier:
 def account_of(sent: Envelope | Series) -> str:
     """Who pays for a message: the account it names, else its sender's kind."""
     named = "" if isinstance(sent, Series) else sent.account
-    return named or f"{ROOT}/kind:{sent.sender.partition('/')[0]}"
+    return named or kind_account(sent.sender)
 
 
 def counted(sends: Iterable[Envelope | Series]) -> dict[str, int]:

@@ -60,7 +60,7 @@ class Claims:
             raise UsageError(f"item {item!r}: max_attempts {max_attempts} is not valid; give at least 1")
         q = self._queues.get(queue)
         if q and (item in q.work or item in q.done):
-            return _named("offer", op) in self._done
+            return op in self._done
         self._do("offer", queue=queue, item=item, payload=payload, priority=priority, most=max_attempts, op=op)
         return True
 
@@ -84,8 +84,8 @@ class Claims:
         """
         if not lease_s > 0:
             raise UsageError(f"to take from queue {queue!r}, give a lease of more than 0 seconds")
-        if (named := _named("take", op)) in self._done:
-            claim, chosen = self._again(named, worker, epoch)
+        if op in self._done:
+            claim, chosen = self._again(op, worker, epoch)
             if chosen is None:
                 return claim
         else:
@@ -104,9 +104,9 @@ class Claims:
             return None if q is None else next(q.in_line(), None)
         return item if item in q.work and q.work[item].state == "ready" else None
 
-    def _again(self, named: str, worker: str, epoch: int) -> tuple[Claim, str | None]:
+    def _again(self, op: str, worker: str, epoch: int) -> tuple[Claim, str | None]:
         """The claim that an operation got, and its item if that is to be taken anew."""
-        fields, newest = self._done[named]
+        fields, newest = self._done[op]
         claim = Claim(*fields)
         if epoch < newest:
             raise Fenced(f"epoch {epoch} of {worker!r} has ended; epoch {newest} goes on with item {claim.item!r}")
@@ -139,8 +139,8 @@ class Claims:
         True if it is dead now. Repeating it changes nothing, with its ``op`` also when others have had the item since.
         Raises: ClaimLost.
         """
-        if (named := _named("fail", op)) in self._done:
-            return bool(self._done[named])
+        if op in self._done:
+            return bool(self._done[op])
         work = self._find(queue, item)
         if work is None or (work.token, work.ended) != (token, "failed"):
             work = self._held(queue, item, token)
@@ -233,11 +233,11 @@ class Claims:
         match kind:
             case "claims.offer":
                 q.add(item, **data)
-                self._done.add(_named("offer", op), result=True)
+                self._done.add(op, result=True)
             case "claims.take":
                 epoch = data.pop("epoch")
                 q.grant(item, **data)
-                self._done.add(_named("take", op), [_claim(queue, item, q.work[item]), epoch])
+                self._done.add(op, [_claim(queue, item, q.work[item]), epoch])
                 self._leases.push((data["until"], data["token"], queue, item))
             case "claims.renew":
                 q.work[item].until = data["until"]
@@ -246,7 +246,7 @@ class Claims:
                 q.finish(item)
             case "claims.fail":
                 q.give_back(item, "failed", data["reason"])
-                self._done.add(_named("fail", op), q.work[item].state == "dead")
+                self._done.add(op, q.work[item].state == "dead")
             case "claims.requeue":
                 q.revive(item)
             case "claims.forget":
@@ -279,8 +279,3 @@ class Claims:
 
 def _claim(queue: str, item: str, work: Work) -> Claim:
     return Claim(queue, item, work.payload, work.token, work.attempts, work.until)
-
-
-def _named(verb: str, op: str) -> str:
-    """What an operation is remembered as: a turn that takes another road asks for something else."""
-    return f"{op}:{verb}" if op else ""

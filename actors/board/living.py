@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..ledger.ledger import Ledger
-from ..ledger.paths import ROOT
+from ..ledger.paths import kind_account
 from .holders import Holders
 from .mail import Mail
 
@@ -30,20 +30,19 @@ class Living:
         """The accounts with such a ceiling; without any nobody needs to ask anything of this."""
 
     def below(self, sender: str) -> int:
-        """The depth of an agent that a message of this sender brings into being."""
-        known = self._ledger.alive.get(sender)
-        return 1 if known is None else known.depth + 1
+        """See `Ledger.below`."""
+        return self._ledger.below(sender)
 
     def check(self, agent: str, depth: int) -> None:
         """Refuse an agent that is not alive and finds no room, or would be too deep. Raises: BudgetExhausted."""
         if agent not in self._ledger.alive:
-            self._ledger.check_enter(_account(agent), depth)
+            self._ledger.check_enter(kind_account(agent), depth)
 
     def enter(self, agent: str, depth: int) -> None:
         """An agent is alive from now on, if it was not. Raises: BudgetExhausted."""
         self.check(agent, depth)
         if agent not in self._ledger.alive:
-            self._ledger.enter(agent, _account(agent), depth)
+            self._ledger.enter(agent, kind_account(agent), depth)
 
     def release(self, agents: Iterable[str]) -> None:
         """Count those of these agents no more that nobody has, and for which no message waits."""
@@ -62,11 +61,7 @@ class Living:
             return
         for agent in dict.fromkeys((*self._mail.busy(), *self._holders)):
             if agent not in alive:
-                self._ledger.enter(agent, _account(agent), 1)
+                self._ledger.enter(agent, kind_account(agent), 1)
 
     def _is_needed(self, agent: str) -> bool:
         return agent in self._holders or self._mail.is_busy(agent)
-
-
-def _account(agent: str) -> str:
-    return f"{ROOT}/kind:{agent.partition('/')[0]}"

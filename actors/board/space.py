@@ -15,7 +15,7 @@ from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.turn import Write
 
 from .areas import Area
-from .arguments import check_arguments
+from .arguments import checked
 from .claims import Claims
 from .facts import Delete, Facts, Put
 from .topics import Topics
@@ -88,15 +88,11 @@ class Space:
 
     def look(self, operation: str, arguments: Arguments, now: float) -> Any:
         """Read something. Raises: UsageError."""
-        found = self._find(self._looks, operation)
-        check_arguments(operation, arguments)
-        return found(arguments, now)
+        return self._find(self._looks, operation)(checked(operation, arguments), now)
 
     def act(self, operation: str, arguments: Arguments, who: str, op: str, now: float) -> Any:
         """Change something at once. Raises: Conflict, ClaimLost, UsageError."""
-        found = self._find(self._acts, operation)
-        check_arguments(operation, arguments)
-        return found(arguments, who, op, now)
+        return self._find(self._acts, operation)(checked(operation, arguments), who, op, now)
 
     def check(self, writes: Sequence[Write], far: Sequence[Write] = ()) -> None:
         """Raise what `write` would raise, and change nothing. Raises: Conflict, UsageError, Malformed.
@@ -158,10 +154,9 @@ def is_news(operation: str, result: Any) -> bool:
 
 
 def _check_values(write: Write) -> None:
-    a = write.arguments
     if write.operation not in {"facts.put", "trails.deposit", "trails.blend"}:
         raise UsageError(f"{write.operation} cannot be part of a turn")
-    check_arguments(write.operation, a)
+    a = checked(write.operation, write.arguments)
     if write.operation == "trails.deposit":
         check_values(a["trail"], a["amounts"], a["amounts"].values(), 0.0)
     elif write.operation == "trails.blend":

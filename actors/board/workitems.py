@@ -15,7 +15,7 @@ class Item(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The right to work on an item until ``until`` (seconds, on the clock of ``now``)."""
+    """A work item that is somebody's until the lease ends."""
 
     queue: str
     item: str
@@ -24,6 +24,7 @@ class Claim(NamedTuple):
     attempt: int
     """From 1; counted when the item is taken."""
     until: float
+    """Unix seconds by the board's clock; where time goes by rounds, a round."""
 
 
 class Lapse(NamedTuple):

@@ -149,7 +149,7 @@ class Desk:
         The blackboard remembers what has changed it. What has not, because nothing was there or somebody was first, is
         recorded like a read.
         """
-        digest = blake2b(pack_plain(arguments), digest_size=8).hexdigest()
+        digest = blake2b(pack_plain([operation, arguments]), digest_size=8).hexdigest()
         taken = self.road.take(f"{operation}:{digest}")
         if taken.known is not None:
             return await recalled(taken.known)

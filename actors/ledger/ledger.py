@@ -152,6 +152,11 @@ class Ledger:
         if paid:
             self._do("charge", paid=paid, now=now)
 
+    def below(self, sender: str) -> int:
+        """The depth of an agent that a message of this sender brings into being."""
+        known = self.alive.get(sender)
+        return 1 if known is None else known.depth + 1
+
     def check_enter(self, account: str, depth: int) -> None:
         """Refuse an agent of an account that would be one too many, or too deep. Raises: BudgetExhausted."""
         for above in self._books.accounts.nearest(account).upward():

@@ -52,6 +52,11 @@ def ancestors(path: str) -> tuple[str, ...]:
     return tuple(path.rsplit("/", up)[0] for up in range(path.count("/") + 1))
 
 
+def kind_account(agent: str) -> str:
+    """The account of the kind of an agent, given as ``kind/key``."""
+    return f"{ROOT}/kind:{agent.partition('/')[0]}"
+
+
 def agent_account(agent: AgentId, team: str | None = None, conversation: str | None = None) -> str:
     """The account of an agent below its team, or else its kind; or of one conversation of that agent.
 

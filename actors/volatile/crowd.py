@@ -11,7 +11,7 @@ from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.errors import BudgetExhausted
 
 from ..ledger.ledger import Ledger
-from ..ledger.paths import ROOT
+from ..ledger.paths import kind_account
 
 
 class Crowd:
@@ -29,9 +29,7 @@ class Crowd:
 
     def enter(self, agent: str, sender: str) -> BudgetExhausted | None:
         """Count an agent that a message of this sender brings into being. What is returned says why that may not be."""
-        brought = self._ledger.alive.get(sender)
-        depth = 1 if brought is None else brought.depth + 1
-        account = f"{ROOT}/kind:{agent.partition('/')[0]}"
+        account, depth = kind_account(agent), self._ledger.below(sender)
         try:
             self._ledger.check_enter(account, depth)
         except BudgetExhausted as full:

@@ -15,6 +15,7 @@ from stigmergy.actors.board import claims
 from stigmergy.actors.board.board import Board
 from stigmergy.actors.board.clerk import Clerk
 from stigmergy.actors.board.dispatch import Dispatcher
+from stigmergy.actors.board.done import Done
 from stigmergy.actors.board.exchange import Exchange
 from stigmergy.actors.board.gate import Gate
 from stigmergy.actors.board.mail import Mail
@@ -143,7 +144,12 @@ def answers_are_not_kept(patch: pytest.MonkeyPatch) -> None:
 
 def takes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A take that is repeated gets another item."""
-    patch.setattr(claims, "_named", lambda _verb, _op: "")
+
+    class Forgetful(Done):
+        def add(self, op: str, result: Any) -> None:
+            pass
+
+    patch.setattr(claims, "Done", Forgetful)
 
 
 MUTATIONS: dict[str, Mutation] = {

@@ -40,3 +40,24 @@ async def test_who_stops_waiting_for_a_reservation_withdraws_it_and_nothing_else
     with pytest.raises(asyncio.CancelledError):
         await turn
     assert [payload for _, payload in board.asked[1:]] == more
+
+
+async def test_an_act_is_known_by_its_place_and_all_of_what_it_is():
+    """A turn that starts over may do something else there, though with the same arguments."""
+    envelope = Envelope("m", "tell", "T@1", "client/main", "a/1", b"", "talk")
+    names = []
+    for operation, item in (
+        ("claims.complete", 1),
+        ("claims.complete", 1),
+        ("claims.renew", 1),
+        ("claims.complete", 2),
+    ):
+        board = Silent()
+        desk = Desk(Delivery("a/1", envelope, 0.0, 1), "h.1", board, cast(Copies, None), {}, Clock(), settled)
+        turn = asyncio.get_running_loop().create_task(desk.act(operation, {"item": item}))
+        await asyncio.sleep(0)
+        turn.cancel()
+        ((_, payload),) = board.asked
+        names.append(payload[3])
+    assert names[0] == names[1]
+    assert len(set(names)) == 3

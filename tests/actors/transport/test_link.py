@@ -16,7 +16,7 @@ from stigmergy.actors.transport import link as link_module
 from stigmergy.actors.transport.channel import MAX_EARLY, open_batch
 from stigmergy.actors.transport.frames import ASK
 from stigmergy.actors.transport.handles import RayProcess
-from stigmergy.actors.transport.link import Endpoint, PeerGone, PeerUnavailable
+from stigmergy.actors.transport.link import Endpoint, Link, PeerGone, PeerUnavailable
 from stigmergy.actors.transport.slot import Slot
 from stigmergy.actors.volatile.line import Line
 from stigmergy.actors.volatile.service import VolatileService
@@ -283,12 +283,18 @@ async def test_a_peer_whose_poll_was_lost_hears_all_of_it_though_far_more_than_i
     assert (board.lost, driver.lost) == ([], [])
 
 
-async def test_what_waits_for_room_behind_unconfirmed_batches_goes_with_the_next_confirmation():
+async def one_batch_too_many() -> tuple[Slot, Answering, Link]:
+    """A link to a driver, with one batch more than may be under way unconfirmed."""
     slot, board = Slot(), Answering("board")
     link = board.endpoint.connect("client/one", slot, board.on_lost)
     for number in range(MAX_EARLY + 1):
         link.tell("event", number)
         await turns_of_the_loop()
+    return slot, board, link
+
+
+async def test_what_waits_for_room_behind_unconfirmed_batches_goes_with_the_next_confirmation():
+    slot, board, link = await one_batch_too_many()
     assert (len(await slot.collect(0.0)), link.pending) == (MAX_EARLY, 1)
     assert open_batch(link.take())[1] == 0
     board.endpoint.arrive(pack(["client/one", 0, 1, []]))
@@ -297,11 +303,7 @@ async def test_what_waits_for_room_behind_unconfirmed_batches_goes_with_the_next
 
 
 async def test_who_waits_for_room_still_confirms_what_it_hears():
-    slot, board = Slot(), Answering("board")
-    link = board.endpoint.connect("client/one", slot, board.on_lost)
-    for number in range(MAX_EARLY + 1):
-        link.tell("event", number)
-        await turns_of_the_loop()
+    slot, board, link = await one_batch_too_many()
     await slot.collect(0.0)
     board.endpoint.arrive(pack(["client/one", 1, 0, [[0, 0, "say", "heard"]]]))
     link.confirm()

@@ -12,6 +12,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,10 +166,7 @@ def test_a_run_whose_reader_has_gone_can_still_be_stopped(app, place, started):
 def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, stigmergy, started):
     words = (app("waits_b", WAITS + within(0)), "--engine", "local", "--stubborn", "--json")
     with started(*words, until="waiting") as process:
-        process.send_signal(signal.SIGINT)
-        wait_for(process, "stopping in good order")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
+        out, err = signalled_twice(process, signal.SIGINT)
     (folder,) = (place / "runs").iterdir()
     assert process.returncode == 130
     assert (json.loads(out)["stop_reason"], json.loads(out)["messages"]) == ("user", 1)
@@ -176,6 +174,15 @@ def test_the_second_one_stops_at_once_and_the_journal_stays_sound(app, place, st
     assert "Traceback" not in err
     ran = stigmergy("inspect", "last", "--json")
     assert (ran.code, json.loads(ran.out)["damage"]) == (0, "")
+
+
+def signalled_twice(process: Any, second: signal.Signals) -> tuple[str, str]:
+    """What it printed that was asked to stop, and then once more before it had."""
+    process.send_signal(signal.SIGINT)
+    wait_for(process, "stopping in good order")
+    process.send_signal(second)
+    out, err = process.communicate()
+    return out, err
 
 
 def within(seconds: float) -> str:
@@ -195,10 +202,7 @@ def test_the_same_once_more_at_the_same_moment_is_not_a_second_one(app, place, s
 def test_another_one_is_a_second_one_at_any_moment(app, place, started):
     words = (app("waits_g", WAITS + within(600)), "--engine", "local", "--stubborn", "--json")
     with started(*words, until="waiting") as process:
-        process.send_signal(signal.SIGINT)
-        wait_for(process, "stopping in good order")
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate()
+        out, _ = signalled_twice(process, signal.SIGTERM)
     assert process.returncode == 130
     assert "answered" not in json.loads(out), "the app had no time to hand in anything"
 
