@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     if report.violations:
         print(f"{len(report.violations)} violations; journals and histories: {folder}", file=out)
         more = f" SHARDS={chosen.shards}" if chosen.shards > 1 else ""
+        more += f" MUTATION={chosen.mutation}" if chosen.mutation else ""
         print(f"replay the faults: make chaos SEED={chosen.seed} MINUTES={chosen.minutes:g}{more}", file=out)
     if chosen.json:
         print(json.dumps(report.to_plain()))
