@@ -24,7 +24,7 @@ setup(
     cmdclass={"build_ext": BuildWhatCanBeBuilt},
     package_dir={f"stigmergy.{layer}": layer for layer in LAYERS},
     ext_modules=[
-        Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], optional=True),
+        Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], depends=["protocols/_recipe.h"], optional=True),
         Extension(
             "stigmergy.actors.volatile._runner",
             ["actors/volatile/_runner.c"],

@@ -57,6 +57,15 @@ def make_quick(cls: type[BaseModel]) -> None:
         _plain.attach(cls, _plain.Recipe(fields, _SLOTS, cls.__pydantic_validator__))
 
 
+def read_plain(cls: type[BaseModel], rows: list[Any]) -> list[Any] | None:
+    """Messages of a class from what msgpack has read, each a dict that it keeps; None unless all are as declared.
+
+    Then pydantic is to look at them: it converts what can be, fills in defaults, or says what is wrong.
+    """
+    found: list[Any] | None = None if _plain is None else _plain.read(cls, rows)
+    return found
+
+
 def plain_fields(cls: type[BaseModel]) -> tuple[Field, ...] | None:
     """The fields of a class in their order; None when it is not plain."""
     schema: Any = cls.__pydantic_core_schema__

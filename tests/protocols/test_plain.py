@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from stigmergy.protocols.message import Message
-from stigmergy.protocols.plain import MOST_FIELDS, plain_fields
+from stigmergy.protocols.plain import MOST_FIELDS, plain_fields, read_plain
 
 try:
     from stigmergy.protocols import _plain
@@ -138,6 +138,73 @@ def test_it_lives_on_like_one_of_pydantic(call: tuple[type[Message], dict[str, A
 class Step(Message):
     place: int
     note: str = "none"
+
+
+@given(st.lists(calls(), min_size=1, max_size=4))
+def test_rows_from_a_wire_become_the_messages_of_pydantic_or_are_left_to_it(drawn_calls: Any):
+    cls = drawn_calls[0][0]
+    rows = [values for _, values in drawn_calls]
+    found = read_plain(cls, [dict(row) for row in rows])
+    if found is None:
+        assert any(
+            outcome(lambda row=row: cls.model_validate(row)) != outcome(lambda row=row: untouched(cls, row))
+            for row in rows
+        )
+    else:
+        assert [look(message) for message in found] == [look(cls.model_validate(row)) for row in rows]
+
+
+def untouched(cls: type[Message], row: dict[str, Any]) -> Message:
+    """A message that has a row as its fields, as they stand."""
+    if list(row) != list(cls.model_fields):
+        raise ValidationError.from_exception_data("not in order", [])
+    return cls.model_construct(set(row), **row)
+
+
+class Pair(Message):
+    text: str
+    share: float | None = 0.5
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"share": 1.0, "text": "in another order"},
+        {"text": "without the other"},
+        {"text": "a", "share": 1.0, "alien": 1},
+        {"text": "a", "alien": 1.0},
+        {"text": "a", "share": 1},
+        {"text": "a", "share": float("nan")},
+        {"text": 1, "share": 1.0},
+        [["text", "a"], ["share", 1.0]],
+        None,
+    ],
+    ids=repr,
+)
+def test_one_row_that_is_not_as_declared_leaves_all_to_pydantic(row: Any):
+    good: list[Any] = [{"text": "a", "share": None}, {"text": "b", "share": 1.0}]
+    assert read_plain(Pair, [*good, row, *good]) is None
+    assert read_plain(Pair, good) == [Pair(text="a", share=None), Pair(text="b", share=1.0)]
+    assert read_plain(Pair, []) == []
+
+
+def test_rows_are_read_by_the_rules_that_hold_now_and_leave_nothing_behind():
+    class Odd(Pair):
+        @field_validator("text")
+        @classmethod
+        def shouted(cls, text: str) -> str:
+            return text.upper()
+
+    assert read_plain(Odd, [{"text": "a", "share": None}]) is None
+    with pytest.raises(TypeError):
+        _plain.read(Pair, ({"text": "a", "share": None},))  # type: ignore[arg-type]
+    row = {"text": "a" * 50, "share": 2.5}
+    before = sys.getrefcount(Pair), sys.getrefcount(row["text"])
+    for _ in range(100):
+        assert read_plain(Pair, [dict(row), dict(row)]) is not None
+        assert read_plain(Pair, [dict(row), {}]) is None
+    gc.collect()
+    assert (sys.getrefcount(Pair), sys.getrefcount(row["text"])) == before
 
 
 def test_whoever_changes_the_names_of_a_messages_fields_changes_a_copy():
