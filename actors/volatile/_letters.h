@@ -9,13 +9,15 @@ enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, 
 
 /* Where attributes are in their objects. */
 static struct {
-    PyTypeObject *slot, *turn, *letter, *talk;
+    PyTypeObject *slot, *turn, *letter, *talk, *part_type, *act, *allowance_type;
     /* of a slot, */
-    Py_ssize_t name, part, agent, busy, pooled, inbox, notes, sent, last_to, last_place;
+    Py_ssize_t name, part, agent, busy, mail, pooled, inbox, notes, sent, kept, last_to, last_place;
     /* of a turn, */
-    Py_ssize_t at_slot, at_letter, at_taint, writes;
-    /* and of a talk */
-    Py_ssize_t ended;
+    Py_ssize_t at_slot, at_letter, at_taint, sends, writes, ctx, asks, probe;
+    /* of a talk, */
+    Py_ssize_t ended, messages;
+    /* of a part, its handlers and its allowance */
+    Py_ssize_t acts, plain, save, allowance, start, make, function, takes_context, suspends, returns, left;
 } known;
 
 static PyObject *one, *nothing, *key_names, *enters_name, *sort_name;

@@ -1,8 +1,9 @@
-/* The loop of a round, where there is a compiler: the same as in delivery.py, sorting.py and round_context.py.
+/* What each letter costs, where there is a compiler: the same as in delivery.py, sorting.py and round_context.py for
+   rounds, and in host.py and turn.py for live hosts.
 
    `Runner.run` hands out letters and calls plain handlers, `Runner.tell` is what those send with, `sort` puts letters
-   into inboxes, and `Notes` are what the digest sees of them. Each does the common case alone and leaves everything
-   else to the Python beside it.
+   into inboxes, and `Notes` are what the digest sees of them; a `Hand` handles a letter of a live host, and `Hand.ask`
+   asks. Each does the common case alone and leaves everything else to the Python beside it.
 
    The rules of this file: public C API only; attributes of classes with __slots__ are read where their descriptors
    say that they are; no borrowed reference across a call that can run Python code. */
@@ -14,6 +15,10 @@
 #include "_letters.h"
 #include "_notes.h"
 #include "_handing.h"
+#include "_births.h"
+#include "_live.h"
+#include "_asking.h"
+#include "_hand.h"
 
 /* -- the module ------------------------------------------------------------------------------- */
 
@@ -106,9 +111,9 @@ offset(PyTypeObject *type, const char *name)
 static PyObject *
 learn(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyTypeObject *slot, *turn, *letter, *talk;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyType_Type, &slot, &PyType_Type, &turn, &PyType_Type, &letter,
-                          &PyType_Type, &talk))
+    PyTypeObject *slot, *turn, *letter, *talk, *part, *act, *allowance;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!O!O!O!", &PyType_Type, &slot, &PyType_Type, &turn, &PyType_Type, &letter,
+                          &PyType_Type, &talk, &PyType_Type, &part, &PyType_Type, &act, &PyType_Type, &allowance))
         return NULL;
     if (!PyType_IsSubtype(letter, &PyTuple_Type))
         return PyErr_Format(PyExc_TypeError, "letters are tuples");
@@ -117,11 +122,20 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
         const char *name;
         Py_ssize_t *at;
     } wanted[] = {
-        {slot, "name", &known.name},        {slot, "part", &known.part},        {slot, "agent", &known.agent},
-        {slot, "busy", &known.busy},        {slot, "pooled", &known.pooled},    {slot, "inbox", &known.inbox},
-        {slot, "notes", &known.notes},      {slot, "sent", &known.sent},        {slot, "last_to", &known.last_to},
-        {turn, "slot", &known.at_slot},     {turn, "letter", &known.at_letter}, {turn, "taint", &known.at_taint},
-        {turn, "writes", &known.writes},    {talk, "ended", &known.ended},      {slot, "last_place", &known.last_place},
+        {slot, "name", &known.name},         {slot, "part", &known.part},         {slot, "agent", &known.agent},
+        {slot, "busy", &known.busy},         {slot, "mail", &known.mail},         {slot, "pooled", &known.pooled},
+        {slot, "inbox", &known.inbox},       {slot, "notes", &known.notes},       {slot, "sent", &known.sent},
+        {slot, "last_to", &known.last_to},   {slot, "last_place", &known.last_place},
+        {slot, "kept", &known.kept},
+        {turn, "slot", &known.at_slot},      {turn, "letter", &known.at_letter},  {turn, "taint", &known.at_taint},
+        {turn, "sends", &known.sends},       {turn, "writes", &known.writes},     {turn, "ctx", &known.ctx},
+        {turn, "asked", &known.asks},        {turn, "probe", &known.probe},
+        {talk, "ended", &known.ended},       {talk, "messages", &known.messages},
+        {part, "acts", &known.acts},         {part, "plain", &known.plain},       {part, "save", &known.save},
+        {part, "allowance", &known.allowance},
+        {part, "start", &known.start},       {part, "make", &known.make},
+        {act, "function", &known.function},  {act, "takes_context", &known.takes_context},
+        {act, "suspends", &known.suspends},  {act, "returns", &known.returns},    {allowance, "left", &known.left},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         *wanted[i].at = offset(wanted[i].type, wanted[i].name);
@@ -132,11 +146,14 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
     known.turn = (PyTypeObject *)Py_NewRef(turn);
     known.letter = (PyTypeObject *)Py_NewRef(letter);
     known.talk = (PyTypeObject *)Py_NewRef(talk);
+    known.part_type = (PyTypeObject *)Py_NewRef(part);
+    known.act = (PyTypeObject *)Py_NewRef(act);
+    known.allowance_type = (PyTypeObject *)Py_NewRef(allowance);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"learn", learn, METH_VARARGS, "Learn where the attributes of slots, turns, letters and talks are."},
+    {"learn", learn, METH_VARARGS, "Learn where the attributes of slots, turns, letters and so on are."},
     {"sort", sort, METH_VARARGS, "Put letters into the inboxes of agents; return those that go elsewhere."},
     {NULL, NULL, 0, NULL},
 };
@@ -144,25 +161,44 @@ static PyMethodDef methods[] = {
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "stigmergy.actors.volatile._runner",
-    .m_doc = "The loop of a round.",
+    .m_doc = "What each letter costs.",
     .m_size = -1,
     .m_methods = methods,
 };
+
+/* Names of attributes and methods, each made once. */
+static int
+intern_names(void)
+{
+    struct {
+        PyObject **name;
+        const char *text;
+    } wanted[] = {
+        {&enters_name, "enters"}, {&sort_name, "sort"},       {&handle_name, "handle"}, {&finish_name, "finish"},
+        {&reply_name, "reply"},   {&stopped_name, "stopped"}, {&inline_name, "inline"}, {&again_name, "again"},
+        {&check_name, "check"},   {&office_name, "office"},   {&player_name, "player"}, {&find_name, "find"},
+        {&spawn_name, "spawn"},   {&found_name, "found"},     {&mesh_name, "mesh"},     {&crowd_name, "crowd"},
+        {&occupy_name, "occupy"},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if ((*wanted[i].name = PyUnicode_InternFromString(wanted[i].text)) == NULL)
+            return -1;
+    return 0;
+}
 
 PyMODINIT_FUNC
 PyInit__runner(void)
 {
     one = PyLong_FromLong(1);
     nothing = PyUnicode_InternFromString("");
-    enters_name = PyUnicode_InternFromString("enters");
-    sort_name = PyUnicode_InternFromString("sort");
     key_names = Py_BuildValue("(s)", "key");
-    if (one == NULL || nothing == NULL || enters_name == NULL || sort_name == NULL || key_names == NULL ||
-        PyType_Ready(&RunnerType) < 0 || PyType_Ready(&NotesType) < 0)
+    if (one == NULL || nothing == NULL || key_names == NULL || intern_names() < 0 || PyType_Ready(&RunnerType) < 0 ||
+        PyType_Ready(&NotesType) < 0 || PyType_Ready(&HandType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made != NULL && (PyModule_AddObjectRef(made, "Runner", (PyObject *)&RunnerType) < 0 ||
-                         PyModule_AddObjectRef(made, "Notes", (PyObject *)&NotesType) < 0))
+                         PyModule_AddObjectRef(made, "Notes", (PyObject *)&NotesType) < 0 ||
+                         PyModule_AddObjectRef(made, "Hand", (PyObject *)&HandType) < 0))
         Py_CLEAR(made);
     return made;
 }

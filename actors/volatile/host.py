@@ -19,6 +19,7 @@ from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Message
 
 from .allowance import Allowance, Purse
+from .asked import Asked
 from .deadlines import EXACT_S, expire
 from .guard import Guard
 from .letter import Letter, Talk
@@ -26,8 +27,9 @@ from .neighbours import Neighbours
 from .office import Office
 from .places import Far, Place
 from .player import DONE, FAULTS, Begun, Player
+from .running import runner
 from .slot import Part, Slot
-from .turn import Board, Ground, Turn
+from .turn import Board, Ground, Question, Turn
 from .workers import Workers
 
 HOLD_S: Final = 30.0
@@ -71,6 +73,10 @@ class Host:
         self._send = self.office.send
         self.turns: set[Turn] = set()
         """Turns of coroutines that run now."""
+        self.run: Callable[[Slot, Letter], Awaitable[None] | None] = self.handle
+        """See `handle`."""
+        self.begin: Callable[[Turn, Any, Message], Question] = Turn.begin
+        """See `Turn.begin`."""
         self.workers = Workers(self, self.ready)
         self.wake, self.spawn = self.workers.wake, self.workers.spawn
         loop = asyncio.get_running_loop()
@@ -84,6 +90,18 @@ class Host:
         self.plain = self._new_turn()
         """The turn of whatever plain handler runs."""
         self._holders = getrefcount(self.plain.ctx)
+        self._hand = self._in_c()
+
+    def _in_c(self) -> Any:
+        """Who handles letters and asks in the commonest case; everything else comes to `handle` and `Turn.begin`."""
+        if runner is None:
+            return None
+        bounds = self.guard.few, self.guard.shallow, self.guard.burst
+        blank = Slot("", self.nobody[0].part)
+        hand = runner.Hand(self, self.parts, self.places, blank, FAULTS, Asked, Turn.begin, DONE, *bounds)
+        hand.hold(self.plain)
+        self.run, self.begin = hand, hand.ask
+        return hand
 
     @property
     def waiting(self) -> int:
@@ -98,13 +116,19 @@ class Host:
     def part(self) -> None:
         """Plain handlers get another context if more hold theirs than at first; call it before the loop turns."""
         if getrefcount(self.plain.ctx) > self._holders:
-            kept, self.plain = self.plain, self._new_turn()
-            kept.over()
+            self._renew().over()
 
     def _new_turn(self) -> Turn:
         return Turn(self, *self.nobody)
 
-    def run(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:
+    def _renew(self) -> Turn:
+        """The next plain handler gets another turn. Returns the old one."""
+        kept, self.plain = self.plain, self._new_turn()
+        if self._hand is not None:
+            self._hand.hold(self.plain)
+        return kept
+
+    def handle(self, slot: Slot, letter: Letter) -> Awaitable[None] | None:
         """Handle a letter, or keep it until its agent is free. What is returned must be awaited."""
         if slot.busy or slot.mail is not None:
             slot.wait(letter)
@@ -113,24 +137,36 @@ class Host:
         act = part.acts.get(type(message))
         if act is None or act.suspends or letter.talk.ended or (slot.agent is None and not slot.enters()):
             return self.player.occupy(slot, letter)
-        turn, agent, asked = self.plain, slot.agent, letter.asked
+        turn, agent = self.plain, slot.agent
         turn.slot, turn.letter, turn.taint = slot, letter, letter.taint
         saved: Any = None
-        rest: Any = None
+        answer: Any = None
+        fault: BaseException | None = None
         try:
             saved = None if part.save is None else part.save(agent)
             answer = act.function(agent, message, turn.ctx) if act.takes_context else act.function(agent, message)
-            if answer is not None and type(answer) is not act.returns:
-                rest = self.player.judged(slot, letter, answer)
-            if rest is None and (turn.sends or turn.writes or asked is not None):
-                rest = self.commit(turn)
-                if rest is not None:
-                    rest = after(rest, answer)
         except FAULTS as error:
-            rest = error
+            fault = error
+        return self.finish(slot, letter, saved, answer, fault)
+
+    def finish(
+        self, slot: Slot, letter: Letter, saved: Any, answer: Any, fault: BaseException | None
+    ) -> Awaitable[None] | None:
+        """End the turn of a plain handler that has run. What is returned must be awaited."""
+        turn, asked = self.plain, letter.asked
+        rest: Any = fault
+        if fault is None:
+            try:
+                if answer is not None and type(answer) is not slot.part.acts[type(letter.message)].returns:
+                    rest = self.player.judged(slot, letter, answer)
+                if rest is None and (turn.sends or turn.writes or asked is not None):
+                    rest = self.commit(turn)
+                    if rest is not None:
+                        rest = after(rest, answer)
+            except FAULTS as error:
+                rest = error
         if rest is not None:
-            self.plain = self._new_turn()
-            return self.player.occupy(slot, letter, Begun(turn, saved, rest))
+            return self.player.occupy(slot, letter, Begun(self._renew(), saved, rest))
         if asked is not None:
             if asked.waiting is None and self.later is None:  # it stands where it was asked: nobody waits yet
                 asked.found = (DONE if answer is None else answer), turn.taint

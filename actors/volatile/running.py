@@ -1,14 +1,15 @@
-"""Running: the loop of a round in C, where there was a compiler at installation, and Python is older than 3.14.
+"""Running: what each letter costs, in C, where there was a compiler at installation, and Python is older than 3.14.
 
-`_runner.c` does for a letter what `Delivery`, `Sorting` and the context of plain handlers do, as long as it is the
-common case: a plain handler, a letter that wants no answer, no exception. Whatever else comes is handed back to them.
-Without it they do everything themselves, and a run is the same to the last bit.
+`_runner.c` does for a letter what `Delivery`, `Sorting` and the context of plain handlers do in rounds, and `Host` and
+`Turn` in a live swarm, as long as it is the common case: a plain handler, an agent that is free, no exception. Whatever
+else comes is handed back to them. Without it they do everything themselves, and a run is the same to the last bit.
 """
 
 from __future__ import annotations
 
+from .allowance import Allowance
 from .letter import Letter, Talk
-from .slot import Slot
+from .slot import Act, Part, Slot
 from .turn import Turn
 
 __all__ = ["runner"]
@@ -18,4 +19,4 @@ try:
 except ImportError:  # there was no compiler, or Python is newer than what it was written for
     runner = None  # type: ignore[assignment]
 else:
-    runner.learn(Slot, Turn, Letter, Talk)
+    runner.learn(Slot, Turn, Letter, Talk, Part, Act, Allowance)

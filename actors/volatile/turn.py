@@ -100,6 +100,10 @@ class Desk(Protocol):
         """See `Office.unfollow`."""
 
 
+Question = tuple[Answered | None, Any, Any]
+"""Its answer, if that is there at once; else None, the place where it went, and the `Asked`."""
+
+
 class Ground(Protocol):
     """The host, as its parts see it; see `Host`."""
 
@@ -122,6 +126,8 @@ class Ground(Protocol):
     timer: Callable[..., Any]
     exact_s: float
     scene: Callable[[Turn], Any]
+    begin: Callable[[Turn, Any, Message], Question]
+    """See `Turn.begin`."""
 
     @property
     def waiting(self) -> int:
@@ -206,13 +212,23 @@ class Turn:
 
         Raises: DeadlineExceeded, Malformed, and what the answerer raised.
         """
+        if not self.asked + 1 & PAUSE:
+            await asyncio.sleep(0)  # so that a loop of asks does not keep everybody else waiting
+        allowance = self.slot.part.allowance
+        while allowance.left < 1:
+            await self.host.purse.refill(allowance, 1)
+        found, place, asked = self.host.begin(self, to, message)
+        answer, taint = found or await self._wait(place, asked, timeout_s)
+        if taint != self.taint:
+            self.taint = tuple(dict.fromkeys((*self.taint, *taint)))
+        return answer if type(answer) is reply else fitted(answer, reply, to)
+
+    def begin(self, to: Any, message: Message) -> Question:
+        """Send a question now; the allowance has a message for it. Raises: InvalidName, Quarantined, SwarmStopped."""
         host, own, slot = self.host, self.letter, self.slot
         guard, talk, hops = host.guard, own.talk, own.hops
         place = host.places.get(to) or host.office.find(str(to), slot.name)
-        allowance = slot.part.allowance
-        while allowance.left < 1:
-            await host.purse.refill(allowance, 1)
-        allowance.left -= 1
+        slot.part.allowance.left -= 1
         self.asked += 1
         slot.sent += 1
         asked = Asked()
@@ -228,8 +244,6 @@ class Turn:
             host.office.check(place.name, letter, same)
         if host.stopped is not None:
             raise SwarmStopped(host.stopped[1], host.stopped[0])
-        if not self.asked & PAUSE:
-            await asyncio.sleep(0)  # so that a loop of asks does not keep everybody else waiting
         if host.inline and type(place) is Slot and place.part.plain and not place.busy and place.mail is None:
             more = host.run(place, letter)
             if more is not None:
@@ -238,10 +252,7 @@ class Turn:
             place.road.put(place.name, letter)
         else:
             host.office.put(place, letter)
-        answer, taint = asked.found or await self._wait(place, asked, timeout_s)
-        if taint != self.taint:
-            self.taint = tuple(dict.fromkeys((*self.taint, *taint)))
-        return answer if type(answer) is reply else fitted(answer, reply, to)
+        return asked.found, place, asked
 
     async def _wait(self, place: Place, asked: Asked, timeout_s: float) -> Answered:
         host, outer = self.host, self.letter.asked

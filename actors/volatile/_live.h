@@ -1,0 +1,146 @@
+/* A live host: one letter is handled where it is taken. Needs _births.h before it.
+
+   This does the common case: an agent that is free, a plain handler, an answer of the declared class, nothing that is
+   sent or written. Whatever else comes is left to Host.handle and Host.finish. */
+
+/* Whether an agent is free to take a letter now. */
+static int
+is_free(PyObject *slot)
+{
+    return AT(slot, known.busy) == Py_False && AT(slot, known.mail) == Py_None && AT(slot, known.pooled) == Py_False;
+}
+
+static int
+is_in_order(PyObject *talk)
+{
+    PyObject *ended = Py_TYPE(talk) == known.talk ? AT(talk, known.ended) : NULL;
+    return ended != NULL && PyUnicode_CheckExact(ended) && PyUnicode_GET_LENGTH(ended) == 0;
+}
+
+/* How an agent handles a letter, if that is a plain handler that can run now; a new reference. NULL, with or without an
+   exception, when it is not. */
+static PyObject *
+plain_act(PyObject *slot, PyObject *letter)
+{
+    if (Py_TYPE(slot) != known.slot || Py_TYPE(letter) != known.letter || !is_free(slot) ||
+        !is_in_order(PyTuple_GET_ITEM(letter, TALK)))
+        return NULL;
+    PyObject *part = AT(slot, known.part), *acts = Py_TYPE(part) == known.part_type ? AT(part, known.acts) : NULL;
+    if (acts == NULL || !PyDict_CheckExact(acts) || AT(part, known.save) == NULL || AT(part, known.allowance) == NULL)
+        return NULL;
+    PyObject *act = PyDict_GetItemWithError(acts, (PyObject *)Py_TYPE(PyTuple_GET_ITEM(letter, MESSAGE)));
+    if (act == NULL || Py_TYPE(act) != known.act || AT(act, known.suspends) != Py_False ||
+        AT(act, known.function) == NULL)
+        return NULL;
+    return Py_NewRef(act);
+}
+
+/* Takes a message from an agent's allowance; 0 when it has none, -1 with an exception. */
+static int
+pay_one(PyObject *slot)
+{
+    PyObject *allowance = AT(AT(slot, known.part), known.allowance);
+    PyObject *left = Py_TYPE(allowance) == known.allowance_type ? AT(allowance, known.left) : NULL;
+    int overflow = 0;
+    long has = left != NULL && PyLong_CheckExact(left) ? PyLong_AsLongAndOverflow(left, &overflow) : 0;
+    if (has < 1)
+        return 0;
+    PyObject *rest = PyLong_FromLong(has - 1);
+    if (rest == NULL)
+        return -1;
+    put(allowance, known.left, rest);
+    Py_DECREF(rest);
+    return 1;
+}
+
+/* The end of a turn, for which Python is asked: Host.finish. */
+static PyObject *
+finish(Hand *self, PyObject *slot, PyObject *letter, PyObject *saved, PyObject *answer, PyObject *error)
+{
+    return PyObject_CallMethodObjArgs(self->host, finish_name, slot, letter, saved, answer, error, NULL);
+}
+
+/* Let a handler run, and end its turn. What it answers is put into `found`, if that is wanted. */
+static PyObject *
+play(Hand *self, PyObject *slot, PyObject *letter, PyObject *act, PyObject *agent, PyObject **found)
+{
+    PyObject *turn = self->turn, *save = AT(AT(slot, known.part), known.save), *ctx = Py_XNewRef(AT(turn, known.ctx));
+    PyObject *saved = NULL, *answer = NULL, *rest = NULL;
+    put(turn, known.at_slot, slot);
+    put(turn, known.at_letter, letter);
+    put(turn, known.at_taint, PyTuple_GET_ITEM(letter, TAINT));
+    saved = save == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(save, agent);
+    if (saved != NULL) {
+        PyObject *stack[] = {NULL, agent, PyTuple_GET_ITEM(letter, MESSAGE), ctx};
+        size_t many = AT(act, known.takes_context) == Py_True ? 3 : 2;
+        answer = PyObject_Vectorcall(AT(act, known.function), stack + 1, many | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    }
+    if (answer == NULL) {
+        if (!PyErr_ExceptionMatches(self->faults))
+            goto done;
+        PyObject *error = caught();
+        rest = finish(self, slot, letter, saved == NULL ? Py_None : saved, Py_None, error);
+        Py_XDECREF(error);
+        goto done;
+    }
+    PyObject *sends = AT(turn, known.sends), *writes = AT(turn, known.writes), *asked = PyTuple_GET_ITEM(letter, ASKED);
+    int simple = sends != NULL && writes != NULL && (answer == Py_None || (PyObject *)Py_TYPE(answer) == AT(act, known.returns)) &&
+                 PyList_CheckExact(sends) && PyList_GET_SIZE(sends) == 0 && PyList_CheckExact(writes) &&
+                 PyList_GET_SIZE(writes) == 0;
+    if (simple && asked != Py_None)
+        simple = pay_one(slot);
+    if (simple < 0)
+        goto done;
+    if (!simple)
+        rest = finish(self, slot, letter, saved, answer, Py_None);
+    else if (asked == Py_None)
+        rest = Py_NewRef(Py_None);
+    else if (found != NULL) {
+        *found = PyTuple_Pack(2, answer == Py_None ? self->done : answer, AT(turn, known.at_taint));
+        rest = *found == NULL ? NULL : Py_NewRef(Py_None);
+    }
+    else {
+        PyObject *player = PyObject_GetAttr(self->host, player_name);
+        if (player != NULL)
+            rest = PyObject_CallMethodObjArgs(player, reply_name, slot, letter, AT(turn, known.at_taint), answer, NULL);
+        Py_XDECREF(player);
+    }
+done:
+    Py_XDECREF(answer);
+    Py_XDECREF(saved);
+    Py_XDECREF(ctx);
+    return rest;
+}
+
+/* Handle a letter, or leave it to Host.handle. What is returned is None, or must be awaited. */
+static PyObject *
+take(Hand *self, PyObject *slot, PyObject *letter, PyObject **found)
+{
+    if (self->turn == NULL)
+        return PyErr_Format(PyExc_TypeError, "a Hand needs a turn to hold");
+    PyObject *act = plain_act(slot, letter), *rest = NULL;
+    int ready = act == NULL ? 0 : AT(slot, known.agent) != Py_None ? 1 : enter(self, slot);
+    if (ready > 0 && is_free(slot)) { /* its author's code has run */
+        PyObject *agent = Py_NewRef(AT(slot, known.agent)), *turn = Py_NewRef(self->turn);
+        rest = play(self, slot, letter, act, agent, found);
+        Py_DECREF(turn);
+        Py_DECREF(agent);
+    }
+    else if (ready == UNMADE) {
+        PyObject *player = PyObject_GetAttr(self->host, player_name);
+        rest = player == NULL ? NULL : PyObject_CallMethodObjArgs(player, occupy_name, slot, letter, NULL);
+        Py_XDECREF(player);
+    }
+    else if (!PyErr_Occurred())
+        rest = PyObject_CallMethodObjArgs(self->host, handle_name, slot, letter, NULL);
+    Py_XDECREF(act);
+    return rest;
+}
+
+static PyObject *
+hand_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names)
+{
+    if (PyVectorcall_NARGS(given) != 2 || names != NULL)
+        return PyErr_Format(PyExc_TypeError, "a letter is handled for a slot");
+    return take((Hand *)self, args[0], args[1], NULL);
+}
