@@ -11,7 +11,7 @@ STRICT  := --no-build-isolation --config-settings editable_mode=strict -e
 
 # An install depends on what is declared and where this folder is; and on which files there are, because a strict
 # editable install links file by file. Contents are linked, so an edit needs no install; what is compiled does.
-DECLARED := $(shell (pwd; cat pyproject.toml setup.py constraints.txt $(wildcard protocols/*.[ch] actors/volatile/*.[ch])) | cksum | tr ' ' -)
+DECLARED := $(shell (pwd; cat pyproject.toml setup.py constraints.txt $(wildcard protocols/*.[ch] actors/*/*.[ch])) | cksum | tr ' ' -)
 FILES    := $(shell find $(LAYERS) -type f ! -name '*.pyc' ! -name '.*' | LC_ALL=C sort | cksum | tr ' ' -)
 LINKED   := .venv/.linked-$(FILES)
 DEMO     := .venv/.demo-$(DECLARED)

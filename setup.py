@@ -26,9 +26,15 @@ setup(
     ext_modules=[
         Extension("stigmergy.protocols._plain", ["protocols/_plain.c"], depends=["protocols/_recipe.h"], optional=True),
         Extension(
+            "stigmergy.actors.mesh._parcels",
+            ["actors/mesh/_parcels.c"],
+            depends=["actors/mesh/_writing.h", "actors/mesh/_reading.h"],
+            optional=True,
+        ),
+        Extension(
             "stigmergy.actors.volatile._runner",
             ["actors/volatile/_runner.c"],
-            depends=["actors/volatile/_letters.h", "actors/volatile/_handing.h", "actors/volatile/_notes.h"],
+            depends=sorted(map(str, Path("actors/volatile").glob("_*.h"))),
             optional=True,
         ),
     ],

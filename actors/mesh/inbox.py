@@ -14,8 +14,9 @@ from ..volatile.turn import Ground
 from .arrivals import Arrivals
 from .bodies import Bodies
 from .intake import Correspondent, Inquiry, Intake
+from .quick import parcels
 from .talks import Talks
-from .wire import Incoming
+from .wire import Contents, Incoming
 
 _letter = tuple.__new__
 """Makes a letter of its fields in half the time."""
@@ -32,8 +33,20 @@ class Inbox(Intake):
 
     def take(self, payload: Any) -> None:
         """Take in a parcel. Raises: Malformed."""
-        letters, sound, answers, chains = self._reader.read(payload)
-        host, peer, now = self._host, self._peer, self._host.now()
+        reader, host, peer, now = self._reader, self._host, self._peer, self._host.now()
+        parts = reader.opened(payload)
+        found = reader.letters(parts, lambda ticket, patience: Inquiry(peer, ticket, now + patience))
+        if found is None:
+            self._take(reader.contents(parts), now)
+        else:
+            letters, answers = found
+            parcels.deliver(letters, host.places, host.arrivals.append, self._put)
+            peer.answered(answers)
+        host.wake()
+
+    def _take(self, contents: Contents, now: float) -> None:
+        host, peer = self._host, self._peer
+        letters, sound, answers, chains = contents
         places, put, make = host.places, host.arrivals.append, _letter
         for incoming in letters if sound else self._sound(letters):
             (sender, talk, causer, cause, hops, taint, topic), to, message, number, ticket, patience, _ = incoming
@@ -43,11 +56,10 @@ class Inbox(Intake):
             if type(place) is Slot and patience >= 0 and (place.mail is None or not place.full):
                 put((place, letter))
             else:
-                self._put(to, letter, accepted=patience < 0)
+                self._put(to, letter, patience)
         for incoming, chain in chains:
             self._follow(incoming, chain)
         peer.answered(answers)
-        host.wake()
 
     def bring(self, payload: Any) -> None:
         """Take in the mail of agents that move here. Raises: Malformed."""
@@ -62,9 +74,9 @@ class Inbox(Intake):
         self._arrivals.bring(self._peer.name, brought)
         self._peer.answered(answers)
 
-    def _put(self, to: str, letter: Letter, *, accepted: bool) -> None:
-        """Put a letter in a new place, or in a full one; who asked may only want to know that it was ``accepted``."""
-        office, asked = self._host.office, letter.asked
+    def _put(self, to: str, letter: Letter, patience: float) -> None:
+        """Put a letter in a new place, or in a full one; who has no patience wants to know that it was accepted."""
+        office, asked, accepted = self._host.office, letter.asked, patience < 0
         if accepted:
             letter = letter._replace(asked=None)
         if not to:

@@ -12,6 +12,7 @@ from stigmergy.protocols.message import Message
 
 from ..volatile.letter import Letter, Talk
 from .bodies import MAX_BYTES, Bodies
+from .quick import parcels
 from .wire import HOPS, WORDS, Answer, Head, Outgoing, Parcel
 
 NAMED: Final = 40
@@ -64,7 +65,10 @@ class Writer:
         if len(self._words) > WORDS:
             self.begin_anew()
         order = {cls: number for number, cls in enumerate(groups)}
-        heads, columns = self._columns(letters, order, now)
+        if parcels is None:
+            heads, columns = self._columns(letters, order, now)
+        else:
+            heads, columns = parcels.columns(letters, order, self._words, self._new, self._meet, self._ticket, now)
         deep = [] if self._shallow >= max((head[HOPS] for head in heads), default=0) else self._chains(letters)
         replies = _columns_of(answers, order)
         bodies = [[self._word(cls, cls.message_type), blob] for cls, blob in zip(groups, blobs, strict=True)]
