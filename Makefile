@@ -17,6 +17,7 @@ LINKED   := .venv/.linked-$(FILES)
 DEMO     := .venv/.demo-$(DECLARED)
 TEST     := .venv/.test-$(DECLARED)
 CHECK    := .venv/.check-$(DECLARED)
+COMPILED := .venv/.compiled-$(DECLARED)
 
 # Compiled files are kept in __pycache__, whatever the caller has set: without them each process compiles us anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,7 +32,7 @@ help: ## list the targets
 demo: $(DEMO) $(LINKED) ## run the support desk and print its report
 	@$(BIN)/stigmergy run examples/support_desk
 
-test: $(TEST) $(LINKED) ## run all tests
+test: $(TEST) $(LINKED) $(COMPILED) ## run all tests
 	@$(TESTS) -m "not ray" -n 4 --dist loadfile --ignore tests/test_architecture.py
 	@$(BIN)/python -m tests.simulation --seeds 2000
 	@$(TESTS) -m ray -n 2 --dist loadfile
@@ -87,6 +88,10 @@ $(DEMO) $(TEST) $(CHECK):
 $(LINKED):
 	@test -e $@ || $(PIP) install --no-deps $(STRICT) .
 	@rm -f .venv/.linked-* && touch $@
+
+# Tests are compiled once, by whoever collects them, and not by four workers at once.
+$(COMPILED): $(TEST)
+	@$(TESTS) --collect-only >/dev/null 2>&1; touch $@
 
 # A new .venv, also where an old one cannot run any more: its folder has moved, or its Python is gone.
 environment = $(PYTHON) -c '$(new_enough)' && { $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }; }

@@ -15,6 +15,7 @@ from examples.support_desk import stand_in
 from examples.support_desk.brains.features import MAX_WORDS, learn_vocabulary, split, words
 from examples.support_desk.brains.router import Classifier
 from stigmergy.protocols.errors import UsageError
+from tests.depth import depth
 from tests.examples.support_desk.shop import tickets
 
 
@@ -260,7 +261,7 @@ def test_the_columns_are_the_grams_of_the_most_texts():
     assert set(vocabulary.blocks[0]) == {"tea", "cup"}
 
 
-@settings(max_examples=25)
+@settings(max_examples=depth(10, 100))
 @given(st.lists(st.tuples(st.text(max_size=12), st.sampled_from("abc")), min_size=1, max_size=40))
 def test_any_history_gives_probabilities_or_a_usage_error(training, rows):
     try:
