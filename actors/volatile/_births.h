@@ -17,7 +17,8 @@ typedef struct {
 } Hand;
 
 static PyObject *handle_name, *finish_name, *reply_name, *stopped_name, *inline_name, *again_name, *check_name,
-    *office_name, *player_name, *find_name, *spawn_name, *found_name, *mesh_name, *crowd_name, *occupy_name;
+    *office_name, *player_name, *find_name, *spawn_name, *found_name, *mesh_name, *crowd_name, *occupy_name,
+    *popleft_name, *unfold_name;
 
 /* Whether an attribute is what it mostly is; -1 with an exception. */
 static int

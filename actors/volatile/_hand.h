@@ -78,6 +78,7 @@ hand_dealloc(Hand *self)
 
 static PyMethodDef hand_methods[] = {
     {"ask", (PyCFunction)(void (*)(void))hand_ask, METH_FASTCALL, "See `Turn.begin`."},
+    {"several", (PyCFunction)(void (*)(void))hand_several, METH_FASTCALL, "See `Workers.several`."},
     {"hold", (PyCFunction)hold, METH_O, "Hold this turn from now on: whatever plain handler runs has it."},
     {NULL, NULL, 0, NULL},
 };

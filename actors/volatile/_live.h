@@ -144,3 +144,78 @@ hand_call(PyObject *self, PyObject *const *args, size_t given, PyObject *names)
         return PyErr_Format(PyExc_TypeError, "a letter is handled for a slot");
     return take((Hand *)self, args[0], args[1], NULL);
 }
+
+/* How many letters ahead the places of one are fetched into the cache, and then what those point at. */
+enum { NEAR = 4, AHEAD = 8 };
+
+/* What waits in the queue at a place, if that is a letter for an agent; a new reference. */
+static PyObject *
+coming(PyObject *ready, Py_ssize_t at, Py_ssize_t many)
+{
+    PyObject *pair = at < many ? PySequence_GetItem(ready, at) : NULL;
+    if (pair != NULL && PyTuple_CheckExact(pair) && PyTuple_GET_SIZE(pair) == 2 &&
+        Py_TYPE(PyTuple_GET_ITEM(pair, 1)) == known.letter)
+        return pair;
+    Py_XDECREF(pair);
+    PyErr_Clear();
+    return NULL;
+}
+
+/* There may be a million letters in the queue, and as many agents: fetch what comes while something else is handled. */
+static void
+fetch_coming(PyObject *ready, Py_ssize_t many)
+{
+    PyObject *far = coming(ready, AHEAD, many), *near = coming(ready, NEAR, many);
+    if (far != NULL) {
+        FETCH(PyTuple_GET_ITEM(far, 0));
+        FETCH(PyTuple_GET_ITEM(far, 1));
+    }
+    if (near != NULL) {
+        PyObject *slot = PyTuple_GET_ITEM(near, 0);
+        FETCH(PyTuple_GET_ITEM(PyTuple_GET_ITEM(near, 1), MESSAGE));
+        if (Py_TYPE(slot) == known.slot)
+            FETCH(AT(slot, known.agent));
+    }
+    Py_XDECREF(near);
+    Py_XDECREF(far);
+}
+
+/* The first letter of the queue, a new reference; a post is replaced by a letter for each follower before. */
+static PyObject *
+first_of(Hand *self, PyObject *ready)
+{
+    PyObject *pair = PyObject_CallMethodNoArgs(ready, popleft_name);
+    if (pair == NULL || (PyTuple_CheckExact(pair) && PyTuple_GET_SIZE(pair) == 2 && !PyList_CheckExact(PyTuple_GET_ITEM(pair, 0))))
+        return pair;
+    PyObject *done = PyTuple_CheckExact(pair) ? PyObject_CallMethodObjArgs(self->host, unfold_name, pair, NULL) : NULL;
+    if (done == NULL && !PyErr_Occurred())
+        PyErr_SetString(PyExc_TypeError, "what waits in the queue is no letter");
+    Py_DECREF(pair);
+    Py_XDECREF(done);
+    return done == NULL ? NULL : PyObject_CallMethodNoArgs(ready, popleft_name);
+}
+
+/* ``(how many letters were handled, what the last of them waits for or None)``, see Workers.several. */
+static PyObject *
+hand_several(Hand *self, PyObject *const *args, Py_ssize_t given)
+{
+    long most = given == 2 ? PyLong_AsLong(args[1]) : -1, done = 0;
+    if (most < 0)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "several() takes a queue and a number");
+    PyObject *ready = args[0], *rest = Py_NewRef(Py_None);
+    while (rest == Py_None && done < most) {
+        Py_ssize_t many = PyObject_Size(ready);
+        int goes_on = many < 0 ? -1 : many == 0 ? 0 : has(self->host, stopped_name, Py_None);
+        if (goes_on == 0)
+            break;
+        PyObject *pair = NULL;
+        if (goes_on > 0) {
+            fetch_coming(ready, many);
+            pair = first_of(self, ready);
+        }
+        Py_SETREF(rest, pair == NULL ? NULL : take(self, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), NULL));
+        Py_XDECREF(pair);
+        done++;
+    }
+    return rest == NULL ? NULL : Py_BuildValue("lN", done, rest);
+}

@@ -178,7 +178,7 @@ intern_names(void)
         {&reply_name, "reply"},   {&stopped_name, "stopped"}, {&inline_name, "inline"}, {&again_name, "again"},
         {&check_name, "check"},   {&office_name, "office"},   {&player_name, "player"}, {&find_name, "find"},
         {&spawn_name, "spawn"},   {&found_name, "found"},     {&mesh_name, "mesh"},     {&crowd_name, "crowd"},
-        {&occupy_name, "occupy"},
+        {&occupy_name, "occupy"}, {&popleft_name, "popleft"}, {&unfold_name, "unfold"},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if ((*wanted[i].name = PyUnicode_InternFromString(wanted[i].text)) == NULL)

@@ -100,7 +100,7 @@ class Host:
         blank = Slot("", self.nobody[0].part)
         hand = runner.Hand(self, self.parts, self.places, blank, FAULTS, Asked, Turn.begin, DONE, *bounds)
         hand.hold(self.plain)
-        self.run, self.begin = hand, hand.ask
+        self.run, self.begin, self.workers.several = hand, hand.ask, hand.several
         return hand
 
     @property
@@ -175,6 +175,11 @@ class Host:
         if slot.pooled:
             self.office.pools.freed(slot)
         return None
+
+    def unfold(self, post: tuple[list[Slot], Letter]) -> None:
+        """Put a letter for each follower first into the queue."""
+        slots, letter = post
+        self.ready.extendleft((slot, letter) for slot in reversed(slots))
 
     def commit(self, turn: Turn) -> Awaitable[None] | None:
         """Let what a turn did come true. What is returned must be awaited. Raises: SwarmStopped."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from .letter import Letter
@@ -32,6 +32,9 @@ class Handler(Protocol):
     def part(self) -> None:
         """See `Host.part`."""
 
+    def unfold(self, post: tuple[list[Slot], Letter], /) -> None:
+        """See `Host.unfold`."""
+
 
 class Workers:
     """Those of one host."""
@@ -47,6 +50,9 @@ class Workers:
         self._woken = False
         self.handled = 0
         """Letters so far, as of the last stretch."""
+        self.several: Callable[[deque[Any], int], tuple[int, Awaitable[None] | None]] = self._several
+        """``several(queue, most)``: let so many letters be handled, until one holds the queue up. Returns how many
+        were, and what the last one waits for."""
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
@@ -101,14 +107,10 @@ class Workers:
 
     async def _take(self, me: asyncio.Task[None]) -> None:
         """Have the queue until it is empty, or somebody else has it."""
-        host, ready, run, stretch = self._host, self._ready, self._host.run, 0
+        host, ready, several, stretch = self._host, self._ready, self.several, 0
         while ready and host.stopped is None:
-            slot, letter = ready.popleft()
-            if type(slot) is list:
-                ready.extendleft([(each, letter) for each in reversed(slot)])
-                continue
-            more = run(slot, letter)
-            stretch += 1
+            done, more = several(ready, STRETCH - stretch)
+            stretch += done
             if more is not None:
                 host.part()
                 self._at_work = None
@@ -118,13 +120,26 @@ class Workers:
                     self.handled += stretch
                     return
                 self._at_work = me
-            elif stretch >= STRETCH:
+            if stretch >= STRETCH:
                 self.handled += stretch
                 stretch = 0
                 host.part()
                 await asyncio.sleep(0)
         self.handled += stretch
         self._at_work = None
+
+    def _several(self, ready: deque[Any], most: int) -> tuple[int, Awaitable[None] | None]:
+        host, run, done = self._host, self._host.run, 0
+        while ready and done < most and host.stopped is None:
+            slot, letter = ready.popleft()
+            if type(slot) is list:
+                host.unfold((slot, letter))
+                continue
+            done += 1
+            more = run(slot, letter)
+            if more is not None:
+                return done, more
+        return done, None
 
 
 async def _awaited(work: Awaitable[None]) -> None:

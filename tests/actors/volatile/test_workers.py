@@ -30,6 +30,10 @@ class Desk:
     def part(self) -> None:
         pass
 
+    def unfold(self, post: tuple[list[Any], Any]) -> None:
+        slots, letter = post
+        self.ready.extendleft((slot, letter) for slot in reversed(slots))
+
     async def turns_until(self, count: int) -> int:
         turns = 0
         while len(self.seen) < count:
