@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from .codec import pack_body, unpack_body
+from .codec import pack, pack_body, unpack_body
 from .errors import Malformed, UnknownMessage, UsageError
 from .ids import check_name
 from .plain import Quick, make_quick
@@ -140,7 +140,10 @@ def validated(cls: type[M], fields: Any) -> M:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """A value as msgpack has it: bytes stay bytes, dates and the like become text. Raises: Malformed."""
+    """A value as msgpack has it: bytes stay bytes, dates and the like become text, sets lists in order of their bytes.
+
+    Raises: Malformed.
+    """
     if type(value) in _PLAIN or type(value) is bytes:
         return value
     if depth > MAX_DEPTH:
@@ -148,7 +151,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {key if type(key) is str else str(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item, depth + 1) for item in value]
+        items = [_plain(item, depth + 1) for item in value]
+        return items if isinstance(value, (list, tuple)) else sorted(items, key=pack)
     try:
         return to_jsonable_python(value)
     except (ValueError, TypeError) as why:

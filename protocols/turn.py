@@ -50,7 +50,11 @@ class Step(NamedTuple):
     number: int
     """Position in the turn, from 0."""
     key: str
-    """What was called, for example ``ask:librarian:Question@1`` ; a replay must come to the same."""
+    """What was called, for example ``ask:librarian:Question@1:`` and a digest of the question.
+
+    A replay must come to the same. It begins with ``ask``, ``act``, ``tool`` for one that changes something, ``read``
+    for one that does not, ``model``, ``run``, or the name of a look at the blackboard.
+    """
     result: Any
     """The plain result."""
     outcome: str = DONE

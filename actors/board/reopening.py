@@ -19,8 +19,11 @@ from .digest import RunDigest
 from .machines import Machines
 from .outsiders import Outsiders
 
-MEANING: Final = 1
-"""Version of what the entries mean. Raise it when a journal of before cannot be continued."""
+MEANING: Final = 2
+"""Version of what the entries mean. Raise it when a journal of before cannot be continued.
+
+The keys of steps and the names of acts are part of it: a turn that is open is recognized by them.
+"""
 
 
 class Reopening:

@@ -45,7 +45,8 @@ class Deed(NamedTuple):
     def step(self) -> str:
         """Name of its step: a replay must come to the same tool with the same arguments."""
         canonical = json.dumps(self.arguments, sort_keys=True, separators=(",", ":"))
-        return f"tool:{self.tool}:{blake2b(canonical.encode(), digest_size=8).hexdigest()}"
+        what = "read" if self.effect == "read" else "tool"
+        return f"{what}:{self.tool}:{blake2b(canonical.encode(), digest_size=8).hexdigest()}"
 
     def key(self, turn: str, number: int) -> str:
         """Its idempotency key: no other run has it, though ids of turns follow from the seed."""

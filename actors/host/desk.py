@@ -123,7 +123,7 @@ class Desk:
 
         Raises: DeadlineExceeded, NonDeterministic, and what the answerer raised.
         """
-        taken = self.road.take(f"ask:{question.to}:{question.type}")
+        taken = self.road.take(f"ask:{question.to}:{question.type}:{_digest([question.body, question.taint])}")
         if taken.known is not None:
             reply = Envelope.from_wire(await recalled(taken.known))
         else:
@@ -137,11 +137,11 @@ class Desk:
 
     async def look(self, operation: str, arguments: dict[str, Any], max_age_s: float = 0.0) -> Any:
         """Read from the blackboard, or from the host's copy of it if that may be so old."""
-        return await self._read(operation, lambda: self._replica.look(operation, arguments, max_age_s))
+        return await self._read(operation, arguments, lambda: self._replica.look(operation, arguments, max_age_s))
 
     async def find(self, query: dict[str, Any]) -> Any:
         """Search the registry."""
-        return await self._read("find", lambda: self._board.ask("find", query))
+        return await self._read("find", query, lambda: self._board.ask("find", query))
 
     async def act(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Change the blackboard at once; the same act at the same place of the same turn changes it once.
@@ -149,8 +149,8 @@ class Desk:
         The blackboard remembers what has changed it. What has not, because nothing was there or somebody was first, is
         recorded like a read.
         """
-        digest = blake2b(pack_plain([operation, arguments]), digest_size=8).hexdigest()
-        taken = self.road.take(f"{operation}:{digest}")
+        digest = _digest([operation, arguments])
+        taken = self.road.take(f"act:{operation}:{digest}")
         if taken.known is not None:
             return await recalled(taken.known)
         await self._settled()
@@ -204,14 +204,19 @@ class Desk:
         finally:
             self._asks.pop(envelope.id, None)
 
-    async def _read(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        taken = self.road.take(key)
+    async def _read(self, what: str, arguments: dict[str, Any], call: Callable[[], Awaitable[Any]]) -> Any:
+        taken = self.road.take(f"{what}:{_digest(arguments)}")
         if taken.known is not None:
             return await recalled(taken.known)
         await self._settled()
         result = await call()
         self.road.pass_by(taken, result)
         return result
+
+
+def _digest(said: Any) -> str:
+    """All of what somebody asked or did, in 16 hex digits: something else at the same place is another step."""
+    return blake2b(pack_plain(said), digest_size=8).hexdigest()
 
 
 def _fail_if_refused(sent: asyncio.Future[Any], answer: asyncio.Future[Envelope]) -> None:

@@ -171,6 +171,7 @@ class Conversation:
         if what == "run":
             node.steps.append(rest)
             return
+        what = "tool" if what == "read" else what
         # Another attempt may have taken another road, and called something else at that step.
         attempt, name = node.attempts, rest.rpartition(":")[0]
         calls = [c for c in self._by_step.get((turn, number), ()) if (c.what, c.attempt) == (what, attempt)]

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from stigmergy.protocols.message import Message
+from stigmergy.protocols.message import Message, encode
 from stigmergy.protocols.plain import MOST_FIELDS, plain_fields, read_plain
 
 try:
@@ -427,3 +427,12 @@ def test_a_whole_number_as_the_default_of_a_float_is_a_float():
     half = drawn({"x": (float, 3)})
     assert plain_fields(half) == (("x", float, False, 3.0),)
     assert look(half()) == look(half.model_validate({}))
+
+
+def test_equal_sets_have_the_same_bytes_however_they_came_about():
+    class Numbers(Message):
+        some: frozenset[int]
+
+    one, other = frozenset([0, 8]), frozenset([8, 0])
+    assert list(one) != list(other)
+    assert encode(Numbers(some=one)) == encode(Numbers(some=other))

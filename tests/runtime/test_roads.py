@@ -60,6 +60,18 @@ class Note(Message):
     pass
 
 
+class Say(Message):
+    text: str
+
+
+class Echo(Agent):
+    """Says it again."""
+
+    @handles
+    def say(self, say: Say) -> Way:
+        return Way(text=say.text)
+
+
 class Pay(BaseModel):
     usd: float
 
@@ -152,6 +164,40 @@ class Walker(Agent):
             await ctx.run("told", lambda: "ok")
             raise
 
+    async def another_question(self, ctx: Context) -> str:
+        said = await ctx.ask("echo", Say(text=f"attempt {ctx.attempt}"), reply=Way)
+        await ctx.run("end", once("end", "ok"))
+        return said.text
+
+    async def marked_question(self, ctx: Context) -> str:
+        if ctx.attempt > 1:
+            ctx.mark("web")
+        said = await ctx.ask("echo", Say(text="the same"), reply=Way)
+        await ctx.run("end", once("end", "ok"))
+        return said.text
+
+    async def another_look(self, ctx: Context) -> str:
+        fact = await ctx.facts.get(f"fact-{ctx.attempt}")
+        await ctx.run("seen", lambda: "ok")
+        await ctx.run("end", once("end", "ok"))
+        return str(fact)
+
+    async def another_search(self, ctx: Context) -> str:
+        found = await ctx.find(tag=f"tag-{ctx.attempt}")
+        await ctx.run("seen", lambda: "ok")
+        await ctx.run("end", once("end", "ok"))
+        return str(found)
+
+    async def look_by_what_is_known(self, ctx: Context) -> str:
+        try:
+            name = await ctx.run("name", once("name", "gold"))
+        except StepFailed:
+            name = "silver"
+        fact = await ctx.facts.get(name)
+        await ctx.run("seen", lambda: "ok")
+        await ctx.run("end", once("end", "ok"))
+        return "nothing" if fact is None else str(fact.value)
+
     async def nothing_to_take(self, ctx: Context) -> str:
         claim = await ctx.claims("queue").take()
         said = await ctx.run("idle" if claim is None else "work", lambda: "ok")
@@ -193,7 +239,9 @@ MODEL = ModelSpec(
 
 
 async def walked(way: str) -> str:
-    async with Town(Walker) as town:
+    async with Town(Walker, Echo) as town:
+        for name in ("gold", "silver"):
+            await town.facts.put(name, name)
         return str((await town.ask("walker/1", Go(way=way), Way)).text)
 
 
@@ -235,6 +283,24 @@ async def test_behind_a_step_that_failed_a_turn_may_go_another_way_and_what_it_d
 async def test_before_the_step_that_failed_a_turn_must_go_the_same_way():
     with pytest.raises(NonDeterministic, match="was 'run:begins-0' and is now 'run:begins-1'"):
         await walked("other_beginning")
+
+
+@pytest.mark.parametrize(
+    ("way", "step"),
+    [
+        ("another_question", "ask:echo:Say@1"),
+        ("marked_question", "ask:echo:Say@1"),
+        ("another_look", "facts.get"),
+        ("another_search", "find"),
+    ],
+)
+async def test_another_question_at_the_same_place_is_not_given_the_answer_to_the_first(way, step):
+    with pytest.raises(NonDeterministic, match=f"step 0 .* was '{step}:.* and is now '{step}:"):
+        await walked(way)
+
+
+async def test_behind_a_step_that_failed_a_turn_may_look_at_something_else_and_sees_that():
+    assert await walked("look_by_what_is_known") == "gold"
 
 
 @pytest.mark.parametrize(("way", "comes_to"), [("nothing_to_take", "ok, idle"), ("too_late", "serves")])

@@ -161,16 +161,17 @@ async def test_a_run_that_was_not_let_on_with_another_seed_goes_on_with_its_own(
     assert (folder / "run.json").read_bytes() == record
 
 
-def test_a_journal_of_another_version_is_refused(place, stigmergy, office, killed):
+@pytest.mark.parametrize("meaning", [0, 1])
+def test_a_journal_of_another_version_is_refused(place, stigmergy, office, killed, meaning):
     killed(30, "run", office, *RUN)
     (folder,) = (place / "runs").iterdir()
     for file in folder.glob("journal.db*"):
         file.unlink()
     journal = SqliteJournal.open(folder / "journal.db")
-    journal.append([("swarm.begin", {"meaning": 0, "run": "r"})], 1.0, journal.take_epoch())
+    journal.append([("swarm.begin", {"meaning": meaning, "run": "r"})], 1.0, journal.take_epoch())
     journal.close()
     refused = stigmergy("resume", "last")
-    assert (refused.code, "another version of stigmergy" in refused.complaint) == (2, True)
+    assert (refused.code, f"have meaning {meaning}, not 2" in refused.complaint) == (2, True)
 
 
 def test_a_run_of_another_app_is_refused_unless_anyway_and_both_are_named(place, stigmergy, app, killed):
