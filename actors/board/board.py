@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import Fenced, StigmergyError, SwarmStopped, UsageError
 from stigmergy.protocols.kind import KindSpec
-from stigmergy.protocols.turn import Step, Turn
+from stigmergy.protocols.turn import Step
 
 from ..journal.port import Journal
 from .acting import Acting
@@ -83,8 +83,7 @@ class Board:
         self._gate = Gate(m.exchange)
         self._requests: dict[str, Callable[[str, int, Any], Any]] = {
             "send": self._send,
-            "commit": lambda peer, ticket, a: self._turns.commit(Turn.from_wire(a), peer, ticket),
-            "step": self._turns.record,
+            **self._turns.requests,
             "act": self._act,
             "look": lambda _p, _t, a: m.space.look(a[0], a[1], m.moment),
             "watch": self._watch,

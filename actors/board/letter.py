@@ -64,7 +64,14 @@ class Letter:
         """Drop the steps that a turn which starts over tries again."""
         failed = [number for number, step in self.steps.items() if step.failed]
         self.fork = fork_of(self.fork, failed)
-        for number in failed:
+        self._drop(failed)
+
+    def leave(self, number: int) -> None:
+        """Drop what lies at and behind the step where its turn leaves the road that was recorded."""
+        self._drop([other for other in self.steps if other >= number])
+
+    def _drop(self, numbers: list[int]) -> None:
+        for number in numbers:
             del self.steps[number]
             self.weight -= (self.weights or {}).pop(number, 0)
 

@@ -3,8 +3,9 @@
 A letter is accepted, attempted (counted before its handler runs), and then done or dead. What its
 turn recorded on the way, the answers to its asks and the results of its steps, stays with it, so
 that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.fan``, ``mail.attempt``,
-``mail.attempts``, ``mail.step``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``, ``mail.lost``,
-``mail.hold``, ``mail.decide``, ``mail.wake``, ``mail.rearm``; between shards ``mail.ask``, ``mail.answered``.
+``mail.attempts``, ``mail.step``, ``mail.leave``, ``mail.reply``, ``mail.again``, ``mail.done``, ``mail.dead``,
+``mail.lost``, ``mail.hold``, ``mail.decide``, ``mail.wake``, ``mail.rearm``; between shards ``mail.ask``,
+``mail.answered``.
 """
 
 from __future__ import annotations
@@ -103,6 +104,10 @@ class Mail(Mailbag):
         """Keep the result of a step before it is used; who has weighed it says its ``weight``."""
         self._record("mail.step", {"turn": turn, "step": step.to_plain()})
         self._keep(turn, step, weight)
+
+    def leave(self, turn: str, number: int) -> None:
+        """Forget the steps of a turn from that one on: it goes another way there than the one that was recorded."""
+        self._write("mail.leave", {"turn": turn, "from": number})
 
     def reply(self, envelope: Envelope) -> str | None:
         """Keep an answer. Returns the asking turn's id, empty for an outside request; None when nobody waits."""

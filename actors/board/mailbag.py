@@ -126,6 +126,9 @@ class Mailbag:
     def _step(self, data: dict[str, Any]) -> None:
         self._keep(data["turn"], Step(*data["step"]))
 
+    def _leave(self, data: dict[str, Any]) -> None:
+        self.letters[data["turn"]].leave(data["from"])
+
     def _keep(self, turn: str, step: Step, weight: int | None = None) -> None:
         letter = self.letters.get(turn)
         if letter is not None:

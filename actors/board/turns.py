@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from stigmergy.protocols.errors import (
@@ -52,6 +53,11 @@ class Turns:
         self._outsiders = outsiders
         self._last: dict[str, str] = {}
         """By agent whose host has more of its mail: the letter that committed last. A turn may build on that one."""
+        self.requests: dict[str, Callable[[str, int, Any], Any]] = {
+            "commit": lambda peer, ticket, a: self.commit(Turn.from_wire(a), peer, ticket),
+            "step": self.record,
+            "leave": self.leave,
+        }
 
     def commit(self, turn: Turn, peer: str, ticket: int) -> Any:
         """End a turn.
@@ -92,6 +98,12 @@ class Turns:
         mail, steps = self._m.mail, [Step(*one) for one in wired]
         for step, weight in zip(steps, mail.weigh(message, steps), strict=True):
             mail.step(message, step, weight)
+
+    def leave(self, host: str, _ticket: int, payload: list[Any]) -> None:
+        """A turn goes another way from a step on: forget what was recorded there and behind it. Raises: Fenced."""
+        message, number = payload
+        self.owned(message, host)
+        self._m.mail.leave(message, number)
 
     def owned(self, message: str, host: str) -> Letter:
         """The letter of a turn that is at this life of a host. Raises: Fenced."""

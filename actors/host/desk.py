@@ -156,7 +156,7 @@ class Desk:
         await self._settled()
         self.road.check(taken)
         envelope, agent = self.delivery.envelope, self.delivery.agent
-        reads = self.road.claim()
+        reads = self._claim()
         if reads:
             await self._board.ask("step", [self.turn, reads])
         name = f"{self.turn}:{taken.number}:{digest}"
@@ -173,15 +173,14 @@ class Desk:
             return await self._board.ask("ledger", list(request))
         except asyncio.CancelledError:
             if request[0] == "reserve":
-                withdrawn = self._board.ask("ledger", ["withdraw", request[1]])
-                withdrawn.add_done_callback(lambda word: word.cancelled() or word.exception())
+                self._say("ledger", ["withdraw", request[1]])
             raise
 
     async def record(self, taken: Taken, result: Any, outcome: str = "done") -> None:
         """Make a step durable, and what was read before it. Raises: TurnOver when its attempt is over."""
         await self._settled()
         self.road.check(taken)
-        step, reads = Step(taken.number, taken.key, result, outcome), self.road.claim()
+        step, reads = Step(taken.number, taken.key, result, outcome), self._claim()
         try:
             await self._board.ask("step", [self.turn, [*reads, step]])
         except WireError:  # it never left
@@ -189,12 +188,24 @@ class Desk:
             raise
         self.road.keep(taken, step)
 
+    def _claim(self) -> list[Step]:
+        """What is to be recorded with the next step. If the turn has left its road, the board hears of it before."""
+        left = self.road.turning()
+        if left is not None:
+            self._say("leave", [self.turn, left])
+        return self.road.claim()
+
+    def _say(self, name: str, payload: list[Any]) -> None:
+        """Ask the board for something whose answer nobody waits for."""
+        said = self._board.ask(name, payload)
+        said.add_done_callback(lambda word: word.cancelled() or word.exception())
+
     async def _ask(self, taken: Taken, question: Words, timeout_s: float) -> Envelope:
         self.road.check(taken)
         envelope = ask_of(self.delivery, taken.number, taken.round, question)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._asks[envelope.id] = answer
-        accepted = self._board.ask("send", [list(envelope), [taken.number, taken.key], self.road.claim(), timeout_s])
+        accepted = self._board.ask("send", [list(envelope), [taken.number, taken.key], self._claim(), timeout_s])
         accepted.add_done_callback(lambda sent: _fail_if_refused(sent, answer))
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):

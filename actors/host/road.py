@@ -54,6 +54,8 @@ class Road:
         self._steps = {step.number: step for step in delivery.steps}
         self._fork = delivery.fork
         self._next = 0
+        self._left: int | None = None
+        """Where it has left the road that was recorded, until the board hears of it."""
         self._reads: list[Step] = []
         """What matters only if the turn goes on: reads and failures that are not recorded yet."""
         self._ended = False
@@ -72,6 +74,7 @@ class Road:
                     "only on its message, its state and ctx (not on the clock, random numbers, globals or set order)"
                 )
             self._steps = {other: step for other, step in self._steps.items() if other < number}
+            self._left = number if self._left is None else min(number, self._left)
             known = None
         return Taken(number, key, self.round, known)
 
@@ -101,6 +104,11 @@ class Road:
         """What a step came to, for the case that the turn goes on."""
         if taken.round == self.round and not self._closed:
             self._reads.append(Step(taken.number, taken.key, result, outcome))
+
+    def turning(self) -> int | None:
+        """The step from which on the board shall forget what was recorded, before it records another; said once."""
+        left, self._left = self._left, None
+        return left
 
     def claim(self) -> list[Step]:
         """What is to be recorded together with the next step."""

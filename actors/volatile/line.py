@@ -56,7 +56,7 @@ class TurnLine:
 
     def ask(self, name: str, payload: Any = None) -> asyncio.Future[Any]:
         """See `Link.ask`."""
-        if name == "step":
+        if name in {"step", "leave"}:
             kept: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             kept.set_result(None)
             return kept

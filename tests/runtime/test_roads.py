@@ -93,6 +93,7 @@ class Walker(Agent):
     """Takes the way that it is told."""
 
     tools = (credit,)
+    attempts = 6
 
     @handles
     def note(self, note: Note) -> None:
@@ -197,6 +198,53 @@ class Walker(Agent):
         await ctx.run("seen", lambda: "ok")
         await ctx.run("end", once("end", "ok"))
         return "nothing" if fact is None else str(fact.value)
+
+    async def order(self, ctx: Context) -> str:
+        return await self.order_by(ctx, lambda: "at 5", crashes_in=2)
+
+    async def order_that_fails_first(self, ctx: Context) -> str:
+        return await self.order_by(ctx, once("order", "at 5"), crashes_in=3)
+
+    async def order_by(self, ctx: Context, with_price: Callable[[], str], crashes_in: int) -> str:
+        try:
+            await ctx.run("price", once("price", "5"))
+        except StepFailed:
+            order = await ctx.run("order", lambda: "without a price")
+        else:
+            order = await ctx.run("order-with-price", with_price)
+        if ctx.attempt == crashes_in:
+            await self.there()
+        receipt = await ctx.run("receipt", lambda: f"order {order}")
+        await ctx.run("end", once("end", "ok"))
+        return str(receipt)
+
+    async def two_at_once(self, ctx: Context) -> str:
+        attempt, second = ctx.attempt, gate("second recorded")
+        try:
+            await ctx.run("price", once("price", "5"))
+        except StepFailed:
+            for number in (1, 2):
+                await ctx.run(f"fallback-{number}", lambda: "ok")
+            raise
+
+        async def first() -> str:
+            DONE.append("first")
+            await second.wait()
+            return "first"
+
+        async def last() -> str:
+            DONE.append("second")
+            return "second"
+
+        async def then() -> str:
+            found = await ctx.run("second", last)
+            second.set()
+            return str(found)
+
+        found = await asyncio.gather(ctx.run("first", first), then())
+        if attempt == 2:
+            await self.there()
+        return " ".join(map(str, found))
 
     async def nothing_to_take(self, ctx: Context) -> str:
         claim = await ctx.claims("queue").take()
@@ -315,3 +363,22 @@ async def test_a_replay_hears_that_there_was_nothing_or_somebody_was_first_thoug
         await town.crash()
         assert (await answer).text == comes_to
         assert (await town.look("claims.depth", {"queue": "queue"}))[0] == 1
+
+
+async def after_a_crash(way: str) -> str:
+    async with Town(Walker) as town:
+        answer = town.begin("walker/1", Go(way=way), Way)
+        async with asyncio.timeout(10):
+            await gate("there").wait()
+        await town.crash()
+        return str((await answer).text)
+
+
+@pytest.mark.parametrize("way", ["order", "order_that_fails_first"])
+async def test_what_lay_behind_the_place_where_a_turn_left_its_road_is_gone_after_a_crash_too(way):
+    assert await after_a_crash(way) == "order at 5"
+
+
+async def test_of_two_steps_at_once_on_another_road_neither_is_done_again_after_a_crash():
+    assert await after_a_crash("two_at_once") == "first second"
+    assert (DONE.count("first"), DONE.count("second")) == (1, 1)

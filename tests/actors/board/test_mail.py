@@ -76,6 +76,17 @@ def test_a_step_for_which_there_is_no_room_changes_nothing_about_its_letter():
     assert sys.getrefcount(result) == held
 
 
+def test_what_lies_where_a_turn_leaves_its_road_and_behind_is_forgotten_and_weighs_nothing():
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "host-1")
+    for number in (2, 0, 1, 3):
+        mail.step("m1", Step(number, "s", "x" * number))
+    mail.leave("m1", 2)
+    assert list(mail.letters["m1"].steps) == [0, 1]
+    assert mail.letters["m1"].weight == len(pack("")) + len(pack("x"))
+
+
 def test_what_a_failed_step_has_recorded_is_forgotten_with_it_and_weighs_nothing():
     mail, _ = mail_and_entries()
     mail.accept(letter(1), "", 0.0)
@@ -151,7 +162,8 @@ def test_a_turn_that_starts_over_keeps_its_answers_but_not_its_errors():
     assert (mail.letters["m1"].attempts, mail.letters["m1"].round) == (2, 1)
 
 
-VERBS = ["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "reply", "hold", "decide"]
+VERBS = ["accept", "pool", "fan", "ask", "attempt", "done", "dead", "again", "lost", "step", "leave", "reply", "hold"]
+VERBS += ["decide"]
 ACTIONS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 5)), max_size=60)
 
 
@@ -182,6 +194,8 @@ def test_the_state_is_the_fold_of_the_entries(actions):
             mail.lost(f"h.{n % 2}")
         elif action == "step" and held:
             mail.step(held[0], Step(n, "run:x", n))
+        elif action == "leave" and held:
+            mail.leave(held[0], n)
         elif action == "reply" and mail.asks:
             mail.reply(letter(made, mode="reply", reply_to=next(iter(mail.asks))))
         elif action == "hold" and held:

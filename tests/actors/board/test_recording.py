@@ -37,6 +37,14 @@ def test_a_host_that_has_not_got_it_records_nothing(site):
     assert not site.board.machines.mail.letters["one"].steps
 
 
+def test_only_the_host_that_has_a_turn_says_that_it_goes_another_way(site):
+    said(site, HOST, STEP)
+    assert said(site, OTHER, ("leave", ["one", 0])) == ["Fenced"]
+    assert list(site.board.machines.mail.letters["one"].steps) == [0]
+    assert said(site, HOST, ("leave", ["one", 0])) == [None]
+    assert not site.board.machines.mail.letters["one"].steps
+
+
 def test_nobody_records_anything_of_a_turn_that_is_over(site):
     site.do(done("one"))
     before = site.board.counts()["seq"]
