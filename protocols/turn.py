@@ -42,6 +42,14 @@ APPROVED: Final = "approved"
 """A person said that exactly this call shall be made, once."""
 REFUSED: Final = "refused"
 """A person said no; its result is the packed error."""
+TRIED: Final = "tried"
+"""It was done in an earlier attempt, or may have been: it is done again under the same name, which counts once."""
+
+_COUNTS: Final = frozenset({"ask", "act", "tool"})
+"""How the keys of steps begin that have an effect outside their turn."""
+
+_NOTHING_DONE: Final = frozenset({"ToolFailed", "ToolRefused", "BudgetExhausted"})
+"""Errors of a tool that say so."""
 
 
 class Step(NamedTuple):
@@ -68,6 +76,22 @@ class Step(NamedTuple):
         """Whether a turn that starts over shall try it again."""
         error = isinstance(self.result, list) and len(self.result) > 1 and self.result[1] == "error"
         return self.outcome in {FAILED, CANCELLED} or (self.key.startswith("ask:") and error)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has done something outside the turn, or may have: whatever way the turn goes, it comes to this."""
+        if self.failed:
+            return self.is_open
+        nothing_taken = self.outcome == DONE and self.result is None and self.key.startswith("act:claims.take:")
+        return self.key.partition(":")[0] in _COUNTS and not nothing_taken
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it failed and may have had its effect all the same."""
+        what = self.key.partition(":")[0]
+        if self.outcome == CANCELLED:
+            return what in {"act", "tool"}
+        return self.outcome == FAILED and what == "tool" and self.result[0] not in _NOTHING_DONE
 
     @property
     def in_doubt(self) -> bool:
@@ -113,6 +137,8 @@ class Turn(NamedTuple):
     """Id of the turn before it, whose commit it did not wait for and without which it must not commit."""
     acted: tuple[int, ...] = ()
     """Shards on which it has changed the blackboard at once."""
+    tried: tuple[tuple[int, str], ...] = ()
+    """Number and key of each step that has changed the blackboard at once, or may have."""
 
     @classmethod
     def from_wire(cls, fields: list[Any]) -> Turn:
@@ -147,6 +173,11 @@ class Delivery(NamedTuple):
         """Rebuild from an unpacked array."""
         agent, envelope, accepted_at, attempt, steps, *rest = fields
         return cls(agent, Envelope.from_wire(envelope), accepted_at, attempt, tuple(Step(*s) for s in steps), *rest)
+
+
+def tried(number: int, key: str) -> Step:
+    """What is known of a step that was done in an earlier attempt, or may have been."""
+    return Step(number, key, None, TRIED)
 
 
 def fork_of(known: int | None, failed: list[int]) -> int | None:

@@ -188,6 +188,8 @@ class AgentPerformer:
                 method = getattr(troupe.cls, troupe.handlers[delivery.envelope.type].method)
                 raise no_message(delivery.agent, method, answer)
             ctx.answer(answer if answer is not None else Done())
+        if not desk.held:
+            desk.arrive()
         sends, writes = ctx.effects()
         ctx.end()
         before, state = live.pending, None

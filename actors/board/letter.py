@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stigmergy.protocols.codec import pack
 from stigmergy.protocols.envelope import Envelope
-from stigmergy.protocols.turn import Step, fork_of
+from stigmergy.protocols.turn import Step, fork_of, tried
 
 
 @dataclass(slots=True)
@@ -60,11 +61,14 @@ class Letter:
         """How many bytes it would have with steps of these numbers and weights."""
         return self.weight + sum(weights.values()) - sum((self.weights or {}).get(number, 0) for number in weights)
 
-    def forget_failures(self) -> None:
-        """Drop the steps that a turn which starts over tries again."""
-        failed = [number for number, step in self.steps.items() if step.failed]
-        self.fork = fork_of(self.fork, failed)
-        self._drop(failed)
+    def start_over(self, acts: Iterable[tuple[int, str]]) -> None:
+        """Drop the steps that a turn which starts over tries again, but not that they, and its ``acts``, may count."""
+        failed = [step for step in self.steps.values() if step.failed]
+        self.fork = fork_of(self.fork, [step.number for step in failed])
+        self._drop([step.number for step in failed])
+        for number, key in (*((step.number, step.key) for step in failed if step.is_open), *acts):
+            if number not in self.steps:
+                self.keep(tried(number, key))
 
     def leave(self, number: int) -> None:
         """Drop what lies at and behind the step where its turn leaves the road that was recorded."""

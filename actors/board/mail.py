@@ -10,7 +10,7 @@ that a second attempt gets them back. Journal entries: ``mail.accept``, ``mail.f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from stigmergy.protocols.envelope import Envelope
@@ -123,9 +123,13 @@ class Mail(Mailbag):
         self._record("mail.done", data)
         self._done(data)
 
-    def again(self, message: str, error: str) -> None:
-        """Start a failed turn over: one more attempt, its failed steps forgotten."""
-        self._write("mail.again", {"id": message, "error": error})
+    def again(self, message: str, error: str, tried: Sequence[tuple[int, str]] = ()) -> None:
+        """Start a failed turn over: one more attempt, its failed steps forgotten.
+
+        ``tried`` are the steps, by number and key, that have changed the blackboard at once, or may have.
+        """
+        more = {"tried": [list(one) for one in tried]} if tried else {}
+        self._write("mail.again", {"id": message, "error": error, **more})
 
     def dead(self, message: str, reason: str, detail: str) -> None:
         """End a letter that no attempt will finish."""

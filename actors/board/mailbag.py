@@ -146,7 +146,7 @@ class Mailbag:
         letter = self.letters[data["id"]]
         letter.attempts += 1
         letter.round += 1
-        letter.forget_failures()
+        letter.start_over(data.get("tried", ()))
         for ask in letter.asks:
             self.asks.pop(ask, None)  # the turn asks anew; an answer to its earlier round would be another road
 

@@ -161,7 +161,7 @@ class Turns:
         kind = m.kinds[letter.agent.partition("/")[0]]
         quarantined = letter.envelope.conversation in m.warden.quarantined
         if turn.retry and not quarantined and letter.attempts < kind.attempts:
-            m.mail.again(turn.message, str(error))
+            m.mail.again(turn.message, str(error), turn.tried)
             m.end_turn(turn.message, letter.agent)
             return [AGAIN, pause_s(letter.attempts - 1), letter.attempts, letter.round]
         m.registry.outcome(kind.name, ok=False, latency_s=turn.seconds)

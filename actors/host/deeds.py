@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from stigmergy.protocols.budget import Spend
 from stigmergy.protocols.errors import StigmergyError, ToolFailed, TurnOver, pack
 from stigmergy.protocols.ids import AgentId, derive_id
-from stigmergy.protocols.turn import APPROVED, FAILED, INTENDED, WANTED, Effect
+from stigmergy.protocols.turn import APPROVED, FAILED, INTENDED, TRIED, WANTED, Effect
 
 from ..ledger.paths import agent_account
 from .desk import Desk
@@ -74,6 +74,8 @@ async def carry_out(desk: Desk, deed: Deed, call: Call) -> Any:
     """
     taken = desk.road.take(deed.step)
     known = taken.known
+    if known is not None and known.outcome == TRIED:
+        known = None  # as in the attempt before, and so under the same key
     if known is not None and known.outcome not in {INTENDED, WANTED, APPROVED}:
         return await recalled(known)
     key = deed.key(desk.turn, taken.number) if known is None else known.result["key"]

@@ -16,7 +16,7 @@ from stigmergy.protocols.codec import pack as pack_plain
 from stigmergy.protocols.codec import unpack as unpack_plain
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, unpack
-from stigmergy.protocols.turn import Delivery, Step
+from stigmergy.protocols.turn import TRIED, Delivery, Step
 
 from ..clock import Clock
 from .access import Board, Copies
@@ -90,6 +90,10 @@ class Desk:
             finally:
                 del self._calls[end]
 
+    def arrive(self) -> None:
+        """The handler has come to its end, and what it did shall count. Raises: NonDeterministic."""
+        self.road.arrive()
+
     def end(self) -> None:
         """The handler has ended: what it left behind begins no step here."""
         self.road.end()
@@ -151,7 +155,7 @@ class Desk:
         """
         digest = _digest([operation, arguments])
         taken = self.road.take(f"act:{operation}:{digest}")
-        if taken.known is not None:
+        if taken.known is not None and taken.known.outcome != TRIED:
             return await recalled(taken.known)
         await self._settled()
         self.road.check(taken)
@@ -160,6 +164,7 @@ class Desk:
         if reads:
             await self._board.ask("step", [self.turn, reads])
         name = f"{self.turn}:{taken.number}:{digest}"
+        self.road.act(taken)
         with self.road.noted(taken):
             result = await self._board.ask("act", [operation, arguments, agent, name, envelope.conversation])
         if result is None:

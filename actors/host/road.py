@@ -1,8 +1,9 @@
 """The road of a turn: its steps in order, those that were recorded, and how far it must go as it went before.
 
 Calls inside a turn are steps. A replay takes the road that was recorded, and one that leaves it is caught. Only behind
-a step that failed and is tried again may it go elsewhere, since that step may come to something else. What a turn
-merely reads, and how a step failed, is recorded only together with the next step, since only then does it matter.
+a step that failed and is tried again may it go elsewhere, since that step may come to something else; but never past
+what it has done outside, which would be done for nothing, or twice. What a turn merely reads, and how a step failed, is
+recorded only together with the next step, since only then does it matter.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stigmergy.protocols.errors import (
     pack,
     unpack,
 )
-from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step, fork_of
+from stigmergy.protocols.turn import CANCELLED, FAILED, REFUSED, Delivery, Step, fork_of, tried
 
 from ..transport.link import PeerGone
 from .over import turn_over
@@ -58,25 +59,65 @@ class Road:
         """Where it has left the road that was recorded, until the board hears of it."""
         self._reads: list[Step] = []
         """What matters only if the turn goes on: reads and failures that are not recorded yet."""
+        self._acts: dict[int, str] = {}
+        """Keys of the steps of this attempt that have changed the blackboard at once, or may have, by number."""
+        self._astray: NonDeterministic | None = None
+        """Where it left the road and must not: a handler that caught it comes no further."""
         self._ended = False
         self._closed = False
+
+    @property
+    def acts(self) -> tuple[tuple[int, str], ...]:
+        """Number and key of what has changed the blackboard at once in this attempt, or may have."""
+        return tuple(self._acts.items())
 
     def take(self, key: str) -> Taken:
         """The next step. Raises: NonDeterministic, TurnOver."""
         if self._ended:
             raise turn_over(self._agent)
+        if self._astray is not None:
+            raise self._astray
         number, self._next = self._next, self._next + 1
         known = self._steps.get(number)
         if known is not None and known.key != key:
-            if self._fork is None or number <= self._fork:
-                raise NonDeterministic(
-                    f"step {number} of turn {self.turn} was {known.key!r} and is now {key!r}: a handler may depend "
-                    "only on its message, its state and ctx (not on the clock, random numbers, globals or set order)"
-                )
-            self._steps = {other: step for other, step in self._steps.items() if other < number}
-            self._left = number if self._left is None else min(number, self._left)
+            self._leave(number, f"step {number} of turn {self.turn} was {known.key!r} and is now {key!r}")
             known = None
         return Taken(number, key, self.round, known)
+
+    def arrive(self) -> None:
+        """The handler has come to its end. Raises: NonDeterministic when it has left out what counts."""
+        if self._astray is not None:
+            raise self._astray
+        if self._steps:
+            self._check_left(self._next, f"turn {self.turn} has come to its end")
+
+    def act(self, taken: Taken) -> None:
+        """A step is about to change the blackboard at once."""
+        self._acts[taken.number] = taken.key
+
+    def _leave(self, number: int, how: str) -> None:
+        """Go another way from that step on. Raises: NonDeterministic."""
+        if self._fork is None or number <= self._fork:
+            raise self._gone_astray(
+                f"{how}: a handler may depend only on its message, its state and ctx (not on the clock, random "
+                "numbers, globals or set order)"
+            )
+        self._check_left(number, how)
+        self._steps = {other: step for other, step in self._steps.items() if other < number}
+        self._left = number if self._left is None else min(number, self._left)
+
+    def _check_left(self, number: int, how: str) -> None:
+        """Raise if anything counts that was recorded from that step on. Raises: NonDeterministic."""
+        counts = min((step for step in self._steps.values() if step.number >= number and step.counts), default=None)
+        if counts is not None:
+            raise self._gone_astray(
+                f"{how}; but in an earlier attempt step {counts.number}, {counts.key!r}, was done, or may have been, "
+                "and counts: do such things before a step that may fail, or whatever becomes of it"
+            )
+
+    def _gone_astray(self, text: str) -> NonDeterministic:
+        self._astray = NonDeterministic(text)
+        return self._astray
 
     def check(self, taken: Taken) -> None:
         """Raise TurnOver for a step whose attempt is over: nothing comes of it."""
@@ -103,7 +144,10 @@ class Road:
     def pass_by(self, taken: Taken, result: Any, outcome: str = "done") -> None:
         """What a step came to, for the case that the turn goes on."""
         if taken.round == self.round and not self._closed:
-            self._reads.append(Step(taken.number, taken.key, result, outcome))
+            step = Step(taken.number, taken.key, result, outcome)
+            self._reads.append(step)
+            if not step.counts:
+                self._acts.pop(taken.number, None)
 
     def turning(self) -> int | None:
         """The step from which on the board shall forget what was recorded, before it records another; said once."""
@@ -134,13 +178,17 @@ class Road:
         self._closed = True
 
     def restart(self, attempt: int, round_: int) -> None:
-        """Begin again: successful steps stay, failed ones are forgotten."""
-        failed = [number for number, step in self._steps.items() if step.failed]
-        self.attempt, self.round, self._fork = attempt, round_, fork_of(self._fork, failed)
-        self._next, self._ended, self._closed = 0, False, False
+        """Begin again: successful steps stay, failed ones are forgotten, but not that they may count."""
+        failed = [step for step in self._steps.values() if step.failed]
+        self.attempt, self.round = attempt, round_
+        self._fork = fork_of(self._fork, [step.number for step in failed])
+        self._next, self._ended, self._closed, self._astray = 0, False, False, None
         self._reads.clear()
-        for number in failed:
-            del self._steps[number]
+        for step in failed:
+            del self._steps[step.number]
+        for number, key in (*((step.number, step.key) for step in failed if step.is_open), *self.acts):
+            self._steps.setdefault(number, tried(number, key))
+        self._acts.clear()
 
 
 def _lasting(key: str, error: Exception) -> StigmergyError:

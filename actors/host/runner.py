@@ -150,8 +150,9 @@ class Runner:
 
     def _send(self, cell: Cell, desk: Desk, turn: Turn) -> Flight | None:
         """Send a turn off. Returns it if it is to be waited for."""
-        if cell.flights or desk.acted:
-            turn = turn._replace(after=cell.newest, acted=tuple(desk.acted))
+        acts = desk.road.acts
+        if cell.flights or desk.acted or acts:
+            turn = turn._replace(after=cell.newest, acted=tuple(desk.acted), tried=acts)
         flight, board = Flight(desk, turn), self._boards.home(cell.agent)
         if turn.outcome == "done" and turn.agent.partition("/")[0] in self._runs_ahead:
             cell.flights.append(flight)
@@ -185,7 +186,7 @@ class Runner:
                 await asyncio.sleep(after_s)
                 desk.road.restart(attempt, round_)
                 turn = await self._checked(self._performer.begin(desk, cell.state))
-                flight = Flight(desk, turn._replace(acted=tuple(desk.acted)))
+                flight = Flight(desk, turn._replace(acted=tuple(desk.acted), tried=desk.road.acts))
                 board.request("commit", flight.turn, flight.answered)
             self._keep(cell, flight.turn)
         except (Fenced, SwarmStopped, PeerGone):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from stigmergy.protocols import Budget, Message
-from stigmergy.protocols.errors import Conflict, NonDeterministic, StepFailed, SwarmStopped
+from stigmergy.protocols.errors import Conflict, NonDeterministic, StepFailed, SwarmStopped, ToolFailed
+from stigmergy.protocols.message import decode
 from stigmergy.runtime import Agent, Context, Use, handles, tool
 from stigmergy.runtime.models import ModelRequest
 from stigmergy.runtime.thinking import ModelSpec
@@ -50,6 +53,8 @@ def once(name: str, result: str) -> Callable[[], str]:
 
 class Go(Message):
     way: str
+    instead: bool = False
+    crashes: bool = False
 
 
 class Way(Message):
@@ -81,18 +86,32 @@ class Receipt(BaseModel):
 
 
 @tool("irreversible", timeout_s=5, marks="")
-async def credit(_call: Pay, _use: Use) -> Receipt:
+async def credit(call: Pay, _use: Use) -> Receipt:
     """Pays, some time after the turn that asked for it has failed."""
+    if not call.usd:
+        raise ToolFailed("nothing was paid")
     DONE.append("credit")
     gate("paying").set()
     await asyncio.sleep(0.05)
     return Receipt(number=DONE.count("credit"))
 
 
+@tool("read")
+async def rate(call: Pay, _use: Use) -> Receipt:
+    """Looks something up."""
+    return Receipt(number=int(call.usd))
+
+
+@tool("idempotent")
+async def book(call: Pay, _use: Use) -> Receipt:
+    """Writes it down, and may fail then."""
+    return Receipt(number=int(1 / call.usd))
+
+
 class Walker(Agent):
     """Takes the way that it is told."""
 
-    tools = (credit,)
+    tools = (credit, rate, book)
     attempts = 6
 
     @handles
@@ -142,15 +161,93 @@ class Walker(Agent):
         await ctx.run("end", once("end", "ok"))
         return str(found)
 
-    async def facts(self, ctx: Context) -> str:
+    async def look_first(self, ctx: Context) -> str:
         try:
             found = await ctx.run("primary", once("primary", "primary"))
         except StepFailed:
-            await ctx.facts.put("gave-up", "yes")
+            await ctx.tool(rate, Pay(usd=1))
+            await ctx.model("m", "what now?")
             raise
-        await ctx.facts.put("result", found)
         fact = await ctx.facts.get("result")
-        return "nothing" if fact is None else str(fact.value)
+        await ctx.facts.put("result", found)
+        return f"{fact or 'nothing'}, {found}"
+
+    async def nothing_then(self, ctx: Context) -> str:
+        try:
+            await ctx.run("primary", once("primary", "primary"))
+        except StepFailed:
+            await ctx.claims("none").take()
+            with suppress(Conflict):
+                await ctx.facts.put("gold", "mine", expect=0)
+            with suppress(ToolFailed):
+                await ctx.tool(credit, Pay(usd=0))
+            with suppress(StepFailed):
+                await ctx.run("last", once("last", "ok"))
+            await ctx.run("sealed", lambda: "ok")
+            raise
+        for number in range(3):
+            await ctx.run(f"number-{number}", lambda: "ok")
+        return str(number + 1)
+
+    async def does(self, ctx: Context, act: Callable[[Context], Awaitable[Any]]) -> str:
+        """Does something after a step that failed, or does not."""
+        go = decode(Go, ctx.envelope.body)
+        if go.crashes and ctx.attempt == 2:
+            await self.there()
+        try:
+            await ctx.run("primary", once("primary", "primary"))
+        except StepFailed:
+            await ctx.run("sorry", lambda: "ok")
+            await act(ctx)
+            raise
+        if go.instead:
+            await ctx.run("instead", lambda: "ok")
+            await act(ctx)
+        return "primary"
+
+    async def goes_on(self, ctx: Context) -> str:
+        with suppress(StepFailed):
+            await ctx.run("primary", once("primary", "primary"))
+            with suppress(Exception):
+                await ctx.run("instead", lambda: "ok")
+        with suppress(NonDeterministic):
+            await ctx.tool(credit, Pay(usd=1))
+        return str(await ctx.run("end", once("end", "ok")))
+
+    async def put(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.facts.put("gave-up", "yes"))
+
+    async def deposit(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.trail("path").deposit({"a": 1.0}))
+
+    async def take(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.claims("queue").take())
+
+    async def question(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.ask("echo", Say(text="?"), reply=Way))
+
+    async def payment(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.tool(credit, Pay(usd=1)))
+
+    async def booking(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.tool(book, Pay(usd=1)))
+
+    async def booking_in_doubt(self, ctx: Context) -> str:
+        async def fails(ctx: Context) -> None:
+            with suppress(StepFailed):
+                await ctx.tool(book, Pay(usd=0))
+            await ctx.run("sealed", lambda: "ok")
+
+        return await self.does(ctx, fails)
+
+    async def put_given_up(self, ctx: Context) -> str:
+        async def given_up(ctx: Context) -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await ctx.facts.put("gave-up", "yes")
+            await ctx.run("sealed", lambda: "ok")
+
+        return await self.does(ctx, given_up)
 
     async def same_fact(self, ctx: Context) -> str:
         version = await ctx.facts.put("result", "x")
@@ -286,11 +383,18 @@ MODEL = ModelSpec(
 )
 
 
-async def walked(way: str) -> str:
-    async with Town(Walker, Echo) as town:
+async def walked(way: str, *, instead: bool = False, crashes: bool = False) -> str:
+    async with Town(Walker, Echo, models={"m": MODEL}) as town:
         for name in ("gold", "silver"):
             await town.facts.put(name, name)
-        return str((await town.ask("walker/1", Go(way=way), Way)).text)
+        await town.trail("path").define()
+        await town.claims("queue").offer("item")
+        answer = town.begin("walker/1", Go(way=way, instead=instead, crashes=crashes), Way)
+        if crashes:
+            async with asyncio.timeout(10):
+                await gate("there").wait()
+            await town.crash()
+        return str((await answer).text)
 
 
 async def test_two_model_calls_at_once_are_reserved_each_though_the_turn_before_has_not_committed():
@@ -322,10 +426,38 @@ async def test_a_step_that_a_failed_attempt_has_left_behind_is_not_recorded_in_t
 
 @pytest.mark.parametrize(
     ("way", "comes_to"),
-    [("fallback", "primary"), ("facts", "primary"), ("same_fact", "version 1")],
+    [("fallback", "primary"), ("same_fact", "version 1"), ("look_first", "nothing, primary"), ("nothing_then", "3")],
 )
 async def test_behind_a_step_that_failed_a_turn_may_go_another_way_and_what_it_does_again_it_does_once(way, comes_to):
     assert await walked(way) == comes_to
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.parametrize("instead", [False, True])
+@pytest.mark.parametrize(
+    ("what", "step"),
+    [
+        ("put", "act:facts.put"),
+        ("put_given_up", "act:facts.put"),
+        ("deposit", "act:trails.deposit"),
+        ("take", "act:claims.take"),
+        ("question", "ask:echo:Say@1"),
+        ("payment", "tool:credit"),
+        ("booking", "tool:book"),
+        ("booking_in_doubt", "tool:book"),
+    ],
+)
+async def test_what_a_turn_has_done_outside_it_leaves_behind_on_no_other_way(what, step, instead, crashes):
+    said = "was .* and is now 'run:instead'; but .*" if instead else "has come to its end; but .*"
+    with pytest.raises(NonDeterministic, match=f"{said}step 2, '{step}:.* counts"):
+        await walked(what, instead=instead, crashes=crashes)
+    assert DONE.count("credit") == (what == "payment")
+
+
+async def test_a_handler_that_goes_on_though_it_was_told_that_it_has_left_its_road_does_nothing_more():
+    with pytest.raises(NonDeterministic, match="step 1, 'tool:credit:.* counts"):
+        await walked("goes_on")
+    assert DONE.count("credit") == 1
 
 
 async def test_before_the_step_that_failed_a_turn_must_go_the_same_way():
@@ -365,20 +497,11 @@ async def test_a_replay_hears_that_there_was_nothing_or_somebody_was_first_thoug
         assert (await town.look("claims.depth", {"queue": "queue"}))[0] == 1
 
 
-async def after_a_crash(way: str) -> str:
-    async with Town(Walker) as town:
-        answer = town.begin("walker/1", Go(way=way), Way)
-        async with asyncio.timeout(10):
-            await gate("there").wait()
-        await town.crash()
-        return str((await answer).text)
-
-
 @pytest.mark.parametrize("way", ["order", "order_that_fails_first"])
 async def test_what_lay_behind_the_place_where_a_turn_left_its_road_is_gone_after_a_crash_too(way):
-    assert await after_a_crash(way) == "order at 5"
+    assert await walked(way, crashes=True) == "order at 5"
 
 
 async def test_of_two_steps_at_once_on_another_road_neither_is_done_again_after_a_crash():
-    assert await after_a_crash("two_at_once") == "first second"
+    assert await walked("two_at_once", crashes=True) == "first second"
     assert (DONE.count("first"), DONE.count("second")) == (1, 1)

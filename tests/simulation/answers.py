@@ -56,7 +56,7 @@ def _failed(run: Simulation, entry: Told, answered: dict[int, tuple[str, int]], 
     """A turn has failed: not because an ask ran out of time whose answer could have been there."""
     said = entry.data["error" if entry.kind == "mail.again" else "detail"]
     for key, own in answered.values():
-        _, to, asked = key.split(":")
+        _, to, asked, _ = key.split(":")
         if f"{to} did not answer {asked} within" in said:
             since = max(_durable_at(run, entry.shard, own), _durable_at(run, entry.shard, begun), _calm_at(run))
             if _durable_at(run, entry.shard, entry.own) > since + TOLD_S:

@@ -150,6 +150,31 @@ def test_an_answer_is_kept_with_the_turn_that_asked():
     assert mail.reply(reply) is None  # nobody waits any more
 
 
+@pytest.mark.parametrize(
+    ("key", "result", "outcome", "left"),
+    [
+        ("run:x", ["StepFailed", ["x"]], "failed", None),
+        ("act:facts.put:0", ["Conflict", ["x"]], "failed", None),
+        ("act:facts.put:0", None, "cancelled", "tried"),
+        ("tool:book:0", ["ToolFailed", ["x"]], "failed", None),
+        ("tool:book:0", ["ToolTimeout", ["x"]], "failed", "tried"),
+        ("tool:book:0", ["StepFailed", ["x"]], "failed", "tried"),
+        ("tool:book:0", None, "cancelled", "tried"),
+        ("read:rate:0", ["ToolTimeout", ["x"]], "failed", None),
+        ("act:claims.offer:0", True, "done", "done"),
+    ],
+)
+def test_a_turn_that_starts_over_knows_what_may_have_been_done_though_it_failed(key, result, outcome, left):
+    mail, _ = mail_and_entries()
+    mail.accept(letter(1), "", 0.0)
+    mail.attempt("m1", "a/1", "h.1")
+    mail.step("m1", Step(0, key, result, outcome))
+    mail.again("m1", "it failed", [(1, "act:facts.put:1")])
+    kept = mail.letters["m1"]
+    assert {number: step.outcome for number, step in kept.steps.items()} == ({0: left} if left else {}) | {1: "tried"}
+    assert kept.weight == sum(len(pack(step.result)) for step in kept.steps.values())
+
+
 def test_a_turn_that_starts_over_keeps_its_answers_but_not_its_errors():
     mail, _ = mail_and_entries()
     mail.accept(letter(1), "", 0.0)
@@ -189,7 +214,7 @@ def test_the_state_is_the_fold_of_the_entries(actions):
         elif action == "dead" and chosen:
             mail.dead(chosen, "test", "")
         elif action == "again" and held:
-            mail.again(held[n % len(held)], "error")
+            mail.again(held[n % len(held)], "error", [(n, "act:facts.put:0")] if n else [])
         elif action == "lost":
             mail.lost(f"h.{n % 2}")
         elif action == "step" and held:
