@@ -45,7 +45,7 @@ class VolatileContext(Context):
             if type(turn.sends) is Over:
                 turn.desk.end()
         if turn.desk.attempt != turn.attempt:
-            turn.desk.restart(turn.attempt, turn.attempt - 1)
+            turn.desk.road.restart(turn.attempt, turn.attempt - 1)
         desk: Desk = turn.desk
         return desk
 

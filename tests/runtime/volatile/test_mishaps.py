@@ -13,7 +13,7 @@ from stigmergy.actors.registry.placement import Seat, place
 from stigmergy.actors.volatile.asked import Asked
 from stigmergy.actors.volatile.letter import Letter, Talk
 from stigmergy.protocols import HandlerFailed, Text
-from stigmergy.protocols.errors import ToolFailed
+from stigmergy.protocols.errors import NonDeterministic, ToolFailed
 from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
 
 from .company import Ping, Plain, Pong, Purse, Shelf
@@ -85,6 +85,30 @@ async def test_a_letter_whose_agents_state_cannot_be_copied_is_buried_and_others
         assert (await swarm.ask("collector/2", Ping(), reply=Pong)).n == 0
         assert (await swarm.ask("plain/1", Ping(), reply=Pong)).n == 1
         assert (await swarm.counts())["dead_letters"] == {"handler failed": 4}
+
+
+class Sower(Agent):
+    """Lays a trail, fails once, and lays it again."""
+
+    @handles
+    async def ping(self, ping: Ping, ctx: Context) -> Pong:
+        looked = ctx.trail("path") if ctx.attempt == 1 or not ping.to else ctx.trail(ping.to)
+        await looked.define()
+        await looked.deposit({"a": 1.0})
+        if ctx.attempt == 1:
+            raise ConnectionError("once")
+        return Pong(n=int((await looked.read())["a"]))
+
+
+async def test_what_a_turn_that_starts_over_changes_again_is_changed_once():
+    async with running(Sower) as swarm:
+        assert (await swarm.ask("sower/1", Ping(), reply=Pong)).n == 1
+
+
+async def test_a_turn_that_starts_over_and_changes_something_else_is_told():
+    async with running(Sower) as swarm:
+        with pytest.raises(NonDeterministic, match="step 0 .* was 'act:trails.define:.* and is now 'act:trails.define"):
+            await swarm.ask("sower/1", Ping(to="other"), reply=Pong)
 
 
 class Unspeakable(Exception):
