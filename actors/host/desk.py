@@ -134,7 +134,7 @@ class Desk:
             await self._settled()
             with self.road.noted(taken):
                 reply = await self._ask(taken, question, timeout_s)
-            self.road.keep(taken, Step(taken.number, taken.key, reply.to_wire()))
+            self.road.keep(Step(taken.number, taken.key, reply.to_wire()))
         if reply.mode == "error":
             raise unpack(reply.type, unpack_plain(reply.body))
         return reply
@@ -191,7 +191,7 @@ class Desk:
         except WireError:  # it never left
             self.road.put_back(reads)
             raise
-        self.road.keep(taken, step)
+        self.road.keep(step)
 
     def _claim(self) -> list[Step]:
         """What is to be recorded with the next step. If the turn has left its road, the board hears of it before."""

@@ -164,10 +164,9 @@ class Road:
         """What was claimed has not been recorded."""
         self._reads += reads
 
-    def keep(self, taken: Taken, step: Step) -> None:
-        """A step was recorded."""
-        if taken.round == self.round:
-            self._steps[step.number] = step
+    def keep(self, step: Step) -> None:
+        """A step was recorded: the board hears of steps, and answers, before it hears that their turn has failed."""
+        self._steps[step.number] = step
 
     def end(self) -> None:
         """The handler has ended: what it left behind begins no step."""
