@@ -93,7 +93,11 @@ async def carry_out(desk: Desk, deed: Deed, call: Call) -> Any:
             await desk.record(taken, intended, INTENDED)
             if deed.effect == "irreversible":
                 return await _once(desk, taken, intended, call(key))
-            return await _repeatable(desk, taken, call(key))
+            try:
+                return await _repeatable(desk, taken, call(key))
+            except ToolFailed:
+                await desk.catch_up()  # or the intention would be all that is known of it
+                raise
 
 
 async def _repeatable(desk: Desk, taken: Taken, effect: Awaitable[Any]) -> Any:

@@ -160,9 +160,7 @@ class Desk:
         await self._settled()
         self.road.check(taken)
         envelope, agent = self.delivery.envelope, self.delivery.agent
-        reads = self._claim()
-        if reads:
-            await self._board.ask("step", [self.turn, reads])
+        await self.catch_up()
         name = f"{self.turn}:{taken.number}:{digest}"
         self.road.act(taken)
         with self.road.noted(taken):
@@ -180,6 +178,12 @@ class Desk:
             if request[0] == "reserve":
                 self._say("ledger", ["withdraw", request[1]])
             raise
+
+    async def catch_up(self) -> None:
+        """Make durable what was noted so far."""
+        reads = self._claim()
+        if reads:
+            await self._board.ask("step", [self.turn, reads])
 
     async def record(self, taken: Taken, result: Any, outcome: str = "done") -> None:
         """Make a step durable, and what was read before it. Raises: TurnOver when its attempt is over."""

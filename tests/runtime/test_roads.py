@@ -105,6 +105,8 @@ async def rate(call: Pay, _use: Use) -> Receipt:
 @tool("idempotent")
 async def book(call: Pay, _use: Use) -> Receipt:
     """Writes it down, and may fail then."""
+    if call.usd < 0:
+        raise ToolFailed("nothing was written")
     return Receipt(number=int(1 / call.usd))
 
 
@@ -222,6 +224,20 @@ class Walker(Agent):
             raise
         with suppress(Exception):
             await ctx.run("instead", lambda: "ok")
+        return "done"
+
+    async def booking_that_did_nothing(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.tool(book, Pay(usd=-1)))
+
+    async def put_refused(self, ctx: Context) -> str:
+        return await self.does(ctx, lambda ctx: ctx.facts.put("gold", "mine", expect=0))
+
+    async def commit_refused(self, ctx: Context) -> str:
+        try:
+            await ctx.run("primary", once("primary", "primary"))
+        except StepFailed:
+            await ctx.facts.put("gave-up", "yes")
+            ctx.deposit("nowhere", {"a": 1.0})
         return "done"
 
     async def put(self, ctx: Context) -> str:
@@ -462,6 +478,17 @@ async def test_what_a_turn_has_done_outside_it_leaves_behind_on_no_other_way(wha
     with pytest.raises(NonDeterministic, match=f"{said}step 2, '{step}:.* counts"):
         await walked(what, instead=instead, crashes=crashes)
     assert DONE.count("credit") == (what == "payment")
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.parametrize("what", ["booking_that_did_nothing", "put_refused"])
+async def test_what_was_refused_or_says_that_it_did_nothing_may_be_left_behind(what, crashes):
+    assert await walked(what, crashes=crashes) == "primary"
+
+
+async def test_what_a_turn_has_done_counts_too_when_it_is_its_commit_that_is_refused():
+    with pytest.raises(NonDeterministic, match="has come to its end; but .*step 1, 'act:facts.put:"):
+        await walked("commit_refused")
 
 
 @pytest.mark.parametrize("way", ["goes_on", "hears_nothing"])
