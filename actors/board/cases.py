@@ -89,7 +89,7 @@ class Cases:
         if host and blocks:
             m.outbox.tell(host, "held", letter.agent)  # what it has behind the turn is taken back
         m.end_turn(message, letter.agent)
-        m.dispatcher.finished(message, host, letter.agent, letter.pool)
+        m.dispatcher.finished(message, host, letter.agent)
         step = letter.doubt
         if step is not None:
             m.outbox.event("case", Case.of(letter, step).to_plain())

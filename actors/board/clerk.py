@@ -177,7 +177,7 @@ class Clerk:
         death = Death(reason, detail, letter.at, letter.attempts, letter.agent or letter.pool)
         self.dead_letters.post(letter.envelope, death, m.now)
         m.end_turn(message, letter.agent)
-        m.dispatcher.finished(message, host, letter.agent, letter.pool)
+        m.dispatcher.finished(message, host, letter.agent or letter.pool)
         if m.living.counted:
             m.living.release((letter.agent,))
         m.outbox.event(

@@ -24,6 +24,9 @@ ALONE_S: Final = 2.0
 """How long a suspect keeps its host to itself; one that lives so long is no quick killer. Turns that wait for a model
 take that long, and all that a dead host had goes through here one by one."""
 
+POOLED: Final = "/pool."
+"""Stands between the kind and the number of an agent that its pool has chosen."""
+
 Place = Callable[[str], str | None]
 """The live host for an agent id, or None while there is none."""
 
@@ -69,14 +72,18 @@ class Dispatcher:
             host = self._place(self._mail.letters[message].agent) or ""
             self._suspects.setdefault(host, deque()).append(message)
 
-    def finished(self, message: str, host: str, agent: str, pool: str) -> None:
-        """A letter has left the mail: look at whom that lets go on."""
+    def finished(self, message: str, host: str, address: str) -> None:
+        """A letter has left the mail of an agent, or of a pool: look at whom that lets go on.
+
+        An agent of a pool that has finished a letter is there for its pool too, from wherever that letter came.
+        """
         if host in self._alone and self._alone[host][0] == message:
             del self._alone[host]
             self.stir_all()
-        self._stirred[agent] = None
-        if pool:
-            self._stirred[pool] = None
+        self._stirred[address] = None
+        kind, member, _ = address.partition(POOLED)
+        if member and kind in self._mail.pools:
+            self._stirred[kind] = None
 
     def lost(self, host: str) -> None:
         """A host is gone: nothing runs alone there any more."""
@@ -217,5 +224,5 @@ class Dispatcher:
 
     def _members(self, kind: str) -> Iterable[str]:
         """All that a pool may have, those that are alive first."""
-        names = (f"{kind}/pool.{number}" for number in range(1, self._pool_cap(kind) + 1))
+        names = (f"{kind}{POOLED}{number}" for number in range(1, self._pool_cap(kind) + 1))
         return sorted(names, key=lambda name: name not in self._alive) if self._alive else names

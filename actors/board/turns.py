@@ -145,7 +145,7 @@ class Turns:
                 clerk.admit(sent, None)
         m.end_turn(turn.message, letter.agent)
         m.registry.outcome(letter.agent.partition("/")[0], ok=True, latency_s=turn.seconds)
-        m.dispatcher.finished(turn.message, turn.host, letter.agent, letter.pool)
+        m.dispatcher.finished(turn.message, turn.host, letter.agent)
 
     def _write(self, turn: Turn, letter: Letter) -> bool:
         """Carry out what it wrote, here and on other shards. Returns whether any of it is news."""

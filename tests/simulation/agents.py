@@ -95,6 +95,28 @@ class Relay(Doer):
         ctx.tell(do.to, Do(op=do.op))
 
 
+class Asker(Doer):
+    """One of a pool: sends for something, and is told itself, by whoever brings it."""
+
+    pool = 2
+
+    @handles
+    async def do(self, do: Do, ctx: Context) -> None:
+        await self.begin(do, ctx)
+        if do.to:
+            ctx.tell(do.to, Do(op=do.op))
+        self.note(do, ctx)
+
+
+class Bringer(Doer):
+    """Brings it to whoever sent for it."""
+
+    @handles
+    async def do(self, do: Do, ctx: Context) -> None:
+        ctx.tell(ctx.sender, Do(op=do.op))
+        self.note(do, ctx)
+
+
 class Counter(Doer):
     """Where many relays come together."""
 
@@ -212,6 +234,8 @@ async def called(name: str, ctx: Context) -> int:
 KINDS: dict[str, type[Agent]] = {
     "account": Account,
     "relay": Relay,
+    "asker": Asker,
+    "bringer": Bringer,
     "counter": Counter,
     "chain": Chain,
     "writer": Writer,

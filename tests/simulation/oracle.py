@@ -119,7 +119,8 @@ def _relayed(_run: Simulation, reading: Reading) -> Iterator[str]:
     caused = Counter(fate.cause for fate in reading.fates.values() if fate.cause)
     for fate in reading.fates.values():
         pays = fate.agent.startswith("account/") and not fate.cause
-        if (pays or fate.agent.startswith("relay/")) and caused[fate.id] != fate.is_done:
+        sends = fate.agent.startswith(("relay/", "bringer/")) or fate.to == "asker"
+        if (pays or sends) and caused[fate.id] != fate.is_done:
             yield f"C1 {fate.agent} finished op {fate.op}: {fate.is_done}, and sent {caused[fate.id]} messages"
 
 

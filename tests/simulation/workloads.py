@@ -115,6 +115,12 @@ def _fan_in(random: Random, work: Work) -> None:
         work.relayed = random.randrange(1, 9)
 
 
+def _errands(random: Random, work: Work) -> None:
+    for n in range(random.randrange(1, 4)):
+        count = random.randrange(2, 7)
+        work.lane([("tell", "asker", {"to": f"bringer/{n}", "raises": _trouble(random)}) for _ in range(count)])
+
+
 def _chain(random: Random, work: Work) -> None:
     for lane in range(random.randrange(1, 4)):
         work.lane(
@@ -157,6 +163,7 @@ def _notes(random: Random, work: Work) -> None:
 PARTS: dict[str, Part] = {
     "money": Part(("account",), _money),
     "fan-in": Part(("relay", "counter"), _fan_in),
+    "errands": Part(("asker", "bringer"), _errands),
     "chain": Part(("chain",), _chain),
     "topic": Part(("writer", "reader"), _topic),
     "jobs": Part(("worker",), _jobs),

@@ -32,7 +32,7 @@ def send(mail, dispatcher, now=0.0):
 def finish(mail, dispatcher, message):
     letter = mail.letters[message]
     mail.done(message, None)
-    dispatcher.finished(message, letter.host, letter.agent, letter.pool)
+    dispatcher.finished(message, letter.host, letter.agent)
 
 
 def test_one_agent_gets_its_mail_in_order_and_a_few_letters_ahead(desk):
@@ -53,6 +53,16 @@ def test_a_pool_grows_only_when_all_are_busy_and_never_beyond_its_cap(desk):
     assert send(mail, dispatcher) == [("m2", "a/pool.2")]
     finish(mail, dispatcher, "m1")
     assert send(mail, dispatcher) == [("m3", "a/pool.1")]
+
+
+def test_a_pool_goes_on_when_its_agent_has_finished_what_was_sent_to_that_agent_itself(desk):
+    mail, dispatcher, _ = desk
+    accept(mail, dispatcher, "own1", to="a/pool.1")
+    accept(mail, dispatcher, "own2", to="a/pool.2")
+    accept(mail, dispatcher, "m1", to="a", pool="a")
+    assert send(mail, dispatcher) == [("own1", "a/pool.1"), ("own2", "a/pool.2")]
+    finish(mail, dispatcher, "own2")
+    assert send(mail, dispatcher) == [("m1", "a/pool.2")]
 
 
 def test_nothing_goes_out_without_a_host_and_everything_once_there_is_one(desk):
@@ -202,7 +212,7 @@ def test_what_waited_behind_a_suspect_goes_out_when_the_suspect_dies_waiting(des
     accept(mail, dispatcher, "new", to="a/3")
     assert send(mail, dispatcher, now=100.0) == []
     mail.dead("killer", "deadline", "")
-    dispatcher.finished("killer", "", "a/1", "")
+    dispatcher.finished("killer", "", "a/1")
     assert send(mail, dispatcher, now=101.0) == [("new", "a/3")]
 
 

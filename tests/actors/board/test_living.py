@@ -181,6 +181,18 @@ def test_a_pool_whose_members_are_all_gone_refuses_what_came_from_too_deep():
     assert site.dead() == {"budget": 1}
 
 
+def test_all_that_waits_in_a_pool_is_refused_when_there_is_no_room_for_anybody_of_it():
+    site = Site(agents=1)
+    site.send("a/1")
+    site.board.machines.dispatcher.paused = True
+    for _ in range(3):
+        site.send("b")
+    site.board.machines.dispatcher.paused = False
+    for _ in range(2):
+        site.do("renew", 1, site.host)
+    assert site.dead() == {"budget": 3}
+
+
 def test_a_ceiling_that_comes_later_counts_those_who_are_there():
     site = Site()
     site.send("a/1")
