@@ -178,8 +178,7 @@ class Clerk:
         self.dead_letters.post(letter.envelope, death, m.now)
         m.end_turn(message, letter.agent)
         m.dispatcher.finished(message, host, letter.agent or letter.pool)
-        if m.living.counted:
-            m.living.release((letter.agent,))
+        m.release((letter.agent,))
         m.outbox.event(
             "dead_letter",
             {"to": letter.agent or letter.pool, "type": letter.envelope.type, "reason": reason, "detail": str(error)},

@@ -9,13 +9,14 @@ were in flight twice come last, and only when their host has nothing else that c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from math import inf
 from typing import Final
 
 from .mail import Mail
 from .needs import needed
+from .pools import pool_of
 
 AHEAD: Final = 16
 """Letters that a host may hold for one agent, so that it need not wait for the board between turns."""
@@ -24,22 +25,20 @@ ALONE_S: Final = 2.0
 """How long a suspect keeps its host to itself; one that lives so long is no quick killer. Turns that wait for a model
 take that long, and all that a dead host had goes through here one by one."""
 
-POOLED: Final = "/pool."
-"""Stands between the kind and the number of an agent that its pool has chosen."""
-
 Place = Callable[[str], str | None]
 """The live host for an agent id, or None while there is none."""
+
+Members = Callable[[str], Iterable[str]]
+"""The agents of a kind's pool that may have a letter, in the order in which they are asked."""
 
 
 class Dispatcher:
     """Remembers which addresses may have something to send, and hands out what may go."""
 
-    def __init__(self, mail: Mail, place: Place, pool_cap: Callable[[str], int], alive: Collection[str] = ()) -> None:
-        """``alive`` are the agents that are alive, while these are counted: pools choose them first."""
+    def __init__(self, mail: Mail, place: Place, members: Members) -> None:
         self._mail = mail
         self._place = place
-        self._pool_cap = pool_cap
-        self._alive = alive
+        self._members = members
         self._stirred: dict[str, None] = {}
         self._suspects: dict[str, deque[str]] = {}
         self._alone: dict[str, tuple[str, float]] = {}
@@ -81,8 +80,8 @@ class Dispatcher:
             del self._alone[host]
             self.stir_all()
         self._stirred[address] = None
-        kind, member, _ = address.partition(POOLED)
-        if member and kind in self._mail.pools:
+        kind, number = pool_of(address)
+        if number and kind in self._mail.pools:
             self._stirred[kind] = None
 
     def lost(self, host: str) -> None:
@@ -217,12 +216,3 @@ class Dispatcher:
                 if message is not None:
                     waiting.remove(message)
                     out.append((message, agent, host))
-
-    def shares(self, kind: str) -> bool:
-        """Whether a pool has members that are alive."""
-        return any(agent in self._alive for agent in self._members(kind))
-
-    def _members(self, kind: str) -> Iterable[str]:
-        """All that a pool may have, those that are alive first."""
-        names = (f"{kind}{POOLED}{number}" for number in range(1, self._pool_cap(kind) + 1))
-        return sorted(names, key=lambda name: name not in self._alive) if self._alive else names

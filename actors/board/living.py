@@ -8,12 +8,15 @@ that somebody outside brings into being has depth 1, one that an agent brings in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import chain, islice
 from typing import Final
 
 from ..ledger.ledger import Ledger
 from ..ledger.paths import kind_account
 from .holders import Holders
 from .mail import Mail
+from .pools import Crews, names
 
 FULL: Final = "budget"
 """Why a letter died for which there was no agent, and no room for one."""
@@ -29,6 +32,11 @@ class Living:
         self.counted: Mapping[str, object] = ledger.counted
         """The accounts with such a ceiling; without any nobody needs to ask anything of this."""
 
+    @cached_property
+    def _crews(self) -> Crews:
+        """Kept from its first use on: what a replay brings comes before, and all else through here."""
+        return Crews(self._ledger.alive)
+
     def below(self, sender: str) -> int:
         """See `Ledger.below`."""
         return self._ledger.below(sender)
@@ -42,12 +50,29 @@ class Living:
         """An agent is alive from now on, if it was not. Raises: BudgetExhausted."""
         self.check(agent, depth)
         if agent not in self._ledger.alive:
-            self._ledger.enter(agent, kind_account(agent), depth)
+            self._enter(agent, depth)
 
-    def release(self, agents: Iterable[str]) -> None:
-        """Count those of these agents no more that nobody has, and for which no message waits."""
+    def members(self, kind: str, cap: int) -> Iterable[str]:
+        """The agents of a pool that may have a letter: those that are alive, then as many more as there is room for.
+
+        Where nobody is alive and there is no room either it is all, so that what waits is refused by `enter`.
+        """
+        if not self.counted:
+            return names(kind, cap)
+        alive, room = self._crews.of(kind, cap), self._ledger.places(kind_account(kind))
+        more = cap if room >= cap or (room <= 0 and not alive) else max(0, int(room))
+        return chain(alive, islice((name for name in names(kind, cap) if name not in self._ledger.alive), more))
+
+    def shares(self, kind: str, cap: int) -> bool:
+        """Whether a pool has agents that are alive."""
+        return bool(self._crews.of(kind, cap))
+
+    def release(self, agents: Iterable[str]) -> bool:
+        """Count those of these agents no more that nobody has, and no message waits for. True when there are any."""
         alive = self._ledger.alive
-        self._ledger.leave([agent for agent in agents if agent in alive and not self._is_needed(agent)])
+        gone = [agent for agent in agents if agent in alive and not self._is_needed(agent)]
+        self._leave(gone)
+        return bool(gone)
 
     def release_all(self) -> None:
         """As `release`, for everybody."""
@@ -57,11 +82,20 @@ class Living:
         """There are other ceilings than before: whoever was not counted is there already, at depth 1."""
         alive = self._ledger.alive
         if not self.counted:
-            self._ledger.leave(list(alive))
+            self._leave(list(alive))
             return
         for agent in dict.fromkeys((*self._mail.busy(), *self._holders)):
             if agent not in alive:
-                self._ledger.enter(agent, kind_account(agent), 1)
+                self._enter(agent, 1)
+
+    def _enter(self, agent: str, depth: int) -> None:
+        self._crews.enter(agent)
+        self._ledger.enter(agent, kind_account(agent), depth)
+
+    def _leave(self, agents: list[str]) -> None:
+        for agent in agents:
+            self._crews.leave(agent)
+        self._ledger.leave(agents)
 
     def _is_needed(self, agent: str) -> bool:
         return agent in self._holders or self._mail.is_busy(agent)

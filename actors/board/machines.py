@@ -64,7 +64,7 @@ class Machines:
         self.grants = Grants(record, self.treasury, self.exchange)
         self.purse = Purse(record, self.exchange)
         self.warden = Warden(record, limits, place)
-        self.dispatcher = Dispatcher(self.mail, self.host_of, lambda kind: self.kinds[kind].pool, ledger.alive)
+        self.dispatcher = Dispatcher(self.mail, self.host_of, self.members)
 
     def apply(self, kind: str, data: dict[str, Any]) -> None:
         """Replay one journal entry."""
@@ -161,6 +161,16 @@ class Machines:
             self._wanted.add(agent)
             self.outbox.event("host_wanted", {"agent": agent})
         return None
+
+    def members(self, kind: str) -> Iterable[str]:
+        """The agents of a kind's pool that may have a letter. See `Living.members`."""
+        return self.living.members(kind, self.kinds[kind].pool)
+
+    def release(self, agents: Iterable[str]) -> None:
+        """These agents may be alive no more: what waits in a pool may get the room that they leave."""
+        if self.living.counted and self.living.release(agents):
+            for kind in self.mail.pools:
+                self.dispatcher.stir(kind)
 
     def add_kind(self, spec: KindSpec) -> None:
         """Make a kind known to every machine."""

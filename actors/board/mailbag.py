@@ -32,6 +32,8 @@ class Mailbag:
         self.states: dict[str, bytes] = {}
         self.held: dict[str, None] = {}
         """Ids that wait for a person."""
+        self._holding: dict[str, int] = {}
+        """How many letters of an agent those are."""
         self.decided: dict[str, None] = {}
         """Ids about which a person has decided."""
         self.blocked: dict[str, str] = {}
@@ -48,13 +50,11 @@ class Mailbag:
         """Agents for which messages wait, are being handled, or are held for a person; some more than once."""
         yield from self.boxes
         yield from self.flying
-        for message in self.held:
-            yield self.letters[message].agent
+        yield from self._holding
 
     def is_busy(self, agent: str) -> bool:
         """Whether an agent is one of those."""
-        held = (self.letters[message].agent for message in self.held)
-        return agent in self.boxes or agent in self.flying or agent in held
+        return agent in self.boxes or agent in self.flying or agent in self._holding
 
     def is_known(self, message: str) -> bool:
         """Whether a message was accepted before, and may come again; see `Outsiders` for what comes from outside."""
@@ -182,6 +182,7 @@ class Mailbag:
             take_out(self.boxes, letter.agent, message)
         letter.host, letter.suspect, letter.held_at = "", False, data["at"]
         self.held[message] = None
+        self._holding[letter.agent] = self._holding.get(letter.agent, 0) + 1
         for other in reversed(data["back"]):
             behind = self.letters[other]
             self._land(letter.agent, other)
@@ -203,7 +204,11 @@ class Mailbag:
 
     def _release(self, message: str, letter: Letter) -> None:
         letter.held_at = 0.0
-        self.held.pop(message, None)
+        if message in self.held:
+            del self.held[message]
+            self._holding[letter.agent] -= 1
+            if not self._holding[letter.agent]:
+                del self._holding[letter.agent]
         if self.blocked.get(letter.agent) == message:
             del self.blocked[letter.agent]
 

@@ -7,6 +7,7 @@ over everywhere: here at once, and at the other shards when they have confirmed 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 from stigmergy.protocols.codec import pack
@@ -68,7 +69,8 @@ class Tenants:
         m = self._m
         ready = m.dispatcher.ready(m.now)
         if m.living.counted:
-            ready = [one for one in ready if self._enters(*one)]
+            full: dict[str, int] = {}
+            ready = [one for one in ready if self._enters(*one, full)]
         if ready:
             m.mail.attempts(ready)
         for message, agent, host in ready:
@@ -87,23 +89,30 @@ class Tenants:
                 self._clerk.watch_wait(envelope, agent)
             m.begin_turn(agent)
 
-    def _enters(self, message: str, agent: str, _host: str) -> bool:
-        """Whether an agent may have a letter that waited in a pool. Without room for it, those that are alive share."""
+    def _enters(self, message: str, agent: str, _host: str, full: dict[str, int]) -> bool:
+        """Whether an agent may have a letter that waited in a pool. Without room for it, those that are alive share.
+
+        ``full`` is, by pool, from which depth on there was no room just now.
+        """
         m, letter = self._m, self._m.mail.letters[message]
         if letter.agent:
             return True
+        kind, depth = letter.pool, letter.depth or 1
+        if agent not in m.treasury.ledger.alive and depth >= full.get(kind, inf):
+            return False
         try:
-            m.living.enter(agent, letter.depth or 1)
-        except BudgetExhausted as full:
-            if not m.dispatcher.shares(letter.pool):
-                self._clerk.bury(message, FULL, full)
+            m.living.enter(agent, depth)
+        except BudgetExhausted as error:
+            if m.living.shares(kind, m.kinds[kind].pool):
+                full[kind] = depth if error.dimension == "depth" else 0
+            else:
+                self._clerk.bury(message, FULL, error)
             return False
         return True
 
     def _passivate(self, agents: list[str], host: str) -> list[str]:
         granted = self._m.holders.let_go(agents, host)
-        if self._m.living.counted:
-            self._m.living.release(granted)
+        self._m.release(granted)
         return granted
 
     def lost(self, host: str, reason: str, *, by_itself: bool = True, known: bool = False) -> None:

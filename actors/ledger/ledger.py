@@ -21,7 +21,7 @@ from stigmergy.protocols.money import shown
 
 from .accounts import Account, Amounts, joint, joint_demand
 from .books import Alive, Books, consumed
-from .limits import INDEX, SECONDS
+from .limits import AGENTS, INDEX, SECONDS
 from .paths import ROOT, parse
 from .records import Alert, Forfeits, Position, Reservation, Settlement
 
@@ -161,6 +161,10 @@ class Ledger:
         """Refuse an agent of an account that would be one too many, or too deep. Raises: BudgetExhausted."""
         for above in self._books.accounts.nearest(account).upward():
             above.check({"agents": 1, "depth": depth}, self._books.clock.elapsed)
+
+    def places(self, account: str) -> Amount:
+        """How many more agents of an account may be alive: infinity without a ceiling, negative above a lower one."""
+        return min(one.free(AGENTS, 0.0) for one in self._books.accounts.nearest(account).upward())
 
     def enter(self, agent: str, account: str, depth: int) -> None:
         """Count an agent that is alive from now on, so deep; `check_enter` is for whoever wants to know if it may."""

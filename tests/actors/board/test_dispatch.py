@@ -6,6 +6,7 @@ import pytest
 
 from stigmergy.actors.board.dispatch import AHEAD, Dispatcher
 from stigmergy.actors.board.mail import Mail
+from stigmergy.actors.board.pools import names
 from stigmergy.protocols.envelope import Envelope
 
 
@@ -13,7 +14,7 @@ from stigmergy.protocols.envelope import Envelope
 def desk():
     mail = Mail(lambda kind, data: None)
     hosts = {"here": "h.1"}
-    return mail, Dispatcher(mail, lambda agent: hosts["here"], lambda kind: 2), hosts
+    return mail, Dispatcher(mail, lambda agent: hosts["here"], lambda kind: names(kind, 2)), hosts
 
 
 def accept(mail, dispatcher, *ids, to="a/1", pool=""):

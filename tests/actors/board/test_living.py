@@ -12,6 +12,7 @@ from stigmergy.actors.journal.memory import MemoryDisk, MemoryJournal
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.codec import pack, unpack
 from stigmergy.protocols.envelope import Envelope
+from stigmergy.protocols.kind import Resources
 from stigmergy.protocols.turn import Delivery, Turn
 from tests.actors.kinds import a_kind
 
@@ -22,7 +23,10 @@ TYPE = a_kind("a").accepts[0]
 class Site:
     """A board over a disk that outlives it, with one host at a time."""
 
-    def __init__(self, **budget: Any) -> None:
+    def __init__(self, *apart: str, **budget: Any) -> None:
+        """``apart`` are the kinds whose agents have a host of their own, which is not there."""
+        self.apart = apart
+        self.events: list[Any] = []
         self.now = 1_790_000_000.0
         self.disk = MemoryDisk()
         self.lives = self.sent = 0
@@ -34,7 +38,8 @@ class Site:
         self.lives += 1
         self.do("ledger", ["open", "swarm", Budget(**budget).to_plain()])
         for kind in ("a", "b"):
-            self.do("kind", a_kind(kind, pool=2).to_plain())
+            resources = Resources(own_process=kind in self.apart)
+            self.do("kind", a_kind(kind, pool=2, resources=resources).to_plain())
         self.do("resume")
         self.out = self.do("join", ["h", [], self.lives])
 
@@ -48,7 +53,9 @@ class Site:
 
     def do(self, name: str, payload: Any = None, peer: str = DRIVER) -> list[Any]:
         self.board.handle(peer, 1, name, unpack(pack(payload)), self.now)
-        return self.board.commit(self.now)[0]
+        frames, events = self.board.commit(self.now)
+        self.events += events
+        return frames
 
     def send(self, to: str, *, cause: str = "", sender: str = DRIVER, mode: Any = "ask") -> str:
         """What it was refused with, if it was; else nothing."""
@@ -179,6 +186,46 @@ def test_a_pool_whose_members_are_all_gone_refuses_what_came_from_too_deep():
     site.send("a/1")
     site.commit("m1", "a/1", site.tell("m1", "a/1", "b"))
     assert site.dead() == {"budget": 1}
+
+
+def test_an_agent_whose_name_only_looks_like_one_of_a_pool_is_none_of_it():
+    site = Site(agents=3)
+    for to in ("b/pool.01", "b/pool.x", "b", "b"):
+        assert not site.send(to)
+    assert site.alive() == dict.fromkeys(("b/pool.01", "b/pool.x", "b/pool.1"), 1)
+    site.commit("m3", "b/pool.1")
+    assert [one.agent for one in site.delivered()][2:] == ["b/pool.1", "b/pool.1"]
+
+
+def test_a_pool_grows_when_an_agent_of_another_kind_makes_room():
+    site = Site(agents=2)
+    site.send("a/1")
+    site.commit("m1", "a/1")
+    site.send("b")
+    site.send("b")
+    assert site.alive() == {"a/1": 1, "b/pool.1": 1}
+    site.out = site.do("passivate", ["a/1"], site.host)
+    assert [(one.agent, one.envelope.id) for one in site.delivered()] == [("b/pool.2", "m3")]
+
+
+def test_a_pool_grows_when_a_message_for_another_agent_dies_and_makes_room():
+    site = Site("a", agents=2)
+    late = Envelope("late", "ask", TYPE, DRIVER, "a/1", b"?", "talk", deadline=site.now + 1)
+    site.do("send", [list(late), None, []])
+    site.send("b")
+    site.send("b")
+    assert site.alive() == {"a/1": 1, "b/pool.1": 1}
+    site.now += 2
+    site.board.tick(site.now)
+    site.do("renew", 1, site.host)
+    assert site.alive() == {"b/pool.1": 1, "b/pool.2": 1}
+
+
+def test_no_host_is_started_for_an_agent_for_which_there_is_no_room():
+    site = Site("b", agents=1)
+    for _ in range(2):
+        site.send("b")
+    assert [data for event, data in site.events if event == "host_wanted"] == [{"agent": "b/pool.1"}]
 
 
 def test_all_that_waits_in_a_pool_is_refused_when_there_is_no_room_for_anybody_of_it():

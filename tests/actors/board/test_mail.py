@@ -238,3 +238,5 @@ def test_the_state_is_the_fold_of_the_entries(actions):
     flying = [m for box in mail.flying.values() for m in box]
     assert sorted([*waiting, *flying, *mail.held]) == sorted(mail.letters)
     assert set(mail.blocked.values()) <= set(mail.held)
+    busy = {mail.letters[message].agent for message in (*waiting, *flying, *mail.held)} - {""}
+    assert set(mail.busy()) == {agent for agent in {*busy, *mail.states} if mail.is_busy(agent)} == busy
