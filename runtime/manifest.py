@@ -24,6 +24,7 @@ _IF_SAID: Final[Mapping[str, type]] = {
     "started": str,
     "ended": str,
     "stop_reason": str,
+    "exhausted": str,
     "figures": dict,
     "versions": dict,
 }

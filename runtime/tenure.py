@@ -26,7 +26,7 @@ from .run_folder import RunFolder
 LOCK: Final = "driver.lock"
 RECORD: Final = "run.json"
 
-_ENDS: Final = ("ended", "stop_reason", "exit_code", "figures")
+_ENDS: Final = ("ended", "stop_reason", "exit_code", "exhausted", "figures")
 """What ``run.json`` says once a run has ended, and not any more when it goes on."""
 
 

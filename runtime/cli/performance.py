@@ -9,7 +9,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
-from stigmergy.protocols.errors import StigmergyError, SwarmStopped
+from stigmergy.protocols.errors import BudgetExhausted, StigmergyError, SwarmStopped
 
 from ..aftermath import journaled
 from ..app import STARTING_RAY, Outcome, Stage, Table
@@ -45,6 +45,12 @@ class Ending(NamedTuple):
         stated = "" if self.outcome is None else self.outcome.stop_reason
         stops = [report.stop_reason for report in self.reports.values() if report.stop_reason not in {"", "done"}]
         return stated if stated not in {"", "done"} else next(iter(stops), "done")
+
+    @property
+    def exhausted(self) -> str:
+        """The dimension of the budget that was too small, if the app's error says so; else empty."""
+        error = None if self.error is None else telling(self.error)
+        return error.dimension if isinstance(error, BudgetExhausted) else ""
 
     @property
     def is_partial(self) -> bool:

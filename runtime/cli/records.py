@@ -92,15 +92,17 @@ class Records:
             for folder in self._written:
                 folder.write("tables.json", kept)
 
-    def end(self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int) -> None:
+    def end(
+        self, report: Mapping[str, Any], reports: Mapping[str, SwarmReport], reason: str, code: int, exhausted: str
+    ) -> None:
         """Write how it ended into every folder that is there; ``reports`` are by folder id."""
         with self._as_far_as_there_is_room():
             for folder in self._written:
                 figures = reports.get(folder.id)
                 if report:
                     folder.write("report.json", plain(report))
-                ends = {"ended": iso(time.time()), "stop_reason": reason, "exit_code": int(code)}
-                amend(folder, **ends, figures=figures and asdict(figures))
+                ends = {"stop_reason": reason, "exit_code": int(code), "exhausted": exhausted}
+                amend(folder, ended=iso(time.time()), **ends, figures=figures and asdict(figures))
 
     @contextmanager
     def _as_far_as_there_is_room(self) -> Iterator[None]:

@@ -132,18 +132,24 @@ def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespac
         refuse(f"run {run.id} was not begun by `stigmergy run`: start its script with Swarm.resume({str(run.path)!r})")
     reason, short = known.get("stop_reason"), _ran_out_of(known)
     if known.get("exit_code") is not None and not given.anyway:
-        if reason == "budget" and not hasattr(given, short.removeprefix("--").replace("-", "_")):
-            refuse(f"run {run.id} was stopped by its budget: give a larger one with {short}")
+        if reason == "budget" and not any(hasattr(given, f"budget_{name}") for name in short or DIMENSIONS):
+            flags = [f"--budget-{name.replace('_', '-')}" for name in short or _limited(known) or DIMENSIONS]
+            refuse(f"run {run.id} was stopped by its budget: give a larger one with {' or '.join(flags)}")
         if reason == "loop":
             refuse(f"run {run.id} was stopped by the loop watchdog, and would loop again; --anyway goes on")
 
 
-def _ran_out_of(known: dict[str, Any]) -> str:
-    """The option for what a run had too little of."""
+def _ran_out_of(known: dict[str, Any]) -> list[str]:
+    """The dimension of which a run had too little, as its last error or its swarm says; empty when neither does."""
     said = re.search(r"exhausted: \S+ (\w+) asked for", str((known.get("figures") or {}).get("stop_text", "")))
-    what = said[1].lower() if said else "usd"  # of one, it is singular
-    name = next((one for one in DIMENSIONS if one in {what, f"{what}s"}), "usd")
-    return f"--budget-{name.replace('_', '-')}"
+    what = known.get("exhausted") or (said[1].lower() if said else "")  # of one, it is singular
+    return [name for name in DIMENSIONS if name in {what, f"{what}s"}]
+
+
+def _limited(known: dict[str, Any]) -> list[str]:
+    """The dimensions in which the command line has given a run a budget."""
+    flags = {word.partition("=")[0] for word in known["argv"]}
+    return [name for name in DIMENSIONS if f"--budget-{name.replace('_', '-')}" in flags]
 
 
 def _recorded(known: dict[str, Any], own: Sequence[str]) -> list[str]:

@@ -57,7 +57,7 @@ def carry_out(choices: Choices, records: Records, stdout: TextIO) -> Exit:
         records.discard_unused()  # a report may name them
     ending = ending._replace(late=ending.reason == "usage" and records.have_begun(ending.reports))
     code = code_of(ending.reason)
-    records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code)
+    records.end(_tell(ending, choices, records, stdout), ending.reports, ending.reason, code, ending.exhausted)
     if records.unwritten:
         say(records.unwritten)
         return code or Exit.BUG

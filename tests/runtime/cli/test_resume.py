@@ -136,6 +136,29 @@ def test_a_run_that_ran_out_of_budget_goes_on_with_a_larger_one(stigmergy, offic
     assert told(stigmergy("resume", run, "--json", "--quiet", "--budget-messages", 1000)) == undisturbed
 
 
+@pytest.mark.parametrize(("dimension", "too_few"), [("agents", 1), ("depth", 0)])
+def test_a_run_with_too_few_agents_goes_on_with_more(stigmergy, app, dimension, too_few):
+    ask = 'await swarm.ask("echo", Word(text="x"), reply=Word)'
+    crowd = app("crowd", SHOWS.replace(ask, f"{ask.replace('echo', 'echo/1')}; {ask.replace('echo', 'echo/2')}"))
+    flag = f"--budget-{dimension}"
+    undisturbed = told(stigmergy("run", crowd, *RUN))
+    stopped = stigmergy("run", crowd, *RUN, flag, too_few)
+    run = json.loads(stopped.out)["journal"]
+    refused = stigmergy("resume", run, "--budget-usd", 5, "--quiet")
+    assert (stopped.code, refused.code, f"give a larger one with {flag}" in refused.complaint) == (3, 2, True)
+    assert told(stigmergy("resume", run, "--json", "--quiet", flag, 5)) == undisturbed
+
+
+def test_a_run_that_ran_out_of_nobody_knows_what_goes_on_with_any_larger_budget(stigmergy, app):
+    enough = "stop_reason='done' if stage.budget.tokens == 9 else 'budget'"
+    spent = app("spent", SHOWS.replace("notes=", f"{enough}, notes="))
+    stopped = stigmergy("run", spent, *RUN, "--budget-agents", 5, "--budget-tokens", 5)
+    refused = stigmergy("resume", "last")
+    assert (stopped.code, refused.code) == (3, 2)
+    assert "give a larger one with --budget-tokens or --budget-agents" in refused.complaint
+    assert stigmergy("resume", "last", *RUN[2:], "--budget-tokens", 9).code == 0
+
+
 @pytest.mark.parametrize("at", [30, -1])
 @pytest.mark.parametrize("words", [("--seed", 5), ("--shards=2",), ("--journal", "x"), ("--no-journal",)])
 def test_what_a_run_keeps_for_good_is_no_option_of_resume_and_the_run_stays_as_it_was(
