@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,36 @@ def test_of_a_killed_run_without_its_record_nobody_says_how_it_ended_or_who_bega
     assert f"damaged: {run}: run.json {what}; stigmergy inspect {run} still works" in stigmergy("runs").out
     (listed,) = json.loads(stigmergy("runs", "--json").out)["runs"]
     assert (listed["ended_by"], listed["damage"]) == ("unknown", f"run.json {what}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"started": "yesterday"},
+        {"ended": "2026-13-01T00:00:00+00:00"},
+        {"ended": "2026-12-01T00:00:00"},
+        {"figures": {"stop_reason": 5}},
+        {"figures": {"messages": "many"}},
+        {"figures": {"usd": "1"}},
+        {"figures": {"stop_text": ["x"]}},
+        {"exhausted": []},
+        {"exit_code": "x"},
+    ],
+    ids=str,
+)
+def test_a_record_with_one_wrong_field_is_damaged_and_hides_no_other_run(place, stigmergy, app, damage):
+    nothing = app("shows", SHOWS)
+    runs = sorted(Path(json.loads(stigmergy("run", nothing, *RUN).out)["journal"]) for _ in range(2))
+    before = json.loads(stigmergy("runs", "--json").out)["runs"]
+    record = json.loads((runs[0] / "run.json").read_text())
+    (runs[0] / "run.json").write_text(json.dumps({**record, **damage}))
+    after = json.loads(stigmergy("runs", "--json").out)["runs"]
+    assert [one["damage"] for one in after] == ["run.json is damaged", ""]
+    assert after[1] == before[1]
+    assert "damaged: " in stigmergy("runs").out
+    for command in ("resume", "inspect"):
+        ran = stigmergy(command, runs[0].name)
+        assert (ran.code, "run.json is damaged" in ran.out + ran.err) == (2 if command == "resume" else 0, True)
 
 
 def test_shards_are_found_without_the_record(place, stigmergy, office):
