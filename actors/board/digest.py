@@ -9,7 +9,8 @@ out, and nothing else:
 * how charges were gathered into entries: of ``ledger.charge`` the sums count, by account;
 * how several shards came by what they have: ``shard.*``, ``grant.*``, ``purse.*`` but for what was spent, and the
   reservations behind grants;
-* who was alive when: ``ledger.enter`` and ``ledger.leave``, which follow hosts and the time that agents are idle;
+* who was alive when: ``ledger.enter`` and ``ledger.leave``, which follow hosts and the time that agents are idle, and
+  the field ``depth`` of mail;
 * that it was interrupted, or might have been: ``mail.wake``, ``mail.rearm``, ``claims.extend``, ``swarm.resume``, and
   the words of decisions, ``swarm.decided``;
 * a look at the clock that ended nothing: ``ledger.expire`` and ``ledger.reopen`` without operations;
@@ -101,6 +102,7 @@ def _accepted(data: dict[str, Any]) -> dict[str, Any]:
     """What `_content` makes of a ``mail.accept``, in a third of its time: there is one for every message."""
     content = data.copy()
     del content["at"]
+    content.pop("depth", None)
     content["e"] = _timeless(data["e"])
     return content
 
@@ -114,7 +116,7 @@ def _content(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     if part == "trails" and data.get("now", _CLOCK_SECONDS) < _CLOCK_SECONDS:
         content["now"] = data["now"]
     elif part == "mail" and "e" in data:
-        content = {**content, "e": _timeless(data["e"])}
+        content = {**_without(content, "depth"), "e": _timeless(data["e"])}
     elif kind in _STEPS:
         number, key, result, *outcome = data["step"]
         if key.startswith("model:") and not outcome:

@@ -27,7 +27,7 @@ WHERE = {"mail.attempt", "mail.attempts", "mail.lost", "registry.join", "registr
 """Entries about hosts, which may differ between two runs that went the same way."""
 
 
-def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
+def history(began: float, pace_s: float = 1.0, host: str = "host-1", depth: int = 1) -> Entries:
     """A day in the life of every machine; what happens does not depend on when, how fast and where."""
     entries: Entries = []
     m = Machines(lambda kind, data: entries.append((kind, copy.deepcopy(data))), {}, began)
@@ -47,7 +47,7 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
     m.treasury.ledger.reserve("call-1", "swarm", Spend(usd=1), later(), 60.0)
     m.treasury.ledger.settle("call-1", Spend(usd="0.5"), later())
     m.treasury.ledger.expire(later())
-    m.mail.accept(ask, "", later())
+    m.mail.accept(ask, "", later(), depth=depth)
     m.mail.attempt("m1", "a/1", f"{host}.1")
     reply = {"text": "yes", "latency_s": pace_s}
     m.mail.step("m1", Step(0, "model:writer:k", reply))
@@ -55,7 +55,7 @@ def history(began: float, pace_s: float = 1.0, host: str = "host-1") -> Entries:
     m.mail.lost(f"{host}.1")
     m.mail.attempts([("m1", "a/1", f"{host}.1")])
     m.mail.again("m1", "it broke")
-    m.mail.fan(post, ["a/2", "a"], later())
+    m.mail.fan(post, ["a/2", "a"], later(), depth=depth)
     m.space.topics.subscribe("news", "a/2", "agents")
     m.space.topics.post("news", "p1", b"new", "a/1", later())
     m.space.topics.post_all(Series("news", "a/1", "talk", "m1", "", 1, (), [[1, "News@1", b"new"]]), later())
@@ -142,6 +142,12 @@ def test_the_same_events_on_another_host_have_the_same_digest():
     assert digest(elsewhere) == digest(HISTORY)
 
 
+def test_the_same_events_among_deeper_agents_have_the_same_digest():
+    deeper = history(TUESDAY, depth=3)
+    assert deeper != HISTORY
+    assert digest(deeper) == digest(HISTORY)
+
+
 @pytest.mark.parametrize("index", CONTENT, ids=lambda i: f"{i}-{HISTORY[i][0]}")
 def test_an_entry_that_is_missing_or_repeated_or_stands_elsewhere_changes_the_digest(index):
     whole = digest(HISTORY)
@@ -166,7 +172,7 @@ def test_any_other_content_changes_the_digest_unless_a_clock_put_it_there(index)
 def is_of_a_clock(kind: str, name: str, value: Any, other: Any) -> bool:
     """The list of what has no part in the digest, said once more."""
     match name:
-        case "at" | "until":
+        case "at" | "until" | "depth":
             return True
         case "now":
             return not kind.startswith("trails.") or value >= 1e9
