@@ -3,6 +3,7 @@
 An agent is alive from the acceptance of a message for it, or from when its pool chose it, until it is passivated. One
 that no host has and no message waits for is alive no more either: its host was lost, or never heard of it. An agent
 that somebody outside brings into being has depth 1, one that an agent brings into being is one deeper than that agent.
+So deep it is for ever, whoever wakes it later: what a ceiling refuses does not depend on how long agents were idle.
 """
 
 from __future__ import annotations
@@ -41,10 +42,14 @@ class Living:
         """See `Ledger.below`."""
         return self._ledger.below(sender)
 
+    def depth_of(self, agent: str, depth: int) -> int:
+        """See `Ledger.depth_of`."""
+        return self._ledger.depth_of(agent, depth)
+
     def check(self, agent: str, depth: int) -> None:
         """Refuse an agent that is not alive and finds no room, or would be too deep. Raises: BudgetExhausted."""
         if agent not in self._ledger.alive:
-            self._ledger.check_enter(kind_account(agent), depth)
+            self._ledger.check_enter(kind_account(agent), self.depth_of(agent, depth))
 
     def enter(self, agent: str, depth: int) -> None:
         """An agent is alive from now on, if it was not. Raises: BudgetExhausted."""
@@ -90,7 +95,7 @@ class Living:
 
     def _enter(self, agent: str, depth: int) -> None:
         self._crews.enter(agent)
-        self._ledger.enter(agent, kind_account(agent), depth)
+        self._ledger.enter(agent, kind_account(agent), self.depth_of(agent, depth))
 
     def _leave(self, agents: list[str]) -> None:
         for agent in agents:

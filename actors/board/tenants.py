@@ -97,7 +97,7 @@ class Tenants:
         m, letter = self._m, self._m.mail.letters[message]
         if letter.agent:
             return True
-        kind, depth = letter.pool, letter.depth or 1
+        kind, depth = letter.pool, m.living.depth_of(agent, letter.depth or 1)
         if agent not in m.treasury.ledger.alive and depth >= full.get(kind, inf):
             return False
         try:

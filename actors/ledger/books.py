@@ -57,6 +57,8 @@ class Books:
         """Ended reservations, the longest ago first. A late actual still corrects what was counted."""
         self.alive: dict[str, Alive] = {}
         """Agents that are alive, as far as anybody has counted them."""
+        self.depths: dict[str, int] = {}
+        """How deep each agent was when it was first counted, also of those that are alive no more."""
         self.counted: dict[str, Account] = {}
         """The accounts with a ceiling in agents or in depth: while there are any, agents are counted."""
         self.timed: dict[str, Account] = {}
@@ -159,6 +161,7 @@ class Books:
     def _entered(self, agent: str, path: str, depth: int) -> None:
         account = self.accounts.ensure(path)
         self.alive[agent] = Alive(account, depth)
+        self.depths.setdefault(agent, depth)
         self._count(account, 1)
 
     def _left(self, agents: Iterable[str]) -> None:

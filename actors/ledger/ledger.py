@@ -157,6 +157,10 @@ class Ledger:
         known = self.alive.get(sender)
         return 1 if known is None else known.depth + 1
 
+    def depth_of(self, agent: str, depth: int) -> int:
+        """How deep an agent was when it was first counted; so deep if it never was."""
+        return self._books.depths.get(agent, depth)
+
     def check_enter(self, account: str, depth: int) -> None:
         """Refuse an agent of an account that would be one too many, or too deep. Raises: BudgetExhausted."""
         for above in self._books.accounts.nearest(account).upward():

@@ -113,6 +113,32 @@ def test_a_depth_outlives_the_board():
     assert not site.send("a/3", cause="m1", sender="a/1")
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+def test_an_agent_that_is_woken_is_as_deep_as_when_it_came_into_being(crashes):
+    site = Site(depth=2)
+    site.send("a/1")
+    site.send("a/2", cause="m1", sender="a/1")
+    site.commit("m2", "a/2")
+    site.commit("m1", "a/1")
+    site.do("passivate", ["a/1", "a/2"], site.host)
+    if crashes:
+        site.crash(depth=2)
+    assert site.alive() == {}
+    site.send("a/2")
+    assert site.alive() == {"a/2": 2}
+    assert "depth" in site.send("a/3", cause="m3", sender="a/2")
+
+
+def test_a_pool_that_is_woken_takes_what_it_would_have_taken_before():
+    site = Site(depth=1)
+    site.send("b")
+    site.send("a/1")
+    site.commit("m1", "b/pool.1")
+    site.do("passivate", ["b/pool.1"], site.host)
+    site.commit("m2", "a/1", site.tell("m2", "a/1", "b"))
+    assert (site.alive(), site.dead()) == ({"a/1": 1, "b/pool.1": 1}, {})
+
+
 def test_a_refusal_costs_nothing_and_leaves_nothing():
     site = Site(agents=1, messages=10)
     site.send("a/1")
