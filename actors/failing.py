@@ -62,6 +62,17 @@ _LOOPS: Final = frozenset({("asyncio.events", "_run"), ("asyncio.runners", "run"
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 
 
+def honest(error: BaseException) -> BaseException:
+    """An error that can be asked what it is and where it came from; another one in place of one that cannot."""
+    try:
+        isinstance(error, StigmergyError)
+        _ = error.__traceback__
+    except BaseException as why:  # noqa: BLE001 - its attributes are anybody's code
+        said = RuntimeError(f"a {type(error).__name__} that cannot be looked at ({type(why).__name__})")
+        return said.with_traceback(why.__traceback__)
+    return error
+
+
 def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     """An error of a turn as one of ours that can travel; and its traceback, of one of ours what it has no room for.
 
@@ -69,8 +80,15 @@ def worded(agent: str, error: BaseException) -> tuple[StigmergyError, str]:
     """
     if isinstance(error, StigmergyError) and not isinstance(error, StepFailed):
         return _placed(agent, error)
-    trace = "".join(traceback.format_exception(type(error), error, _own(error.__traceback__)))[-MAX_TRACE:]
-    return HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {saying(error)}")), legible(trace)
+    said = HandlerFailed(legible(f"{agent}{_place(error)}: {type(error).__name__}: {saying(error)}"))
+    return said, legible(_formatted(error)[-MAX_TRACE:])
+
+
+def _formatted(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _own(error.__traceback__)))
+    except BaseException as why:  # noqa: BLE001 - what it was caused by is anybody's code, too
+        return f"its traceback cannot be told ({type(why).__name__})"
 
 
 def _own(trace: TracebackType | None) -> TracebackType | None:

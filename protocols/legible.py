@@ -18,7 +18,7 @@ def legible(value: object) -> str:
     """The text of a value: what cannot be encoded is escaped, what is beyond 10,000 characters is cut off."""
     try:
         text = str(value)
-    except Exception as why:  # noqa: BLE001 - __str__ is anybody's code
+    except BaseException as why:  # noqa: BLE001 - __str__ is anybody's code
         text = f"a {type(value).__name__} without a text ({type(why).__name__})"
     if len(text) > MOST:
         text = f"{text[:MOST]}... ({len(text):,} characters)"

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from stigmergy.actors.failing import is_worth_another, no_message, worded
+from stigmergy.actors.ending import is_closing, recovered
+from stigmergy.actors.failing import honest, is_worth_another, no_message, worded
+from stigmergy.actors.host.cell import is_undone
 from stigmergy.actors.host.desk import Desk, TurnHeld
 from stigmergy.actors.host.performer import Begun
 from stigmergy.protocols.errors import pack
@@ -37,9 +39,6 @@ from .troupe import Troupe, open_paths, troupe_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-FAULTS: Final = (TurnHeld, asyncio.CancelledError, Exception, SystemExit, KeyboardInterrupt)
-"""What may come out of user code and ends its turn."""
 
 FAREWELL_S: Final = 10.0
 """How long an agent's ``on_stop`` may take."""
@@ -137,10 +136,13 @@ class AgentPerformer:
         agent = desk.delivery.agent
         try:
             live = await self._enter(agent.partition("/")[0], agent, state)
-        except FAULTS as error:
-            return self._fell(desk, error, began)
-        begun = self._begin(desk, live, began)
-        return begun if isinstance(begun, Turn) else await begun()
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its turn
+            turn = self._fell(desk, error, began)
+        else:
+            begun = self._begin(desk, live, began)
+            turn = begun if isinstance(begun, Turn) else await begun()
+        await recovered(desk.underway.ending)
+        return turn
 
     def _begin(self, desk: Desk, live: Live, began: float) -> Begun:
         delivery = desk.delivery
@@ -159,7 +161,7 @@ class AgentPerformer:
             if inspect.isawaitable(answer):
                 return partial(self._go_on, desk, live, ctx, lambda: answer, began)
             return self._ended(desk, live, ctx, answer, began)
-        except FAULTS as error:
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its turn
             if ctx is not None:
                 ctx.end()
             return self._fell(desk, error, began)
@@ -173,9 +175,10 @@ class AgentPerformer:
             work = awaited if inspect.iscoroutine(awaited) else _result(awaited)
             answer = await limited(work, self._troupes[agent.partition("/")[0]].spec.turn_timeout_s, agent)
             turn = self._ended(desk, live, ctx, answer, began)
-        except FAULTS as error:
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its turn
             ctx.end()
             turn = self._fell(desk, error, began)
+        await recovered(desk.underway.ending)
         await desk.rest()
         return self._turn(desk, began, outcome="held") if desk.held else turn
 
@@ -202,12 +205,14 @@ class AgentPerformer:
         return Turn(delivery.envelope.id, delivery.agent, desk.host, 0, "done", sends, writes, state, seconds=seconds)
 
     def _fell(self, desk: Desk, error: BaseException, began: float) -> Turn:
-        """The turn of a handler that raised something. Raises it when it is the host that stops."""
+        """The turn of a handler that raised something. Raises it when it is the host that ends the handler."""
+        error = honest(error)
         if isinstance(error, TurnHeld):
             return self._turn(desk, began, outcome="held")
-        task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
-        if task is not None and task.cancelling():
-            raise error  # otherwise the handler met a cancelled future of its own
+        if is_closing(error) or is_undone(error):
+            raise error
+        if isinstance(error, asyncio.CancelledError) and desk.underway.ending():
+            raise error  # otherwise the handler met a cancelled future of its own, or cancelled itself
         known, trace = worded(desk.delivery.agent, error)
         fields = {"agent": desk.delivery.agent, "message": desk.turn, "error": str(known), "trace": trace}
         self._log.warning("turn_failed", **fields)

@@ -21,6 +21,11 @@ class Undone(BaseException):
     """Ends a handler that ran ahead of a turn which did not commit: it runs again, from the state before that."""
 
 
+def is_undone(error: BaseException) -> bool:
+    """Whether a handler ended with that, alone or among other things."""
+    return isinstance(error, Undone) or (isinstance(error, BaseExceptionGroup) and error.subgroup(Undone) is not None)
+
+
 class Flight:
     """A turn on its way to its commit."""
 

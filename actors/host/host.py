@@ -17,6 +17,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery
 
 from ..clock import REAL, Clock
+from ..ending import is_stopping
 from ..failing import standing
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link, PeerGone
@@ -67,6 +68,7 @@ class HostService:
         self._cells: dict[str, Cell] = {}
         self._asks: dict[str, asyncio.Future[Envelope]] = {}
         self._underway = Underway()
+        self._underway.ending = lambda: is_stopping(self._beating)
         self._endpoint = Endpoint(name, self._on_frames)
         self._boards = boards
         self._leaving = Leaving(self._cells, boards, performer, idle or IdleLimits())

@@ -7,7 +7,7 @@ A call that is cut off between effect and record would be in doubt, though nothi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,6 +19,8 @@ class Underway:
     """Shared by all turns of a host."""
 
     def __init__(self) -> None:
+        self.ending: Callable[[], bool] = lambda: False
+        """Whether the host ends, and with it whatever is cancelled now."""
         self._ends: dict[asyncio.Future[None], None] = {}
         self._closed: asyncio.Future[None] | None = None
         """Where calls wait that may not begin any more: until their turn is cancelled."""

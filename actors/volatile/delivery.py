@@ -113,8 +113,6 @@ class Delivery:
         at, left = run(slots, at, end, number, part, part.quick, part.save, key, turn.ctx, self._end, limit)
         if left:
             before, saved, answer, error = left
-            if error is not None and not isinstance(error, FAULTS):
-                raise error
             if error is None and (answer is None or type(answer) is slots[at].part.quick[type(turn.letter.message)][1]):
                 self._unpaid = Unpaid(turn, before, saved, answer)
                 limit += len(letters) - before

@@ -18,6 +18,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Message
 
+from ..ending import is_stopping
 from .allowance import Allowance, Purse
 from .asked import Asked
 from .deadlines import EXACT_S, expire
@@ -67,6 +68,8 @@ class Host:
         """Waits between two attempts of a turn."""
         self.stopped: tuple[str, str] | None = None
         """(reason, text) once the swarm has stopped."""
+        self.heart: asyncio.Task[None] | None = None
+        """What beats until this host closes, or its event loop."""
         self.mesh: Neighbours | None = None
         """The other hosts, if there are any."""
         self.office = office(self)
@@ -260,6 +263,10 @@ class Host:
         if self.stopped is None:
             self.stopped = (reason, text)
             self.board.tell("stop", [reason, text])
+
+    def ending(self) -> bool:
+        """Whether a task that is cancelled now is to end."""
+        return is_stopping(self.heart)
 
     async def close(self) -> None:
         """End everything at once."""

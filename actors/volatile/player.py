@@ -23,13 +23,14 @@ from stigmergy.protocols.errors import (
 from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Done, Message
 
-from ..failing import is_worth_another, no_message, pause_s, worded
+from ..ending import is_closing, recovered
+from ..failing import honest, is_worth_another, no_message, pause_s, worded
 from ..host.desk import TurnHeld
 from .letter import Letter
 from .slot import Part, Slot
 from .turn import Ground, Turn
 
-FAULTS: Final = (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError, TurnHeld)
+FAULTS: Final = (BaseException,)
 """Whatever user code raises fails its turn, and nothing else."""
 
 DONE: Final = Done()
@@ -117,6 +118,8 @@ class Player:
                 act = part.acts[type(letter.message)]
                 rest = act.function(slot.agent, letter.message, *((turn.ctx,) if act.takes_context else ()))
             answer = await rest if inspect.isawaitable(rest) else rest
+            if turn.task is not None and turn.task.cancelling():
+                await recovered(host.ending)
             if answer is not None:
                 self.judged(slot, letter, answer)
             if turn.sends or turn.writes or (letter.asked is not None and begun is None):
@@ -125,22 +128,25 @@ class Player:
                     await more
             self.reply(slot, letter, turn.taint, answer)
         except FAULTS as fault:
+            if is_closing(fault):
+                raise
             lasting = None if saved is None else _restored(slot, saved)
-            error = self._overdue(turn, fault)
+            error = await self._recovered(turn, honest(fault))
             return lasting or error
         return None
 
-    @staticmethod
-    def _overdue(turn: Turn, fault: BaseException) -> BaseException:
+    async def _recovered(self, turn: Turn, fault: BaseException) -> BaseException:
         """What a turn failed with, or that it was cancelled for taking too long. Raises when the host stops."""
         if isinstance(fault, TurnHeld):
             return UsageError("a volatile swarm cannot wait for a person: leave out durable=False")
         task = turn.task
         if not isinstance(fault, asyncio.CancelledError) or task is None or not task.cancelling():
             return fault  # also when the handler met a cancelled future of its own
-        if not turn.late:
+        if self._host.ending():
             raise fault
-        task.uncancel()
+        await recovered(self._host.ending)
+        if not turn.late:
+            return fault
         turn.late = False
         return DeadlineExceeded(f"{turn.slot.name} took longer than {turn.slot.part.spec.turn_timeout_s:g} s")
 
@@ -226,7 +232,7 @@ def _restored(slot: Slot, saved: Any) -> BaseException | None:
         if slot.part.restore is not None:
             slot.part.restore(slot.agent, saved)
     except FAULTS as fault:
-        return fault
+        return honest(fault)
     return None
 
 

@@ -94,7 +94,7 @@ class VolatileService:
             return
         self._line.link = link
         self._thread = threading.get_ident()
-        self._beating = asyncio.get_running_loop().create_task(self._beat())
+        self._beating = self.host.heart = asyncio.get_running_loop().create_task(self._beat())
 
     def lost(self, peer: str, reason: str) -> None:
         """See `Driver.lost`: the link to a peer has ended."""

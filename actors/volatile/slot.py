@@ -170,7 +170,7 @@ class Slot(Seat):
             return False
         try:
             self.settle(self.made())
-        except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001 - whatever it is, the turn meets it again
+        except BaseException:  # noqa: BLE001 - whatever it is, the turn meets it again
             return False
         return self.agent is not None
 

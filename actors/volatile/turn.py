@@ -163,6 +163,9 @@ class Ground(Protocol):
     def stop(self, reason: str, text: str, /) -> None:
         """See `Host.stop`."""
 
+    def ending(self) -> bool:
+        """See `Host.ending`."""
+
     async def room(self, place: Slot | Far, /) -> None:
         """See `Host.room`."""
 

@@ -13,7 +13,7 @@ import pytest
 from stigmergy.actors.volatile import host, player, running
 from stigmergy.actors.volatile.asked import Asked
 from stigmergy.actors.volatile.slot import Slot
-from stigmergy.protocols import Budget, Done, Message
+from stigmergy.protocols import Budget, Done, HandlerFailed, Message
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 
 pytestmark = pytest.mark.skipif(running.runner is None, reason="there was no compiler where this was installed")
@@ -294,7 +294,7 @@ async def test_a_turn_that_asks_the_same_again_and_again_is_stopped_at_the_same_
 
 
 class Bad(BaseException):
-    """Nobody's business."""
+    """What a library in another language raises."""
 
 
 class Deadly(Agent):
@@ -308,20 +308,22 @@ class Pen(Agent):
     async def tried(self, wish: Try, ctx: Context) -> Said:
         try:
             return await ctx.ask("deadly/1", wish, reply=Said)
-        except Bad:
-            return Said(what="it came through")
+        except HandlerFailed as failed:
+            return Said(what=str(failed).partition(" in ")[2])
 
 
-async def test_an_exception_that_fails_no_turn_comes_through(in_python):
-    async def life() -> str:
+async def test_whatever_is_raised_fails_the_turn_that_raised_it_and_its_asker_hears_so(in_python):
+    async def life() -> tuple[str, dict[str, int]]:
         async with Swarm(engine="local", durable=False) as swarm:
             swarm.add(Deadly)
             swarm.add(Pen)
-            return (await swarm.ask("pen/1", Try(what=""), reply=Said)).what
+            said = (await swarm.ask("pen/1", Try(what=""), reply=Said)).what
+            return said, (await swarm.counts())["dead_letters"]
 
-    assert await life() == "it came through"
+    failed = "tried: Bad: it is", {"handler failed": 1}
+    assert await life() == failed
     in_python()
-    assert await life() == "it came through"
+    assert await life() == failed
 
 
 async def test_births_and_questions_leave_nothing_behind():
