@@ -8,7 +8,23 @@ from contextlib import suppress
 from threading import Thread
 from typing import Any, TypeVar
 
+from stigmergy.protocols.legible import legible
+
 T = TypeVar("T")
+
+
+def ordinary(work: Callable[[], T]) -> T:
+    """What user code returns. Raises: what it raises, as a RuntimeError if that would do more than fail a task."""
+    why: BaseException
+    try:
+        return work()
+    except StopIteration as error:
+        why = error
+    except Exception:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is raised again as what it is here
+        why = error
+    raise RuntimeError(f"it raised {type(why).__name__}: {legible(why)}") from why
 
 
 async def aside(name: str, work: Callable[[], T]) -> T:
@@ -21,9 +37,12 @@ async def aside(name: str, work: Callable[[], T]) -> T:
     outcome: asyncio.Future[T] = loop.create_future()
 
     def run() -> None:
-        result, error = None, None
+        result: T | None = None
+        error: BaseException | None = None
         try:
             result = work()
+        except StopIteration as end:  # no future takes that
+            error = RuntimeError(f"it raised StopIteration: {legible(end)}")
         except BaseException as raised:  # noqa: BLE001 - it belongs to whoever waits
             error = raised
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited

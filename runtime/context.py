@@ -26,6 +26,7 @@ from stigmergy.protocols.message import Done, Message, addressed, decode_as, enc
 from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
+from .aside import ordinary
 from .tools import Tool
 from .views import Claims, Facts, Post, Trail, read_topic
 
@@ -278,7 +279,7 @@ class Context:
         async def once(_: Taken) -> Any:
             if asyncio.iscoroutinefunction(call):
                 return await call()
-            return await asyncio.to_thread(call)
+            return await asyncio.to_thread(ordinary, call)
 
         return await self._desk.step(f"run:{check_name(name, 'step')}", once)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +19,7 @@ from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, Usag
 from stigmergy.protocols.legible import saying
 from stigmergy.protocols.turn import Effect
 
-from ..aside import aside
+from ..aside import aside, ordinary
 from ..models.port import ToolSpec
 from .declare import Allowed, Tool, Use
 
@@ -101,7 +102,7 @@ class Toolbox:
 async def _run(tool: Tool[Any, Any], arguments: BaseModel, use: Use) -> Any:
     if inspect.iscoroutinefunction(tool.function):
         return await tool.function(arguments, use)
-    return await aside(f"tool-{tool.name}", lambda: tool.function(arguments, use))
+    return await aside(f"tool-{tool.name}", partial(ordinary, partial(tool.function, arguments, use)))
 
 
 def _shaped(tool: Tool[Any, Any], result: Any) -> Any:

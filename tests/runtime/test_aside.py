@@ -16,6 +16,8 @@ async def test_it_gives_what_the_work_returns_or_raises_while_the_loop_goes_on()
     assert await Stage().aside(lambda: went_on.wait(10))
     with pytest.raises(ZeroDivisionError):
         await Stage().aside(lambda: 1 / 0)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await Stage().aside(lambda: next(iter(())))
 
 
 async def test_who_is_cancelled_does_not_wait_for_it():
