@@ -94,11 +94,20 @@ def addressed(message: Message) -> tuple[str, bytes]:
     try:
         name = message.message_type
     except AttributeError:
-        what = f"{message!r:.60}"
-    else:
-        if not isinstance(message, type):
-            return name, encode(message)
-        what = f"the class {message.__name__}"
+        name = ""
+    if not name or isinstance(message, type):
+        check_message(message)
+    return name, encode(message)
+
+
+def check_message(message: object) -> None:
+    """Raise UsageError for what is no message.
+
+    Who has many asks first whether ``type(type(message)) is Quick``, as it is of each, and of nothing else.
+    """
+    if isinstance(message, Message):
+        return
+    what = f"the class {message.__name__}" if isinstance(message, type) else f"{message!r:.60}"
     raise UsageError(f"{what} is no Message: send an instance of a class of yours that derives from Message")
 
 

@@ -101,7 +101,7 @@ hand_ask(Hand *self, PyObject *const *args, Py_ssize_t given)
     PyObject *place = home_of(self, turn, to);
     if (place == NULL)
         return NULL;
-    int easy = is_easy(self, turn, place);
+    int easy = is_message(message) ? is_easy(self, turn, place) : 0;
     if (easy > 0)
         easy = pay_one(AT(turn, known.at_slot));
     if (easy == 0) {

@@ -9,7 +9,6 @@ typedef struct {
     PyObject *host, *parts, *places;
     PyObject *blank;  /* a slot of nobody */
     PyObject *turn;   /* of whatever plain handler runs */
-    PyObject *faults; /* what fails a turn, and nothing else */
     PyObject *asked;  /* the class of questions */
     PyObject *begin;  /* Turn.begin */
     PyObject *done;   /* the answer of a handler that returns nothing */
@@ -95,7 +94,7 @@ settle(Hand *self, PyObject *address, PyObject *sender)
 enum { UNMADE = -2 };
 
 /* Make an agent; see Slot.enters. 0 when that is left to Python, UNMADE when its turn shall try again and meet what went
-   wrong, -1 with an exception that is nobody's. */
+   wrong. */
 static int
 enter(Hand *self, PyObject *slot)
 {
@@ -103,8 +102,6 @@ enter(Hand *self, PyObject *slot)
     if (AT(part, known.start) != Py_None || AT(slot, known.kept) != Py_None || AT(part, known.make) == NULL)
         return 0;
     PyObject *agent = PyObject_CallOneArg(AT(part, known.make), AT(slot, known.name));
-    if (agent == NULL && !PyErr_ExceptionMatches(self->faults))
-        return -1;
     PyErr_Clear();
     if (agent == NULL || agent == Py_None) {
         Py_XDECREF(agent);

@@ -3,10 +3,10 @@
 static PyObject *
 new_hand(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(names))
 {
-    PyObject *host, *parts, *places, *blank, *faults, *asked, *begin, *done;
+    PyObject *host, *parts, *places, *blank, *asked, *begin, *done;
     double few, shallow, burst;
-    if (!PyArg_ParseTuple(args, "OO!O!OO!OOOddd", &host, &PyDict_Type, &parts, &PyDict_Type, &places, &blank, &PyTuple_Type, &faults, &asked, &begin, &done,
-                          &few, &shallow, &burst))
+    if (!PyArg_ParseTuple(args, "OO!O!OOOOddd", &host, &PyDict_Type, &parts, &PyDict_Type, &places, &blank, &asked,
+                          &begin, &done, &few, &shallow, &burst))
         return NULL;
     if (known.slot == NULL || Py_TYPE(blank) != known.slot || known.slot->tp_dictoffset || known.slot->tp_weaklistoffset)
         return PyErr_Format(PyExc_TypeError, "a Hand needs a slot of nobody, and learn() comes first");
@@ -18,7 +18,6 @@ new_hand(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(names))
     made->parts = Py_NewRef(parts);
     made->blank = Py_NewRef(blank);
     made->places = Py_NewRef(places);
-    made->faults = Py_NewRef(faults);
     made->asked = Py_NewRef(asked);
     made->begin = Py_NewRef(begin);
     made->done = Py_NewRef(done);
@@ -46,7 +45,6 @@ hand_traverse(Hand *self, visitproc visit, void *arg)
     Py_VISIT(self->blank);
     Py_VISIT(self->places);
     Py_VISIT(self->turn);
-    Py_VISIT(self->faults);
     Py_VISIT(self->asked);
     Py_VISIT(self->begin);
     Py_VISIT(self->done);
@@ -61,7 +59,6 @@ hand_clear(Hand *self)
     Py_CLEAR(self->blank);
     Py_CLEAR(self->places);
     Py_CLEAR(self->turn);
-    Py_CLEAR(self->faults);
     Py_CLEAR(self->asked);
     Py_CLEAR(self->begin);
     Py_CLEAR(self->done);

@@ -10,6 +10,8 @@ enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, 
 /* Where attributes are in their objects. */
 static struct {
     PyTypeObject *slot, *turn, *letter, *talk, *part_type, *act, *allowance_type;
+    PyTypeObject *kind; /* the class of all classes of messages, and of no other */
+    PyObject *check;    /* check_message */
     /* of a slot, */
     Py_ssize_t name, part, agent, busy, mail, pooled, inbox, notes, sent, kept, last_to, last_place;
     /* of a turn, */
@@ -58,6 +60,12 @@ letter_of(PyObject *mail, Py_ssize_t i)
 }
 
 /* -- sending ---------------------------------------------------------------------------------- */
+
+static int
+is_message(PyObject *message)
+{
+    return Py_TYPE(Py_TYPE(message)) == known.kind;
+}
 
 /* A letter of the turn's agent; it takes the next number. Nobody looks through it for cycles: it is part of none, since
    nothing that it holds ever gets to know of it. */
@@ -129,6 +137,12 @@ tell(Runner *self, PyObject *const *args, Py_ssize_t given, PyObject *names)
         return PyErr_Format(PyExc_TypeError, "tell() takes an address and a message");
     if (self->later != NULL)
         return PyObject_CallFunctionObjArgs(self->later, to, message, NULL);
+    if (!is_message(message)) {
+        PyObject *fine = PyObject_CallOneArg(known.check, message);
+        if (fine == NULL)
+            return NULL;
+        Py_DECREF(fine);
+    }
     PyObject *place = place_of(self, to);
     PyObject *letter = place == NULL ? NULL : write_letter(self->turn, message);
     int failed = letter == NULL || PyList_Append(self->to, place) < 0 || PyList_Append(self->letters, letter) < 0;

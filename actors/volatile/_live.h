@@ -76,8 +76,6 @@ play(Hand *self, PyObject *slot, PyObject *letter, PyObject *act, PyObject *agen
         answer = PyObject_Vectorcall(AT(act, known.function), stack + 1, many | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
     if (answer == NULL) {
-        if (!PyErr_ExceptionMatches(self->faults))
-            goto done;
         PyObject *error = caught();
         rest = finish(self, slot, letter, saved == NULL ? Py_None : saved, Py_None, error);
         Py_XDECREF(error);

@@ -111,9 +111,11 @@ offset(PyTypeObject *type, const char *name)
 static PyObject *
 learn(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyTypeObject *slot, *turn, *letter, *talk, *part, *act, *allowance;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!O!O!O!", &PyType_Type, &slot, &PyType_Type, &turn, &PyType_Type, &letter,
-                          &PyType_Type, &talk, &PyType_Type, &part, &PyType_Type, &act, &PyType_Type, &allowance))
+    PyTypeObject *slot, *turn, *letter, *talk, *part, *act, *allowance, *kind;
+    PyObject *check;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!O!O!O!O!O", &PyType_Type, &slot, &PyType_Type, &turn, &PyType_Type, &letter,
+                          &PyType_Type, &talk, &PyType_Type, &part, &PyType_Type, &act, &PyType_Type, &allowance,
+                          &PyType_Type, &kind, &check))
         return NULL;
     if (!PyType_IsSubtype(letter, &PyTuple_Type))
         return PyErr_Format(PyExc_TypeError, "letters are tuples");
@@ -149,6 +151,8 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
     known.part_type = (PyTypeObject *)Py_NewRef(part);
     known.act = (PyTypeObject *)Py_NewRef(act);
     known.allowance_type = (PyTypeObject *)Py_NewRef(allowance);
+    known.kind = (PyTypeObject *)Py_NewRef(kind);
+    known.check = Py_NewRef(check);
     Py_RETURN_NONE;
 }
 

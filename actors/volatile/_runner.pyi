@@ -36,7 +36,6 @@ class Hand:
         parts: dict[str, Any],
         places: dict[str, Any],
         blank: Any,
-        faults: tuple[type[BaseException], ...],
         asked: Callable[[], Any],
         begin: Callable[..., Any],
         done: Any,
@@ -55,7 +54,18 @@ class Notes:
     def add(self, *values: Any) -> None: ...
     def flush(self) -> None: ...
 
-def learn(slot: type, turn: type, letter: type, talk: type, part: type, act: type, allowance: type, /) -> None: ...
+def learn(
+    slot: type,
+    turn: type,
+    letter: type,
+    talk: type,
+    part: type,
+    act: type,
+    allowance: type,
+    kind: type,
+    check: Callable[[object], None],
+    /,
+) -> None: ...
 def sort(
     places: list[Any], letters: list[Any], due: list[Any], enter: Callable[[Any], None], /
 ) -> list[tuple[Any, Any]]: ...

@@ -19,7 +19,7 @@ from .acts import Acts
 from .handout import BY_SENDER
 from .host import Host, after
 from .letter import Letter
-from .player import DONE, FAULTS, Begun
+from .player import DONE, Begun
 from .running import runner
 from .slot import Slot
 from .sorting import Sorting
@@ -159,7 +159,7 @@ class Delivery:
                 try:
                     saved = None if save is None else save(agent)
                     answer = act[0](agent, message, turn.ctx)
-                except FAULTS as fault:
+                except BaseException as fault:  # noqa: BLE001 - whatever it is fails the turn
                     error = fault
                 if error is not None or (answer is not None and type(answer) is not act[1]):
                     self._hand_over(turn, before, saved, self._rest_of(turn, answer) if error is None else error)

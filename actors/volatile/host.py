@@ -27,7 +27,7 @@ from .letter import Letter, Talk
 from .neighbours import Neighbours
 from .office import Office
 from .places import Far, Place
-from .player import DONE, FAULTS, Begun, Player
+from .player import DONE, Begun, Player
 from .running import runner
 from .slot import Part, Slot
 from .turn import Board, Ground, Question, Turn
@@ -101,7 +101,7 @@ class Host:
             return None
         bounds = self.guard.few, self.guard.shallow, self.guard.burst
         blank = Slot("", self.nobody[0].part)
-        hand = runner.Hand(self, self.parts, self.places, blank, FAULTS, Asked, Turn.begin, DONE, *bounds)
+        hand = runner.Hand(self, self.parts, self.places, blank, Asked, Turn.begin, DONE, *bounds)
         hand.hold(self.plain)
         self.run, self.begin, self.workers.several = hand, hand.ask, hand.several
         return hand
@@ -148,7 +148,7 @@ class Host:
         try:
             saved = None if part.save is None else part.save(agent)
             answer = act.function(agent, message, turn.ctx) if act.takes_context else act.function(agent, message)
-        except FAULTS as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is fails the turn
             fault = error
         return self.finish(slot, letter, saved, answer, fault)
 
@@ -166,7 +166,7 @@ class Host:
                     rest = self.commit(turn)
                     if rest is not None:
                         rest = after(rest, answer)
-            except FAULTS as error:
+            except BaseException as error:  # noqa: BLE001 - whatever it is fails the turn
                 rest = error
         if rest is not None:
             return self.player.occupy(slot, letter, Begun(self._renew(), saved, rest))

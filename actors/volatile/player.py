@@ -30,9 +30,6 @@ from .letter import Letter
 from .slot import Part, Slot
 from .turn import Ground, Turn
 
-FAULTS: Final = (BaseException,)
-"""Whatever user code raises fails its turn, and nothing else."""
-
 DONE: Final = Done()
 
 
@@ -109,7 +106,7 @@ class Player:
             if begun is not None:
                 saved, rest = begun.saved, begun.rest
                 if isinstance(rest, BaseException):
-                    raise rest
+                    raise rest  # noqa: TRY301 - it was raised by the handler
             else:
                 if slot.agent is None:
                     await self._enter(slot)
@@ -127,7 +124,7 @@ class Player:
                 if more is not None:
                     await more
             self.reply(slot, letter, turn.taint, answer)
-        except FAULTS as fault:
+        except BaseException as fault:
             if is_closing(fault):
                 raise
             lasting = None if saved is None else _restored(slot, saved)
@@ -231,7 +228,7 @@ def _restored(slot: Slot, saved: Any) -> BaseException | None:
     try:
         if slot.part.restore is not None:
             slot.part.restore(slot.agent, saved)
-    except FAULTS as fault:
+    except BaseException as fault:  # noqa: BLE001 - whatever it is fails the turn
         return honest(fault)
     return None
 

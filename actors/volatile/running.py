@@ -7,6 +7,9 @@ else comes is handed back to them. Without it they do everything themselves, and
 
 from __future__ import annotations
 
+from stigmergy.protocols.message import check_message
+from stigmergy.protocols.plain import Quick
+
 from .allowance import Allowance
 from .letter import Letter, Talk
 from .slot import Act, Part, Slot
@@ -19,4 +22,4 @@ try:
 except ImportError:  # there was no compiler, or Python is newer than what it was written for
     runner = None  # type: ignore[assignment]
 else:
-    runner.learn(Slot, Turn, Letter, Talk, Part, Act, Allowance)
+    runner.learn(Slot, Turn, Letter, Talk, Part, Act, Allowance, Quick, check_message)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from stigmergy.protocols.envelope import Mode
 from stigmergy.protocols.errors import MailboxFull, SwarmStopped, UsageError
 from stigmergy.protocols.ids import check_address, check_name
-from stigmergy.protocols.message import Message, decode, encode
+from stigmergy.protocols.message import Message, check_message, decode, encode
 
 from ..failing import standing
 from ..ledger.paths import ROOT
@@ -184,6 +184,7 @@ class VolatileService:
             raise SwarmStopped(host.stopped[1], host.stopped[0])
         if host.mesh is not None:
             await host.mesh.ready()
+        check_message(message)
         native = self._types.get(message.message_type)
         if native is not None and native is not type(message):
             message = decode(native, encode(message))

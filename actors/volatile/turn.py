@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.errors import Malformed, StigmergyError, SwarmStopped
-from stigmergy.protocols.message import Message, decode_as, encode, reads
+from stigmergy.protocols.message import Message, check_message, decode_as, encode, reads
+from stigmergy.protocols.plain import Quick
 
 from ..watchdog.sightings import Verdict
 from .allowance import Purse
@@ -227,7 +228,12 @@ class Turn:
         return answer if type(answer) is reply else fitted(answer, reply, to)
 
     def begin(self, to: Any, message: Message) -> Question:
-        """Send a question now; the allowance has a message for it. Raises: InvalidName, Quarantined, SwarmStopped."""
+        """Send a question now; the allowance has a message for it.
+
+        Raises: UsageError, InvalidName, Quarantined, SwarmStopped.
+        """
+        if type(type(message)) is not Quick:
+            check_message(message)
         host, own, slot = self.host, self.letter, self.slot
         guard, talk, hops = host.guard, own.talk, own.hops
         place = host.places.get(to) or host.office.find(str(to), slot.name)

@@ -16,7 +16,8 @@ from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import ToolRefused
 from stigmergy.protocols.ids import AgentId, check_name
-from stigmergy.protocols.message import Done, Message
+from stigmergy.protocols.message import Done, Message, check_message
+from stigmergy.protocols.plain import Quick
 
 from ..context import ASK_TIMEOUT_S, Context, Means
 from ..tools import Tool
@@ -118,11 +119,15 @@ class VolatileContext(Context):
 
     def tell(self, to: str | AgentId, message: Message) -> None:
         """See `Context.tell`."""
+        if type(type(message)) is not Quick:
+            check_message(message)
         turn = self._turn
         turn.sends.append((self._known(to) or turn.host.office.find(str(to), turn.slot.name), message, turn.taint))
 
     def post(self, topic: str, message: Message) -> None:
         """See `Context.post`."""
+        if type(type(message)) is not Quick:
+            check_message(message)
         turn = self._turn
         office = turn.host.office
         place = office.topics.get(topic) or office.topic(check_name(topic, "topic"))

@@ -10,7 +10,8 @@ from stigmergy.actors.volatile.running import runner
 from stigmergy.actors.volatile.sorting import Sorting
 from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.ids import AgentId, check_name
-from stigmergy.protocols.message import Message
+from stigmergy.protocols.message import Message, check_message
+from stigmergy.protocols.plain import Quick
 
 from .context import VolatileContext
 from .stage import Stage
@@ -53,6 +54,8 @@ class RoundContext(VolatileContext):
         if not self._shared:
             super().tell(to, message)
             return
+        if type(type(message)) is not Quick:
+            check_message(message)
         self._to(self._find(to))
         turn = self._turn
         slot = turn.slot
@@ -65,6 +68,8 @@ class RoundContext(VolatileContext):
         if not self._shared:
             super().post(topic, message)
             return
+        if type(type(message)) is not Quick:
+            check_message(message)
         self._to(self._office.topics.get(topic) or self._office.topic(check_name(topic, "topic")))
         turn = self._turn
         slot, own = turn.slot, turn.letter

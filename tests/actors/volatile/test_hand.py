@@ -344,4 +344,4 @@ async def test_births_and_questions_leave_nothing_behind():
 async def test_a_hand_says_what_it_needs():
     assert running.runner is not None
     with pytest.raises(TypeError, match="slot of nobody"):
-        running.runner.Hand(None, {}, {}, None, (), None, None, None, 1.0, 1.0, 1.0)  # type: ignore[arg-type]
+        running.runner.Hand(None, {}, {}, None, None, None, None, 1.0, 1.0, 1.0)  # type: ignore[arg-type]
