@@ -7,11 +7,15 @@ Limits (sizes from measurement: 8 MB of empty maps became 475 MiB of memory): a 
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from itertools import pairwise
+from typing import Any, Final, TypeVar
 
 import msgpack
 
 from .errors import Malformed, Oversized
+
+V = TypeVar("V")
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_ITEMS: Final = 10_000
@@ -20,6 +24,9 @@ MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 """What one call between processes may carry; only our own processes send these."""
 
 _UNPACKABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError)
+# StackError and ExtraData are ValueErrors; so is a UnicodeDecodeError.
+_UNREADABLE: Final = (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException)
+_ODD_KEY: Final = re.compile(r"(\w+) is not allowed for map key")
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -34,6 +41,15 @@ def pack(value: Any) -> bytes:
 
 def _malformed(why: Exception) -> Malformed:
     return Malformed(f"cannot be encoded: {why}; plain data is text, numbers, bytes, lists, dicts")
+
+
+def check(value: V, what: str) -> V:
+    """The value, if another process could unpack it; refused where it is known ``what`` it is. Raises: Malformed."""
+    try:
+        _unpack(pack(value))
+    except Malformed as why:
+        raise Malformed(f"{what}: {why}") from None
+    return value
 
 
 class Packer:
@@ -80,12 +96,33 @@ def unpack(data: bytes) -> Any:
     return _unpack(data)
 
 
+def pieces(data: bytes) -> list[bytes]:
+    """The items of a packed array, each as it was packed, whether or not it can be unpacked. Raises: Malformed."""
+    reader = msgpack.Unpacker(max_buffer_size=MAX_BATCH_BYTES)
+    try:
+        reader.feed(data)
+        number = reader.read_array_header()
+        ends = [reader.tell()]
+        for _ in range(number):
+            reader.skip()
+            ends.append(reader.tell())
+        return [data[at:end] for at, end in pairwise(ends)]
+    except _UNREADABLE as why:
+        raise _unreadable(why) from None
+
+
 def _unpack(data: bytes) -> Any:
     try:
         return msgpack.unpackb(data, ext_hook=_refuse_extension, use_list=True)
-    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as why:
-        # StackError and ExtraData are ValueErrors; so is a UnicodeDecodeError.
-        raise Malformed(f"not valid msgpack ({type(why).__name__}: {why})") from None
+    except _UNREADABLE as why:
+        raise _unreadable(why) from None
+
+
+def _unreadable(why: Exception) -> Malformed:
+    found = _ODD_KEY.match(str(why))
+    if found is not None:
+        return Malformed(f"map keys must be text, not {found[1]}")
+    return Malformed(f"not valid msgpack ({type(why).__name__}: {why})")
 
 
 def _refuse_extension(code: int, _data: bytes) -> Any:
@@ -101,7 +138,7 @@ def _check_shape(value: Any) -> None:
             if type(holder) is dict:
                 items += len(holder)
                 if not all(type(key) is str for key in holder):
-                    raise Malformed("map keys must be strings")
+                    raise Malformed("map keys must be text")
                 below += [v for v in holder.values() if type(v) not in _SCALARS]
             elif type(holder) is list:
                 items += len(holder)

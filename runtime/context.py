@@ -215,12 +215,13 @@ class Context:
 
     def write(self, key: str, value: Any) -> None:
         """Write a fact when the turn commits, whatever version it has then. Raises: Malformed for no plain data."""
-        codec.pack(value)  # said here, where the line is known that wrote it
+        codec.check(value, f"fact {key!r:.60}")  # said here, where the line is known that wrote it
         self._writes.append(Write("facts", "facts.put", {"key": key, "value": value}))
 
     def deposit(self, trail: str, amounts: Mapping[str, float], *, now: float | None = None) -> None:
-        """Lay a trail when the turn commits: add to its keys. Deposits commute."""
-        self._writes.append(Write("trails", "trails.deposit", {"trail": trail, "amounts": dict(amounts), "now": now}))
+        """Lay a trail when the turn commits: add to its keys. Deposits commute. Raises: Malformed for no plain data."""
+        amounts = codec.check(dict(amounts), f"trail {trail!r:.60}")
+        self._writes.append(Write("trails", "trails.deposit", {"trail": trail, "amounts": amounts, "now": now}))
 
     def blend(self, trail: str, keys: Sequence[str], toward: float, rate: float, *, now: float | None = None) -> None:
         """Move keys of a trail towards a value when the turn commits: ``(1 - rate) * v + rate * toward``."""
@@ -269,7 +270,7 @@ class Context:
         """Do something outside the swarm and record its plain result, so that a replay does not do it again.
 
         A plain function runs in a thread, so it may block. ``name`` must be the same on every attempt.
-        Raises: UsageError when ``call`` was called already; StepFailed for whatever it raises.
+        Raises: UsageError when ``call`` was called already; Malformed for no plain data; StepFailed for what it raises.
         """
         if not callable(call):
             if asyncio.iscoroutine(call):
@@ -277,9 +278,8 @@ class Context:
             raise UsageError(f"step {name!r:.70} was given a {type(call).__name__}: give it the function, not its call")
 
         async def once(_: Taken) -> Any:
-            if asyncio.iscoroutinefunction(call):
-                return await call()
-            return await asyncio.to_thread(ordinary, call)
+            work = call() if asyncio.iscoroutinefunction(call) else asyncio.to_thread(ordinary, call)
+            return codec.check(await work, f"the result of step {name!r:.60}")
 
         return await self._desk.step(f"run:{check_name(name, 'step')}", once)
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Final, Literal
 
 from stigmergy.actors.board.cases import Case, Verdict
+from stigmergy.protocols.codec import check
 
 from .client import Client
 from .views import Claims, Facts, Post, Trail, read_topic
@@ -70,8 +71,9 @@ class Outside(ABC):
         ``do`` the call (again); it ``happened``, with ``value`` as its result; ``refuse`` it, with ``value`` as the
         reason; ``give-up`` the message, which becomes a dead letter.
 
-        Raises: UsageError when it is not open.
+        Raises: UsageError when it is not open; Malformed when ``value`` is no plain data.
         """
+        check(value, f"the result of case {case!r:.60}")
         # Each call has a word of its own: repeated to a board that follows another one, it is known there.
         await self.request("decide", [case, verdict, value, by, secrets.token_hex(8)])
 

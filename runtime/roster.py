@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stigmergy.protocols.budget import Budget
-from stigmergy.protocols.codec import pack
+from stigmergy.protocols.codec import check
 from stigmergy.protocols.errors import UsageError, WireError
 from stigmergy.protocols.kind import KindSpec
 
@@ -41,9 +41,6 @@ class Roster:
 
 def _check_travels(cls: type[Agent], name: str, value: Any) -> None:
     try:
-        pack(value)
+        check(value, f"settings[{name!r:.40}] of {cls.__name__} cannot go to a host")
     except WireError as why:
-        raise UsageError(
-            f"settings[{name!r:.40}] of {cls.__name__} cannot go to a host ({why}): give plain data, such as a path, "
-            "and make it in on_start"
-        ) from None
+        raise UsageError(f"{why}; give plain data, such as a path, and make it in on_start") from None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from stigmergy.actors.board.workitems import Claim
-from stigmergy.protocols.codec import unpack
+from stigmergy.protocols.codec import check, unpack
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.message import Message, decode_as
 
@@ -52,8 +52,9 @@ class Facts:
     async def put(self, key: str, value: Any, *, expect: int | None = None) -> int:
         """Write a value now; returns its version. ``expect`` is the version it must have: 0 for no value yet.
 
-        Raises: Conflict when it has another version.
+        Raises: Conflict when it has another version; Malformed for no plain data.
         """
+        check(value, f"fact {key!r:.60}")
         version, _ = await self._reach.act("facts.put", {"key": key, "value": value, "expect": expect})
         return int(version)
 
@@ -118,8 +119,9 @@ class Trail:
         return [(key, value) for key, value in found]
 
     async def deposit(self, amounts: Mapping[str, float], *, now: float | None = None) -> None:
-        """Add to keys now. Inside a turn prefer `Context.deposit`, which is part of the turn."""
-        await self._reach.act("trails.deposit", {"trail": self.name, "amounts": dict(amounts), "now": now})
+        """Add to keys now. Inside a turn prefer `Context.deposit`, which is part of the turn. Raises: Malformed."""
+        amounts = check(dict(amounts), f"trail {self.name!r:.60}")
+        await self._reach.act("trails.deposit", {"trail": self.name, "amounts": amounts, "now": now})
 
     async def blend(self, keys: Sequence[str], toward: float, rate: float, *, now: float | None = None) -> None:
         """Move keys towards a value now: v becomes ``(1 - rate) * v + rate * toward``."""

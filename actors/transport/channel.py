@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from stigmergy.protocols.codec import Packer, unpack
+from stigmergy.protocols.codec import Packer, pieces, unpack
 from stigmergy.protocols.errors import Malformed, Oversized
 
-from .frames import is_frame
+from .frames import is_frame, read_each
 
 Frame = list[Any] | tuple[Any, ...]
 
@@ -124,7 +124,11 @@ def open_batch(data: bytes) -> tuple[str, int, int, list[Frame]]:
 
     Raises: Malformed, Oversized.
     """
-    fields = unpack(data)
+    try:
+        fields = unpack(data)
+    except Malformed:
+        *head, frames = pieces(data)
+        fields = [*map(unpack, head), read_each(frames)]
     if type(fields) is not list or len(fields) != FIELDS or type(fields[0]) is not str or type(fields[3]) is not list:
         raise Malformed("not a batch: [peer, number, confirmed, frames]")
     peer, number, confirmed, frames = fields

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
-from stigmergy.protocols.errors import DeadlineExceeded, StigmergyError, WireError, pack, unpack
+from stigmergy.protocols.errors import DeadlineExceeded, Malformed, StigmergyError, WireError, pack, unpack
 
 from .channel import Channel, Frame, open_batch
 from .frames import ANSWER, ASK, ERROR, TELL
@@ -133,6 +133,8 @@ class Link:
                     heard(payload, None)
                 elif heard is not None:
                     heard(None, unpack(*payload))
+            elif type(payload) is Malformed:
+                self.fail(ticket, payload)  # see `read_each`
             else:
                 rest.append(frame)
         if was_full and not self._channel.full:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from stigmergy.actors.host.deeds import Deed, carry_out
 from stigmergy.actors.host.desk import Desk
+from stigmergy.protocols.codec import check
 from stigmergy.protocols.errors import Malformed, ToolRefused, ToolTimeout, UsageError
 from stigmergy.protocols.legible import saying
 from stigmergy.protocols.turn import Effect
@@ -75,7 +76,8 @@ class Toolbox:
                 if not limit.expired():
                     raise
                 raise ToolTimeout(f"{tool.name} took longer than {tool.timeout_s:g} s") from None
-            return result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+            plain = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+            return check(plain, f"the result of {tool.name}")
 
         return _shaped(tool, await carry_out(desk, deed, run))
 

@@ -48,6 +48,16 @@ class Novice(Agent):
                 ctx.write("k", do)
             case "runs a call":
                 await ctx.run("now", work())  # type: ignore[arg-type]
+            case "writes a number as a key":
+                ctx.write("k", {"of": [{5: 1}]})
+            case "puts a number as a key":
+                await ctx.facts.put("k", {None: 1})
+            case "deposits on a number":
+                ctx.deposit("t", {5: 1.0})  # type: ignore[dict-item]
+            case "deposits on a number now":
+                await ctx.trail("t").deposit({5: 1.0})  # type: ignore[dict-item]
+            case "runs to a number as a key":
+                await ctx.run("look", lambda: {5: 1})
             case "tells a class":
                 ctx.tell("novice", Made)  # type: ignore[arg-type]
         return wrong  # type: ignore[no-any-return]
@@ -120,7 +130,7 @@ class Answerer(Agent):
     ("what", "kind", "said"),
     [
         ("changes a message", HandlerFailed, " in act: ValidationError: Do: what: Instance is frozen"),
-        ("writes a model", Malformed, " in act: cannot be encoded: can not serialize 'Do' object; plain data is"),
+        ("writes a model", Malformed, " in act: fact 'k': cannot be encoded: can not serialize 'Do' object; plain"),
         ("runs a call", UsageError, " in act: step 'now' was given a coroutine: give it the function, not its call"),
     ],
 )
@@ -128,6 +138,37 @@ async def test_what_a_handler_does_wrong_is_told_with_its_line(swarm, what, kind
     with pytest.raises(kind) as failed:
         await swarm.ask("novice", Do(what=what), reply=Made)
     assert said in str(failed.value)
+
+
+NUMBERS_AS_KEYS = [
+    ("writes a number as a key", "fact 'k': map keys must be text, not int"),
+    ("puts a number as a key", "fact 'k': map keys must be text, not NoneType"),
+    ("deposits on a number", "trail 't': map keys must be text, not int"),
+    ("deposits on a number now", "trail 't': map keys must be text, not int"),
+    ("runs to a number as a key", "the result of step 'look': map keys must be text, not int"),
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"durable": False}, {"durable": False, "clock": "lockstep"}], ids=str)
+async def test_a_key_that_is_no_text_fails_the_turn_that_gave_it_and_nothing_else(options):
+    async with Swarm(engine="local", **options) as swarm:
+        swarm.add(Novice)
+        for what, said in NUMBERS_AS_KEYS:
+            with pytest.raises(Malformed) as failed:
+                await swarm.ask("novice", Do(what=what), reply=Made)
+            assert str(failed.value).endswith(f" in act: {said}")
+        assert (await swarm.report()).dead_letters == {"handler failed": len(NUMBERS_AS_KEYS)}
+
+
+async def test_a_key_that_is_no_text_is_refused_to_a_driver_and_its_swarm_goes_on(swarm):
+    await swarm.trail("t").define()
+    with pytest.raises(Malformed, match="fact 'k': map keys must be text, not int"):
+        await swarm.facts.put("k", {5: 1})
+    with pytest.raises(Malformed, match="trail 't': map keys must be text, not int"):
+        await swarm.trail("t").deposit({5: 1.0})
+    with pytest.raises(Malformed, match="the result of case 'c': map keys must be text, not int"):
+        await swarm.decide("c", "happened", {5: 1})
+    assert await swarm.facts.put("k", {"5": 1}) == 1
 
 
 class Drawers(State):
@@ -168,10 +209,13 @@ async def test_a_misspelt_skill_is_told_with_those_there_are(swarm):
         await swarm.ask(skill("er"), Do())
 
 
-@pytest.mark.parametrize("value", [lambda: 1, object()])
+@pytest.mark.parametrize("value", [lambda: 1, object(), {5: 1}])
 async def test_settings_that_cannot_travel_are_refused_where_they_are_given(value):
     swarm = Swarm(engine="local")
-    with pytest.raises(UsageError, match=r"settings\['how'\] of Novice cannot go to a host .* make it in on_start"):
+    with pytest.raises(
+        UsageError,
+        match=r"settings\['how'\] of Novice cannot go to a host: .*; give plain data, .* make it in on_start",
+    ):
         swarm.add(Novice, settings={"fine": [1, "two"], "how": value})
 
 

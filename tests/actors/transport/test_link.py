@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgpack import ExtType
 
 from stigmergy.actors.clock import Clock
 from stigmergy.actors.transport import handles
@@ -101,6 +102,39 @@ async def test_an_error_arrives_as_itself():
     with pytest.raises(BudgetExhausted) as caught:
         await link.ask("fail")
     assert (caught.value.account, caught.value.available) == ("swarm", 0.5)
+
+
+async def test_a_question_that_cannot_be_read_is_refused_alone_and_those_beside_it_are_heard():
+    one, two, link = pair()
+    asked = [link.ask("echo", payload) for payload in (1, {"of": {5: 1}}, ExtType(1, b"x"), 2)]
+    assert await asked[0] == 1
+    with pytest.raises(Malformed, match="'echo' could not be read: map keys must be text, not int"):
+        await asked[1]
+    with pytest.raises(Malformed, match="'echo' could not be read: .*extension type 1"):
+        await asked[2]
+    assert await asked[3] == 2
+    assert await link.ask("echo", "later") == "later"
+    assert (two.heard, one.lost, two.lost) == ([1, 2, "later"], [], [])
+
+
+async def test_an_answer_that_cannot_be_read_fails_the_question_alone():
+    one, two, link = pair()
+    two.endpoint.links["one"].answer = lambda ticket, value: Link.answer(
+        two.endpoint.links["one"], ticket, {value: 0} if value == 1 else value
+    )
+    first, second = link.ask("echo", 1), link.ask("echo", 2)
+    with pytest.raises(Malformed, match="the answer could not be read: map keys must be text, not int"):
+        await first
+    assert await second == 2
+    assert (one.lost, two.lost) == ([], [])
+
+
+def test_what_nobody_waits_for_and_nobody_can_read_is_refused_with_all_of_its_batch():
+    two = Answering("two")
+    two.endpoint.connect("one", two, two.on_lost)
+    with pytest.raises(Malformed, match="map keys must be text, not int"):
+        two.endpoint.arrive(pack(["one", 1, 0, [[0, 0, "say", "good"], [0, 0, "say", {5: 1}]]]))
+    assert two.heard == []
 
 
 async def test_an_ask_that_is_never_answered_ends():
