@@ -42,6 +42,23 @@ _CHANGEABLE: Final = frozenset(
 )
 
 
+class NoState(State):
+    """What ``state`` is until the kind's own is put there; nothing else can be, or no later turn could read it.
+
+    It has no ``__get__``, so reading ``state`` costs no call.
+    """
+
+    def __set__(self, agent: Agent, state: object) -> None:
+        """See `object.__set__`. Raises: UsageError."""
+        wanted = state_class(type(agent))
+        if type(state) is not wanted:
+            where = f"{type(agent).__name__}.state"
+            raise UsageError(
+                f"{where} must be of class {wanted.__name__}, not {state!r:.60}: assign to its fields, or a whole one"
+            )
+        agent.__dict__["state"] = state
+
+
 class Agent:
     """Base of every agent. Class attributes say how the kind is run; handlers say what it does."""
 
@@ -67,7 +84,7 @@ class Agent:
     """Whether it takes other messages while it waits in an ask."""
     resources: ClassVar[Resources] = Resources()
 
-    state: Any = State()
+    state: Any = NoState()
     """Annotate it with your own `State` class: ``state: Notes``."""
     _name: str
     _given: dict[str, Any]
@@ -168,8 +185,13 @@ def kind_name(cls: type[Agent]) -> str:
     return cls.__dict__.get("kind") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
 
-def state_class(cls: type[Agent]) -> type[BaseModel]:
+def state_class(cls: Any) -> type[BaseModel]:
     """The class that ``state`` is annotated with. Raises: UsageError."""
+    return _state_class(cls)
+
+
+@lru_cache(maxsize=1_000)
+def _state_class(cls: Any) -> type[BaseModel]:
     for owner in cls.__mro__:
         annotation = inspect.get_annotations(owner).get("state")
         if annotation is None or owner is Agent:

@@ -106,7 +106,7 @@ class AgentPerformer:
         """See `Performer.take_back`."""
         live = self._live.get(agent)
         if live is not None:
-            live.agent.state = read_state(type(live.agent.state), live.saved, agent)
+            live.agent.state = read_state(self._troupes[agent.partition("/")[0]].state, live.saved, agent)
             live.pending = live.saved
 
     def forget(self, agent: str) -> None:

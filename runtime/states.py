@@ -33,6 +33,12 @@ class State(BaseModel):
                 raise UsageError(f"state {cls.__name__}: version {version} is not valid; versions count from 1")
             cls.state_version = version
 
+    def __delattr__(self, name: str) -> None:
+        """Refuse to be left without a field. Raises: UsageError."""
+        if name in type(self).model_fields:
+            raise UsageError(f"{type(self).__name__}.{name} cannot be deleted: assign what it shall hold")
+        super().__delattr__(name)
+
 
 def version_of(cls: type[BaseModel]) -> int:
     """The version of a state class."""

@@ -193,6 +193,47 @@ async def test_a_state_that_cannot_be_kept_is_named(swarm):
         await swarm.ask("hoarder", Do())
 
 
+class Page(State):
+    lines: list[str] = []
+
+
+class Written(Message):
+    lines: list[str]
+
+
+class Writer(Agent):
+    """Takes its state for something else."""
+
+    state: Page
+
+    @handles
+    def act(self, do: Do) -> Written:
+        match do.what:
+            case "begins":
+                self.state = Page(lines=["old"])
+            case "a number":
+                self.state = 5  # type: ignore[assignment]
+            case "the base":
+                self.state = State()  # type: ignore[assignment]
+            case "deletes":
+                self.state.lines.append("new")
+                del self.state.lines
+        return Written(lines=self.state.lines)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_state_that_is_replaced_by_something_else_stays_what_it_was(durable):
+    async with Swarm(engine="local", durable=durable) as swarm:
+        swarm.add(Writer)
+        await swarm.ask("writer/ada", Do(what="begins"), reply=Written)
+        for what, given in (("a number", "5"), ("the base", r"State\(\)")):
+            with pytest.raises(UsageError, match=f" in act: Writer.state must be of class Page, not {given}: assign"):
+                await swarm.ask("writer/ada", Do(what=what), reply=Written)
+        with pytest.raises(UsageError, match=r" in act: Page.lines cannot be deleted: assign what it shall hold"):
+            await swarm.ask("writer/ada", Do(what="deletes"), reply=Written)
+        assert (await swarm.ask("writer/ada", Do(), reply=Written)).lines == ["old"]
+
+
 @pytest.mark.parametrize("durable", [True, False])
 async def test_a_misspelt_kind_is_told_with_the_one_that_was_meant(durable):
     async with Swarm(engine="local", durable=durable) as swarm:
