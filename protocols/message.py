@@ -13,6 +13,7 @@ declare, and decodes only those.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,6 +23,7 @@ from pydantic_core import to_jsonable_python
 from .codec import pack, pack_body, unpack_body
 from .errors import Malformed, UnknownMessage, UsageError
 from .ids import check_name
+from .keys import check_keys, fields_of
 from .plain import Quick, make_quick
 from .versions import readable, upcast
 
@@ -128,7 +130,8 @@ def plain(message: Message) -> dict[str, Any]:
     fields = message.__dict__
     for value in fields.values():
         if type(value) not in _PLAIN:
-            found: dict[str, Any] = _plain(message.model_dump(mode="python", by_alias=False, warnings=False))
+            found: dict[str, Any] = _plain(fields_of(message))
+            check_keys(message.message_type, message, partial(validated, type(message), found))
             return found
     return fields
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError
 
 from stigmergy.protocols import codec
 from stigmergy.protocols.errors import Malformed, UsageError
+from stigmergy.protocols.keys import check_keys
 from stigmergy.protocols.legible import saying
 from stigmergy.protocols.versions import readable, upcast
 
@@ -48,13 +49,17 @@ def version_of(cls: type[BaseModel]) -> int:
 def pack_state(state: BaseModel) -> bytes:
     """A state for the journal. Version 1 is written as it is, later ones as ``[version, state]``.
 
-    Raises: UsageError when a handler has put something into it that no field of it can hold.
+    Raises: UsageError when a handler has put something into it that no field of it can hold; Malformed when it would be
+        read back with other keys.
     """
+    cls = type(state)
     try:
-        version, plain = version_of(type(state)), state.model_dump(mode="json")
+        version, plain = version_of(cls), state.model_dump(mode="json")
     except PydanticSerializationError as why:
-        raise UsageError(f"the state {type(state).__name__} cannot be kept: {saying(why)}") from None
-    return codec.pack(plain if version == 1 else [version, plain])
+        raise UsageError(f"the state {cls.__name__} cannot be kept: {saying(why)}") from None
+    packed = codec.pack(plain if version == 1 else [version, plain])
+    check_keys(f"the state {cls.__name__}", state, lambda: read_state(cls, packed, cls.__name__))
+    return packed
 
 
 def read_state(cls: type[BaseModel], data: bytes, who: str) -> BaseModel:
