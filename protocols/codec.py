@@ -106,6 +106,8 @@ def pieces(data: bytes) -> list[bytes]:
         for _ in range(number):
             reader.skip()
             ends.append(reader.tell())
+        if ends[-1] != len(data):
+            raise Malformed("not valid msgpack: something follows it")
         return [data[at:end] for at, end in pairwise(ends)]
     except _UNREADABLE as why:
         raise _unreadable(why) from None

@@ -127,8 +127,8 @@ def open_batch(data: bytes) -> tuple[str, int, int, list[Frame]]:
     try:
         fields = unpack(data)
     except Malformed:
-        *head, frames = pieces(data)
-        fields = [*map(unpack, head), read_each(frames)]
+        parts = pieces(data)
+        fields = [*map(unpack, parts[:-1]), *map(read_each, parts[-1:])]
     if type(fields) is not list or len(fields) != FIELDS or type(fields[0]) is not str or type(fields[3]) is not list:
         raise Malformed("not a batch: [peer, number, confirmed, frames]")
     peer, number, confirmed, frames = fields

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +15,7 @@ from stigmergy.actors.volatile.asked import Asked
 from stigmergy.actors.volatile.letter import Letter, Talk
 from stigmergy.protocols import HandlerFailed, Text
 from stigmergy.protocols.errors import NonDeterministic, ToolFailed
-from stigmergy.runtime import Agent, Context, Plant, Swarm, handles
+from stigmergy.runtime import Agent, Context, Plant, State, Swarm, handles
 
 from .company import Ping, Plain, Pong, Purse, Shelf
 from .world import living
@@ -157,16 +158,25 @@ async def test_whatever_a_handler_raises_its_asker_hears_of_it_and_its_agent_goe
         assert (await swarm.counts())["dead_letters"] == {"handler failed": 1}
 
 
-class Wrecker(Agent):
-    """Throws its state away, which then cannot be restored."""
+class Cursed(State):
+    """Cannot be made of what was kept of it."""
 
-    state: Purse
+    n: int = 0
+
+    @classmethod
+    def model_construct(cls, *_: object, **__: object) -> NoReturn:
+        raise LookupError("nobody knows how")
+
+
+class Wrecker(Agent):
+    """Fails, and cannot have its state back."""
+
+    state: Cursed
     attempts = 1
 
     @handles
     async def ping(self, _: Ping) -> None:
         await asyncio.sleep(0)
-        self.state = None  # type: ignore[assignment]
         raise ValueError("wrecked")
 
 
@@ -175,7 +185,7 @@ async def test_a_state_that_cannot_be_restored_is_said_to_all_who_ask_its_agent(
         asks = [swarm.ask("wrecker/1", Ping(), timeout_s=10) for _ in range(3)]
         for failed in await asyncio.gather(*asks, return_exceptions=True):
             assert isinstance(failed, HandlerFailed)
-            assert "'NoneType' object has no attribute" in str(failed)
+            assert "nobody knows how" in str(failed)
         assert (await swarm.counts())["dead_letters"] == {"handler failed": 3}
 
 

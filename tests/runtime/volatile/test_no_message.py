@@ -75,4 +75,4 @@ async def test_what_is_no_message_is_refused_from_outside_too(clock):
         for what in WRONG.values():
             for send in (swarm.tell, swarm.post, swarm.ask):
                 with pytest.raises(UsageError, match="is no Message"):
-                    await send("sender/1", what)
+                    await send("sender", what)
