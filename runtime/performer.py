@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from stigmergy.actors.ending import is_closing, recovered
+from stigmergy.actors.ending import UNHEARD, is_closing, recovered, warn_of
 from stigmergy.actors.failing import honest, is_worth_another, no_message, worded
 from stigmergy.actors.host.cell import is_undone
 from stigmergy.actors.host.desk import Desk, TurnHeld
@@ -29,6 +29,7 @@ from stigmergy.protocols.turn import Turn
 
 from .agent import Agent, maker
 from .context import Context, Means
+from .farewell import stop_all, stopped
 from .forgotten import advice
 from .limited import limited
 from .logs import LogFile
@@ -39,9 +40,6 @@ from .troupe import Troupe, open_paths, troupe_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-FAREWELL_S: Final = 10.0
-"""How long an agent's ``on_stop`` may take."""
 
 
 @dataclass(slots=True)
@@ -116,21 +114,18 @@ class AgentPerformer:
     async def passivate(self, agent: str) -> None:
         """See `Performer.passivate`."""
         live = self._live.pop(agent, None)
-        if live is None:
-            return
-        try:
-            async with asyncio.timeout(FAREWELL_S):
-                await live.agent.on_stop()
-        except Exception:  # noqa: BLE001 - one bad farewell must not keep the others from theirs
-            self._log.exception("on_stop_failed", agent=agent)
+        if live is not None and type(live.agent).on_stop is not Agent.on_stop:
+            await stopped(live.agent, self._log)
 
     async def close(self) -> None:
         """See `Performer.close`."""
-        for name in list(self._live):
-            await self.passivate(name)
+        agents = [live.agent for live in self._live.values() if type(live.agent).on_stop is not Agent.on_stop]
+        self._live.clear()
+        late = await stop_all(agents, self._log)
         await self._thinking.close()
         self._logs.close()
         self._luggage.close()
+        warn_of(late, UNHEARD)
 
     async def _begin_anew(self, desk: Desk, state: bytes | None, began: float) -> Turn:
         agent = desk.delivery.agent

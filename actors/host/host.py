@@ -16,8 +16,9 @@ from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.turn import Delivery
 
+from .. import ending
 from ..clock import REAL, Clock
-from ..ending import is_stopping
+from ..ending import cancelled, cut_off, is_stopping, warn_of
 from ..failing import standing
 from ..transport.channel import Frame
 from ..transport.link import Endpoint, Handle, Link, PeerGone
@@ -111,8 +112,11 @@ class HostService:
         if not self._lost:
             await self._underway.close()
         self._stop("closed")
-        await asyncio.gather(*self._runner.tasks, return_exceptions=True)
+        running = dict(self._runner.tasks)
+        late = await cancelled(running, ending.FAREWELL_S)
+        cut_off(late)
         await self._performer.close()
+        warn_of(filter(None, map(running.get, late)), ending.UNENDING)
 
     def _on_frames(self, link: Link, frames: list[Frame]) -> None:
         for _, _, name, payload in frames if not self._halted else ():
@@ -142,7 +146,7 @@ class HostService:
             cell = self._cells[delivery.agent] = Cell(delivery.agent)
         self._leaving.works(delivery.agent)
         if delivery.agent.partition("/")[0] in self._reentrant:
-            _ = self._runner.start(self._beside(cell, delivery))
+            _ = self._runner.start(self._beside(cell, delivery), cell.agent)
             return
         cell.mailbox.append(delivery)
         self._runner.work(cell)

@@ -7,8 +7,7 @@ with the next message from then on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from stigmergy.protocols.errors import StigmergyError
 
@@ -18,7 +17,8 @@ from .cell import Cell
 from .idle import Idle, IdleLimits
 from .performer import Performer
 
-Start = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+Start = Callable[..., "asyncio.Task[None]"]
+"""See `Runner.start`."""
 
 
 class Leaving:
@@ -57,7 +57,7 @@ class Leaving:
             if agent in self._idle:  # else something came right behind the answer
                 self._idle.remove(agent)
                 cell = self._cells[agent]
-                cell.running = start(self._leave(cell, work))
+                cell.running = start(self._leave(cell, work), cell.agent)
 
     async def _leave(self, cell: Cell, work: Callable[[Cell], None]) -> None:
         """Let an agent say goodbye; what comes for it meanwhile waits, and brings its state."""

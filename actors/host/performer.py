@@ -37,5 +37,5 @@ class Performer(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close what performers hold open, such as model clients."""
+        """Let all agents say goodbye, and close what performers hold open, such as model clients."""
         ...

@@ -45,18 +45,18 @@ class Runner:
         self._rest = rest
         self._queue = RunQueue(self._run, stretch)
         self._halted = False
-        self.tasks: dict[asyncio.Task[None], None] = {}
-        """What waits: turns, and what else was started here."""
+        self.tasks: dict[asyncio.Task[None], str] = {}
+        """What waits, and whose it is: turns, and what else was started here."""
 
     def work(self, cell: Cell) -> None:
         """A cell has something to do."""
         if cell.running is None:
             self._queue.add(cell)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, None], agent: str = "") -> asyncio.Task[None]:
         """Start something that ends with this host."""
         task = asyncio.get_running_loop().create_task(work)
-        self.tasks[task] = None
+        self.tasks[task] = agent
         task.add_done_callback(self.tasks.pop)
         return task
 
@@ -99,7 +99,7 @@ class Runner:
         return number
 
     def _await(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:
-        cell.running = self.start(self._see_to(cell, work))
+        cell.running = self.start(self._see_to(cell, work), cell.agent)
         cell.running.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     async def _see_to(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:

@@ -18,7 +18,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.legible import legible
 from stigmergy.protocols.message import Message
 
-from ..ending import is_stopping
+from ..ending import cut_off, is_stopping
 from .allowance import Allowance, Purse
 from .asked import Asked
 from .deadlines import EXACT_S, expire
@@ -268,10 +268,13 @@ class Host:
         """Whether a task that is cancelled now is to end."""
         return is_stopping(self.heart)
 
-    async def close(self) -> None:
-        """End everything at once."""
+    async def close(self) -> list[str]:
+        """End everything at once. Returns the agents that have held that up."""
         self.stopped = self.stopped or ("user", "the swarm is closed")
-        await self.workers.close()
+        late = await self.workers.close()
+        names = [turn.slot.name for turn in self.turns if turn.task in late]
+        cut_off(late)
+        return names
 
 
 async def after(work: Awaitable[None], answer: Any) -> Any:

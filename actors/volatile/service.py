@@ -14,6 +14,7 @@ from stigmergy.protocols.errors import MailboxFull, SwarmStopped, UsageError
 from stigmergy.protocols.ids import check_address, check_name
 from stigmergy.protocols.message import Message, check_message, decode, encode
 
+from ..ending import UNENDING, warn_of
 from ..failing import standing
 from ..ledger.paths import ROOT
 from ..transport.channel import Frame
@@ -124,10 +125,11 @@ class VolatileService:
         """See `Service.close`."""
         if self._beating is not None:
             self._beating.cancel()
-        await self.host.close()
+        late = await self.host.close()
         await self._close()
         for peer in list(self._endpoint.links):
             self._endpoint.disconnect(peer)
+        warn_of(late, UNENDING)
 
     # -- from outside ------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class Part:
         self.bound = spec.mailbox
         self.start: Callable[[Any], Awaitable[None]] | None = None
         """What an agent does before its first message, if anything."""
-        self.stop: Callable[[Any], Awaitable[None]] | None = None
+        self.stop: Callable[[Any], Awaitable[Any]] | None = None
         """What an agent does before it moves, and when its host closes, if anything; it raises nothing."""
         self.save: Callable[[Any], Any] | None = None
         """Takes a copy of an agent's state before a turn; None when there is no state."""

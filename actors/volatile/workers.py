@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
+from .. import ending
+from ..ending import cancelled
 from .letter import Letter
 from .slot import Slot
 
@@ -67,11 +69,9 @@ class Workers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
-        """End everything at once."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def close(self) -> set[asyncio.Task[Any]]:
+        """End everything at once. Returns what has not ended after 10 s."""
+        return await cancelled(self._tasks, ending.FAREWELL_S)
 
     def _rouse(self) -> None:
         self._woken = False
@@ -99,7 +99,7 @@ class Workers:
         while me is not None:
             await self._take(me)
             self._host.part()
-            if len(self._idle) >= IDLE:
+            if len(self._idle) >= IDLE or self._host.stopped is not None:
                 return
             idle = self._loop.create_future()
             self._idle.append((me, idle))

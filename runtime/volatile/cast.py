@@ -14,6 +14,7 @@ from stigmergy.actors.volatile.slot import Act, Part
 from stigmergy.protocols.message import Message
 
 from ..agent import Agent, maker
+from ..farewell import stopped
 from ..states import State, pack_state, read_state
 from ..troupe import Troupe
 
@@ -59,14 +60,8 @@ async def _start(agent: Agent) -> None:
     await agent.on_start()
 
 
-def _stopper(log: FilteringBoundLogger) -> Callable[[Agent], Awaitable[None]]:
-    async def stop(agent: Agent) -> None:
-        try:
-            await agent.on_stop()
-        except Exception:
-            log.exception("on_stop_failed", agent=str(agent.me))
-
-    return stop
+def _stopper(log: FilteringBoundLogger) -> Callable[[Agent], Awaitable[Any]]:
+    return lambda agent: stopped(agent, log)
 
 
 def _is_flat(state: type[BaseModel]) -> bool:

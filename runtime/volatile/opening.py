@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stigmergy.actors.ending import UNHEARD, warn_of
 from stigmergy.actors.ensemble.conductor import Conductor, playing
 from stigmergy.actors.ensemble.ensemble import Ensemble
 from stigmergy.actors.ensemble.member import Member
@@ -32,6 +33,7 @@ from stigmergy.protocols.kind import KindSpec
 from stigmergy.protocols.message import Done, Message, Text
 
 from ..context import Means
+from ..farewell import stop_all
 from ..logs import LogFile
 from ..luggage import Luggage
 from ..thinking import ModelSpec, Thinking
@@ -68,12 +70,12 @@ def open_host(config: dict[str, Any]) -> VolatileService:
         host.office.crowd = crowd
 
     async def close() -> None:
-        for place in host.places.values():
-            if type(place) is Slot and place.agent is not None and place.part.stop is not None:
-                await place.part.stop(place.agent)
+        slots = [place for place in host.places.values() if type(place) is Slot and place.part.stop is not None]
+        late = await stop_all((slot.agent for slot in slots if slot.agent is not None), log)
         await thinking.close()
         logs.close()
         luggage.close()
+        warn_of(late, UNHEARD)
 
     service = VolatileService(config["name"], host, line, config["run"], close)
     bodies = Bodies(_messages(troupes)) if config.get("mesh") else None
