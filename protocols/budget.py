@@ -24,6 +24,8 @@ Amount = int | float
 DIMENSIONS: Final = ("usd", "tokens", "model_calls", "tool_calls", "messages", "agents", "depth", "seconds")
 """The names that people read and write, in the order of `FIELDS`."""
 
+_NAMES: Final = frozenset(DIMENSIONS)
+
 FIELDS: Final = ("nano_usd", *DIMENSIONS[1:])
 """The attributes and the keys of the plain form: money is counted in nano-dollars there."""
 
@@ -89,6 +91,13 @@ class _Amounts:
     unnamed: ClassVar[int | None]
     """What a dimension holds that nobody named."""
     _empty_text: ClassVar[str]
+
+    def __new__(cls, **amounts: Any) -> Self:
+        """Look at the names, before ``__init__`` does at the amounts. Raises: UsageError."""
+        if not amounts.keys() <= _NAMES:
+            wrong = min(amounts.keys() - _NAMES)
+            raise UsageError(f"a {cls.__name__} has no {wrong!r:.40}; it has {', '.join(DIMENSIONS)}")
+        return super().__new__(cls)
 
     def to_plain(self) -> dict[str, Amount]:
         """Named amounts only, money in nano-dollars, for the journal and the wire."""

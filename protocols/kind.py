@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from .errors import UsageError
 from .ids import check_name
+
+DRIVER: Final = "client"
+"""The kind of drivers: they write and are written to as ``client/main``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,10 @@ class KindSpec:
         seconds = self.turn_timeout_s
         if type(seconds) not in {int, float} or not seconds > 0:
             raise UsageError(f"{name}: turn_timeout_s is {seconds!r:.40}; give a number of seconds above 0")
+        if type(self.resources) is not Resources:
+            raise UsageError(f"{name}: resources is {self.resources!r:.40}; give Resources(...)")
+        if self.name == DRIVER:
+            raise UsageError(f"{name}: the kind {DRIVER!r} is the driver's; give it another name")
         for topic in self.topics:
             check_name(topic.removesuffix("*") or "all" if type(topic) is str else topic, f"{name}: topic")
 

@@ -93,13 +93,13 @@ def encode(message: Message) -> bytes:
 
 def addressed(message: Message) -> tuple[str, bytes]:
     """Type and body of what somebody wants to send. Raises: UsageError for what is no message; Malformed, Oversized."""
-    try:
-        name = message.message_type
-    except AttributeError:
-        name = ""
-    if not name or isinstance(message, type):
-        check_message(message)
-    return name, encode(message)
+    return type_of(message), encode(message)
+
+
+def type_of(message: Message) -> str:
+    """The type of what somebody wants to send. Raises: UsageError for what is no message."""
+    check_message(message)
+    return message.message_type
 
 
 def check_message(message: object) -> None:
@@ -111,6 +111,24 @@ def check_message(message: object) -> None:
         return
     what = f"the class {message.__name__}" if isinstance(message, type) else f"{message!r:.60}"
     raise UsageError(f"{what} is no Message: send an instance of a class of yours that derives from Message")
+
+
+def check_ask(reply: type[Message], timeout_s: float) -> None:
+    """Refuse what no ask can be given. Raises: UsageError."""
+    check_reply(reply)
+    check_wait(timeout_s)
+
+
+def check_wait(timeout_s: float) -> None:
+    """Refuse what is no time to wait for an answer. Raises: UsageError."""
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not timeout_s > 0:
+        raise UsageError(f"timeout_s is {timeout_s!r:.40}; give a number of seconds above 0")
+
+
+def check_reply(reply: type[Message]) -> None:
+    """Refuse what is no type of an answer. Raises: UsageError."""
+    if not isinstance(reply, type) or not issubclass(reply, Message):
+        raise UsageError(f"reply is {reply!r:.60}; give a class that derives from Message")
 
 
 def unlike(who: str, found: str, wanted: type[Message]) -> Malformed:

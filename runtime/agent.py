@@ -263,6 +263,8 @@ def _handler(cls: type[Agent], name: str, function: Callable[..., Any]) -> Handl
         order = "" if len(parameters) < len(_PARAMETERS) else f"; a handler takes ({', '.join(_PARAMETERS)})"
         change = f"annotate {parameters[1]!r} with a Message class, or write @handles(ThatClass)"
         raise UsageError(f"{where}: {change}{order}")
+    if accepts is Message:
+        raise UsageError(f"{where}: Message is the base of all: annotate {parameters[1]!r} with a class of your own")
     returns = hints.get("return")
     answers = isinstance(returns, type) and issubclass(returns, Message)
     with_context, suspends = len(parameters) == len(_PARAMETERS), inspect.iscoroutinefunction(function)

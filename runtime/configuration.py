@@ -33,8 +33,12 @@ class Configuration:
         """Check that these are valid, and go together. Raises: UsageError."""
         if type(self.seed) is not int or not 0 <= self.seed < 2**63:
             raise UsageError(f"seed is {self.seed!r:.40}; give a whole number from 0 to 2^63 - 1")
-        if self.journal is not None and not str(self.journal).strip():
-            raise UsageError("journal is empty text: give a folder or a URL, or None to keep nothing")
+        if type(self.durable) is not bool:
+            raise UsageError(f"durable is {self.durable!r:.40}; give True or False")
+        where = self.journal
+        if where is not None and (not isinstance(where, str | Path) or not str(where).strip() or "\0" in str(where)):
+            named = "empty text" if str(where).strip() == "" else f"{where!r:.40}"
+            raise UsageError(f"journal is {named}: give a folder or a URL, or None to keep nothing")
         for role, spec in self.models.items():
             if not isinstance(spec, ModelSpec):
                 raise UsageError(f"the model {role!r:.40} is {spec!r:.40}; give a ModelSpec")
@@ -48,8 +52,10 @@ class Configuration:
             raise UsageError("shards are parts of a journaled blackboard: a swarm with durable=False has none")
         self.check(self.budget)
 
-    def check(self, budget: Budget) -> None:
+    def check(self, budget: Budget, what: str = "budget") -> None:
         """Refuse a budget, of the swarm or a kind, with ceilings that nobody could hold here. Raises: UsageError."""
+        if not isinstance(budget, Budget):
+            raise UsageError(f"{what} is {budget!r:.40}; give a Budget, for example Budget(usd=0.80)")
         if budget.agents is None and budget.depth is None:
             return
         if self.plant.shards > 1:

@@ -22,7 +22,7 @@ from stigmergy.protocols import codec
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name, derive_id
-from stigmergy.protocols.message import Done, Message, addressed, decode_as, encode, reads, unlike
+from stigmergy.protocols.message import Done, Message, addressed, check_ask, decode_as, encode, reads, unlike
 from stigmergy.protocols.series import Series
 from stigmergy.protocols.turn import Write
 
@@ -154,6 +154,7 @@ class Context:
         Raises: DeadlineExceeded, NoSuchAgent, UnknownMessage, Malformed (the answer is of another type),
             Quarantined, and what the answerer raised.
         """
+        check_ask(reply, timeout_s)
         question = Words(check_address(str(to)), *addressed(message), self._taint)
         answer = await self._desk.ask(question, timeout_s)
         for origin in answer.taint:

@@ -67,7 +67,10 @@ def plant_of(premises: Premises, *, durable: bool) -> Plant:
     unknown = premises.keys() - Premises.__annotations__.keys()
     if unknown:
         raise UsageError(f"Swarm has no option {min(unknown)!r}")
-    plant = premises.get("plant") or Plant(engine=premises.get("engine", "ray" if durable else "local"))
+    given = premises.get("plant")
+    plant = Plant(engine=premises.get("engine", "ray" if durable else "local")) if given is None else given
+    if not isinstance(plant, Plant):
+        raise UsageError(f"plant is {plant!r:.40}; give a Plant, for example Plant(hosts=2)")
     if plant.engine not in get_args(EngineName):
         raise UsageError(f"there is no engine {plant.engine!r:.40}; use 'ray' or 'local'")
     if type(plant.shards) is not int or not 1 <= plant.shards <= MOST_SHARDS:

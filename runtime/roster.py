@@ -27,6 +27,8 @@ class Roster:
     ) -> None:
         """Add a kind. Raises: UsageError, InvalidName, InvalidCard."""
         module, path = locate(cls)
+        if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+            raise UsageError(f"settings of {cls.__name__} is {settings!r:.60}; give a dict of plain data by name")
         for name, value in settings.items():
             _check_travels(cls, name, value)
         spec = describe(cls, module, dict(settings), **changes)

@@ -17,18 +17,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
-import structlog
-
 from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.errors import UsageError
 from stigmergy.protocols.ids import AgentId, check_address, check_name
-from stigmergy.protocols.message import Done, Message
+from stigmergy.protocols.message import Done, Message, check_ask
 
 from .agent import Agent
 from .client import Client, EventHook
 from .configuration import ClockName, Configuration
 from .engines import engine_of
 from .figures import SwarmReport
+from .hooks import Hooks
 from .life import Life, Phase
 from .outside import Outside
 from .plant import Premises, plant_of
@@ -64,9 +63,12 @@ class Swarm(Outside):
         Raises: UsageError.
         """
         plant = plant_of(premises, durable=durable)
-        self._config = Configuration(budget or Budget(), journal, durable, clock, seed, dict(models or {}), plant)
+        budget = Budget() if budget is None else budget
+        self._config = Configuration(budget, journal, durable, clock, seed, dict(models or {}), plant)
         self._roster = Roster()
-        self._hooks: list[EventHook] = [] if on_event is None else [on_event]
+        self._hooks = Hooks()
+        if on_event is not None:
+            self._hooks.add(on_event)
         self._resumes: RunFolder | None = None
         self._to_the_end = False
         self._told_to_stop: tuple[str, str] | None = None
@@ -110,15 +112,15 @@ class Swarm(Outside):
         """
         if self._life is not None and self._life.is_up and self._life.housing.started:
             raise UsageError(f"add {cls.__name__} before the first message: hosts learn their kinds when they start")
-        self._config.check(budget or Budget())
-        self._roster.add(cls, settings or {}, budget, changes)
+        self._config.check(Budget() if budget is None else budget, f"the budget of {cls.__name__}")
+        self._roster.add(cls, {} if settings is None else settings, budget, changes)
 
     def on_event(self, hook: EventHook) -> None:
         """Hear what happens: ``budget_alert``, ``verdict``, ``dead_letter``, ``case``, ``host_lost``, ``stopped``...
 
-        ``stalled``, when all of a swarm in one process stands still, is told in another thread.
+        ``stalled``, when all of a swarm in one process stands still, is told in another thread. Raises: UsageError.
         """
-        self._hooks.append(hook)
+        self._hooks.add(hook)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -129,7 +131,7 @@ class Swarm(Outside):
         config, resumed = self._config, self._resumes is not None
         engine = engine_of(config.plant.engine, config.plant.address)
         tenure = self._take_over(time.time())
-        life = self._life = Life(config, self._roster, engine, tenure, self._tell, resumed=resumed)
+        life = self._life = Life(config, self._roster, engine, tenure, self._hooks.tell, resumed=resumed)
         told, self._told_to_stop = self._told_to_stop, None
         try:
             if told is not None:
@@ -229,9 +231,10 @@ class Swarm(Outside):
 
         ``to`` is an agent (``kind/key``), a kind, or ``skill("...")``.
 
-        Raises: SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, UnknownMessage, Malformed, and what the
-            answerer raised.
+        Raises: UsageError, SwarmStopped, DeadlineExceeded, MailboxFull, NoSuchAgent, UnknownMessage, Malformed, and
+            what the answerer raised.
         """
+        check_ask(reply, timeout_s)
         way = await self._running().begin()
         return await way.ask(check_address(str(to)), message, reply, timeout_s)
 
@@ -290,10 +293,3 @@ class Swarm(Outside):
         life = self._running()
         await life.begin()
         return life.client
-
-    def _tell(self, event: str, data: dict[str, Any]) -> None:
-        for hook in self._hooks:
-            try:
-                hook(event, data)
-            except Exception:  # noqa: BLE001 - a user's hook must not cut the driver off from its swarm
-                structlog.get_logger().exception("event_hook_failed", event_name=event)

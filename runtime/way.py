@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from stigmergy.actors.volatile.turn import fitted
 from stigmergy.protocols.envelope import Mode
 from stigmergy.protocols.errors import UsageError
-from stigmergy.protocols.message import Message, addressed, decode_as, reads, unlike
+from stigmergy.protocols.message import Message, addressed, decode_as, reads, type_of, unlike
 
 from .client import Client
 from .housing import Housing
@@ -89,6 +89,7 @@ class HostWay:
 
     async def ask(self, to: str, message: Message, reply: type[Message], timeout_s: float) -> Message:
         """See `Way.ask`."""
+        type_of(message)
         answer = await self._service.ask(self._client, to, message, timeout_s, OUTSIDE)
         if type(answer) is reply:
             return answer
@@ -96,6 +97,7 @@ class HostWay:
 
     async def send(self, mode: Mode, to: str, message: Message) -> str:
         """See `Way.send`."""
+        type_of(message)
         return await self._service.send(mode, self._client, to, message, OUTSIDE)
 
     async def run(self, rounds: int | None) -> int:

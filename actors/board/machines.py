@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from stigmergy.protocols.errors import NoSuchAgent, UnknownMessage
 from stigmergy.protocols.ids import skill_of
-from stigmergy.protocols.kind import KindSpec
+from stigmergy.protocols.kind import DRIVER, KindSpec
 
 from ..ledger.ledger import Ledger
 from ..registry.registry import Registry, no_kind
@@ -27,7 +27,7 @@ from .warden import Warden
 
 Record = Callable[[str, dict[str, Any]], None]
 
-CLIENT: Final = "client"
+CLIENT: Final = DRIVER
 """The kind of everybody outside: drivers and their requests."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from stigmergy.protocols.errors import Malformed, StigmergyError, SwarmStopped
-from stigmergy.protocols.message import Message, check_message, decode_as, encode, reads
+from stigmergy.protocols.message import Message, check_message, check_reply, decode_as, encode, reads
 from stigmergy.protocols.plain import Quick
 
 from ..watchdog.sightings import Verdict
@@ -285,7 +285,8 @@ class Turn:
 
 
 def fitted(answer: Message, reply: type[Message], to: object) -> Message:
-    """An answer as the class that was asked for: a script's classes exist twice. Raises: Malformed."""
+    """An answer as the class that was asked for: a script's classes exist twice. Raises: UsageError, Malformed."""
+    check_reply(reply)
     if not reads(reply, answer.message_type):
         raise Malformed(f"{to} answered with {answer.message_type}, not {reply.message_type}")
     return decode_as(reply, answer.message_type, encode(answer))

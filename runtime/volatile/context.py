@@ -16,7 +16,7 @@ from stigmergy.actors.volatile.turn import Turn
 from stigmergy.protocols.envelope import Envelope
 from stigmergy.protocols.errors import ToolRefused
 from stigmergy.protocols.ids import AgentId, check_name
-from stigmergy.protocols.message import Done, Message, check_message
+from stigmergy.protocols.message import Done, Message, check_message, check_wait
 from stigmergy.protocols.plain import Quick
 
 from ..context import ASK_TIMEOUT_S, Context, Means
@@ -115,6 +115,8 @@ class VolatileContext(Context):
         self, to: str | AgentId, message: Message, *, reply: type[Any] = Done, timeout_s: float = ASK_TIMEOUT_S
     ) -> Coroutine[Any, Any, Any]:
         """See `Context.ask`."""
+        if timeout_s is not ASK_TIMEOUT_S:
+            check_wait(timeout_s)
         return self._turn.ask(to, message, reply, timeout_s)
 
     def tell(self, to: str | AgentId, message: Message) -> None:
