@@ -153,10 +153,12 @@ class BudgetExhausted(BudgetError):
         ways = {"agents": "wait until one is passivated", "depth": "turn to agents that are alive"}
         other = ways.get(self.dimension, "ask for less")
         what = self.dimension.removesuffix("s") if self.requested == 1 else self.dimension
-        return (
-            f"budget of account {self.account!r} exhausted: {self.requested:g} {what} asked for, "
-            f"{self.available:g} left of {self.ceiling:g}; raise the ceiling or {other}"
-        )
+        said = f"{self.requested:g} {what} asked for, {self.available:g} left of {self.ceiling:g}"
+        if self.dimension == "depth":
+            said = f"depth {self.requested:g} asked for, {self.ceiling:g} is the deepest"
+        elif self.dimension == "seconds" and not self.available:
+            said, other = f"all {self.ceiling:g} seconds are over", "begin anew"
+        return f"budget of account {self.account!r} exhausted: {said}; raise the ceiling or {other}"
 
 
 class UnknownPrice(BudgetError):

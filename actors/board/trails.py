@@ -175,7 +175,8 @@ class Trails:
 
     def _find(self, trail: str) -> Field:
         if trail not in self._trails:
-            raise UsageError(f"trail {trail!r} is not defined; define it with a TrailRule first")
+            define = f"await ctx.trail({trail!r}).define()"
+            raise UsageError(f"trail {trail!r} is not defined: {define} before its first deposit")
         return self._trails[trail]
 
 

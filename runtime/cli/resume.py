@@ -141,7 +141,7 @@ def _check_state(run: RunFolder, known: dict[str, Any], given: argparse.Namespac
 
 def _ran_out_of(known: dict[str, Any]) -> list[str]:
     """The dimension of which a run had too little, as its last error or its swarm says; empty when neither does."""
-    said = re.search(r"exhausted: \S+ (\w+) asked for", str((known.get("figures") or {}).get("stop_text", "")))
+    said = re.search(r"exhausted: (?:all )?\S+ (\w+)", str((known.get("figures") or {}).get("stop_text", "")))
     what = known.get("exhausted") or (said[1].lower() if said else "")  # of one, it is singular
     return [name for name in DIMENSIONS if name in {what, f"{what}s"}]
 

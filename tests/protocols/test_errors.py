@@ -91,6 +91,21 @@ def test_an_exhausted_budget_says_whose_what_how_much_and_what_to_do():
     assert str(error).endswith("raise the ceiling or ask for less")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (("swarm", "seconds", 0.0, 0.0, 0.2), "all 0.2 seconds are over; raise the ceiling or begin anew"),
+        (("swarm", "seconds", 5.0, 2.0, 9.0), "5 seconds asked for, 2 left of 9; raise the ceiling or ask for less"),
+        (
+            ("swarm", "depth", 2.0, 1.0, 1.0),
+            "depth 2 asked for, 1 is the deepest; raise the ceiling or turn to agents that are alive",
+        ),
+    ],
+)
+def test_time_that_is_over_and_agents_that_are_too_deep_are_said_in_words(error, said):
+    assert str(BudgetExhausted(*error)) == f"budget of account 'swarm' exhausted: {said}"
+
+
 def test_an_error_that_a_user_derives_travels_as_its_nearest_known_ancestor():
     class Overdrawn(BudgetExhausted):
         """Ours."""

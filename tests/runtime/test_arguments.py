@@ -93,6 +93,13 @@ def test_a_budget_with_a_misspelt_name_says_which_there_are():
     assert str(refused.value) == f"a Budget has no 'message'; it has {names}"
 
 
+async def test_a_trail_that_nobody_has_defined_is_told_with_the_call_that_does():
+    async with Swarm(engine="local") as swarm:
+        with pytest.raises(UsageError) as refused:
+            await swarm.trail("paths").deposit({"a": 1.0})
+        assert "trail 'paths' is not defined: await ctx.trail('paths').define() before its" in str(refused.value)
+
+
 WAITS = [
     ("text", "timeout_s is '5'; give a number of seconds above 0"),
     ("nan", "timeout_s is nan; give a number of seconds above 0"),
