@@ -21,7 +21,7 @@ from ..clock import REAL, Clock
 from ..ending import cancelled, cut_off, is_stopping, warn_of
 from ..failing import standing
 from ..transport.channel import Frame
-from ..transport.link import Endpoint, Handle, Link, PeerGone
+from ..transport.link import Endpoint, Handle, Link
 from .boards import Boards
 from .cell import Cell
 from .desk import Desk
@@ -185,23 +185,21 @@ class HostService:
 
     def _on_lost(self, _peer: str, reason: str) -> None:
         if self._boards.several:
-            self._halt(reason)
+            self._halt()
         else:
             self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         self._lost = self._lost or reason
-        self._halt(reason)
+        self._halt()
         for peer in list(self._endpoint.links):
             self._endpoint.disconnect(peer, reason)
 
-    def _halt(self, reason: str) -> None:
+    def _halt(self) -> None:
         """Do nothing more. Of several boards those that are left hear from others what becomes of this host."""
         self._halted = True
         if self._beating is not None:
             self._beating.cancel()
         self._runner.halt()
         for answer in self._asks.values():
-            if not answer.done():
-                answer.set_exception(PeerGone(reason))
-                answer.exception()
+            answer.cancel()  # whoever still waits was left behind by a turn that is over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import pytest
 
 from stigmergy.actors import ending
 from stigmergy.protocols import Message
-from stigmergy.runtime import Agent, Swarm, handles
+from stigmergy.runtime import Agent, Context, Swarm, handles
 
 WAYS: dict[str, dict[str, Any]] = {
     "durable": {"engine": "local"},
@@ -122,3 +123,36 @@ async def leave(how: str, way: dict[str, Any]) -> None:
 @pytest.mark.parametrize("how", ["panic", "exits", "suicide"])
 async def test_whatever_an_agent_raises_as_its_goodbye_its_swarm_is_closed_in_good_order(how, way):
     await leave(how, way)
+
+
+class Asker(Agent):
+    """Leaves a question behind."""
+
+    left: ClassVar[list[asyncio.Task[Any]]] = []
+
+    @handles
+    async def go(self, _: Go, ctx: Context) -> None:
+        self.left.append(asyncio.get_running_loop().create_task(ctx.ask("stubborn/1", Go())))
+        await Stubborn.begun.wait()
+
+
+async def test_what_a_handler_has_left_waiting_ends_with_its_host_and_without_a_word(monkeypatch):
+    monkeypatch.setattr(ending, "FAREWELL_S", 0.05)
+    Stubborn.begun, said = asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+
+    async def life() -> None:
+        async with Swarm(engine="local") as swarm:
+            swarm.add(Asker)
+            swarm.add(Stubborn)
+            await swarm.ask("asker/1", Go())
+
+    with pytest.warns(RuntimeWarning, match="closed without stubborn/1"):
+        await life()
+    (left,) = Asker.left
+    Asker.left.clear()
+    await asyncio.wait([left])
+    assert left.cancelled()
+    del left
+    gc.collect()
+    assert said == []
