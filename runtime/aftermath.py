@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stigmergy.protocols.errors import StigmergyError
 
 from .figures import SwarmReport
@@ -10,15 +12,15 @@ from .history.figures import Figures
 from .run_folder import RunFolder
 
 
-def report_of(folder: RunFolder | None, failure: BaseException) -> SwarmReport:
-    """The last figures of a swarm whose board failed; zeros when nothing was kept, or nothing can be read."""
+def report_of(folder: RunFolder | None, failure: BaseException, last: SwarmReport) -> SwarmReport:
+    """The last figures of a swarm whose board failed; those of before when nothing was kept, or can be read."""
     text = str(failure) or type(failure).__name__
     try:
         if folder is not None:
             return journaled(folder, "failure", text)
     except StigmergyError:
         pass  # the failure itself says more
-    return SwarmReport(stop_reason="failure", stop_text=text, journal=str(folder.path) if folder else "")
+    return replace(last, stop_reason="failure", stop_text=text, journal=str(folder.path) if folder else "")
 
 
 def journaled(folder: RunFolder, reason: str, text: str) -> SwarmReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from stigmergy.protocols.budget import Spend
@@ -17,7 +17,7 @@ class SwarmReport:
     tokens: int = 0
     usd: float = 0.0
     dead_letters: dict[str, int] | None = None
-    """By reason; None when the board could not be asked."""
+    """By reason; None when neither the board nor the journal could tell any figures, see `is_known`."""
     forfeited: int = 0
     """Calls of which nobody knows whether they were billed: they count at their worst case."""
     forfeited_tools: int = 0
@@ -31,6 +31,18 @@ class SwarmReport:
     """Path of the run folder; empty when nothing is kept."""
     digest: str = ""
     """Hash over everything that happened, without times."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody knew them. Else the numbers are no figures."""
+        return self.dead_letters is not None
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON has it: numbers that nobody knows are null."""
+        plain = asdict(self)
+        return (
+            plain if self.is_known else {name: told if isinstance(told, str) else None for name, told in plain.items()}
+        )
 
     @classmethod
     def of(cls, position: dict[str, Any], counts: dict[str, Any], journal: str) -> Self:

@@ -83,6 +83,8 @@ class Life:
         """(reason, text) once its driver has said so."""
         self._figures: SwarmReport | None = None
         """The last ones."""
+        self._last = SwarmReport()
+        """Those that were told last while it was up."""
         self._failure: BaseException | None = None
         """Why the board could not tell them."""
         self._ending = asyncio.Lock()
@@ -143,7 +145,8 @@ class Life:
         figures = {} if self._way is None else await self._way.settle()
         counts = await self.client.call("counts")
         position = await self.client.call("ledger", ["position", ROOT])
-        return SwarmReport.of(position, {**counts, **figures}, str(self._folder.path) if self._folder else "")
+        self._last = SwarmReport.of(position, {**counts, **figures}, str(self._folder.path) if self._folder else "")
+        return self._last
 
     async def close(self, reason: str) -> None:
         """Stop everything; a second time waits for the first, and changes nothing.
@@ -181,7 +184,7 @@ class Life:
         self._sentry.end()
         try:
             if self._failure is not None:
-                self._figures = report_of(self._folder, self._failure)
+                self._figures = report_of(self._folder, self._failure, self._last)
         finally:
             if self._tenure is not None:
                 figures = self._figures or SwarmReport()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -75,7 +74,7 @@ class Tenure:
         """Say how it ended, and let the next driver in; a second time changes nothing."""
         try:
             if self.is_written and self.folder.path.is_dir():
-                amend(self.folder, ended=iso(now), stop_reason=reason, figures=asdict(figures))
+                amend(self.folder, ended=iso(now), stop_reason=reason, figures=figures.to_plain())
         except StorageFull:
             pass  # it looks like one that was killed, which goes on just as well
         finally:

@@ -187,7 +187,9 @@ def partial_outcome(ending: Ending) -> Outcome:
         "usd": round(sum(report.usd for report in reports), 9),
         "dead_letters": ending.dead_letters,
     }
-    rows = tuple((name.replace("_", " "), f"{value:,}") for name, value in sums.items())
+    if not all(report.is_known for report in reports):
+        sums = dict.fromkeys(sums)
+    rows = tuple((name.replace("_", " "), "-" if value is None else f"{value:,}") for name, value in sums.items())
     title = f"{counted(len(reports), 'swarm')}, when it stopped"
     return Outcome(sums, (Table(title, ("", ""), rows),), stop_reason=ending.reason)
 

@@ -118,7 +118,10 @@ def _plain_table(outcome: Outcome, ending: Ending, title: str) -> Table:
     """For an app without a table of its own: the single values of its report, and the figures of its swarms."""
     own = {name: value for name, value in plain(outcome.report).items() if not isinstance(value, (dict, list))}
     rows = {**own, **{name: value for name, value in partial_outcome(ending).report.items() if name not in own}}
-    cells = [(name, f"{value:,}" if type(value) is int else str(value)) for name, value in rows.items()]
+    cells = [
+        (name, f"{value:,}" if type(value) is int else "-" if value is None else str(value))
+        for name, value in rows.items()
+    ]
     return Table(title, ("", ""), tuple((name.replace("_", " "), cell) for name, cell in cells))
 
 
