@@ -126,6 +126,7 @@ class VolatileService:
         if self._beating is not None:
             self._beating.cancel()
         late = await self.host.close()
+        self.stop("user", "the swarm is closed")
         await self._close()
         for peer in list(self._endpoint.links):
             self._endpoint.disconnect(peer)

@@ -59,8 +59,7 @@ async def test_a_handler_that_cannot_be_cancelled_holds_its_swarm_up_for_so_long
             swarm.add(kind)
             asking = asyncio.ensure_future(swarm.ask(who, Go()))
             await Stubborn.begun.wait()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(asking, return_exceptions=True), 5)
 
     with pytest.warns(RuntimeWarning, match=f"closed without {who}: what they do does not end"):
         await life()
