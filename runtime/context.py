@@ -262,8 +262,7 @@ class Context:
         name = tool.name if isinstance(tool, Tool) else str(tool)
         tools, birth = self._means.tools, self._means.birth
         result = await tools.call(self._desk, birth, name, arguments, self.taint)
-        marks = tools.marks(name)
-        if marks:
+        if marks := tools.marks(name):
             self.mark(marks)
         return result
 
