@@ -27,7 +27,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 # No deadlines, and nobody is too slow: a busy machine is not a bug. `ci` draws the same examples on every run, so that
 # a red build is about the change; `dev` draws new ones; `deep` searches long, in `make nightly` and for a new core:
 # HYPOTHESIS_PROFILE=deep pytest tests/actors
-UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=30)
+UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=20)
 hypothesis.settings.register_profile("ci", UNHURRIED, derandomize=True)
 hypothesis.settings.register_profile("dev", UNHURRIED)
 hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=2_000)

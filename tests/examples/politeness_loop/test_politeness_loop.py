@@ -41,7 +41,7 @@ def recorded(tmp_path_factory):
     return asyncio.run(run(stage, 0, ignore))
 
 
-@pytest.mark.parametrize("seed", range(depth(3, 8)))
+@pytest.mark.parametrize("seed", range(depth(2, 8)))
 async def test_the_loop_is_quarantined_within_50_messages_and_the_work_is_done(seed):
     ended = await run(Stage(plant=LOCAL), seed, ignore)
     assert ended.loop is not None
