@@ -63,6 +63,8 @@ class Housing:
         """For whoever asks for hosts: that there are some, or need be none, or why there will be none."""
         self._shepherd: Shepherd | None = None
         """Of the hosts that are there, or move in."""
+        self._lives: dict[str, int] = {}
+        """See `Yard.lives`: shepherds come and go with the boards, and no two hosts shall have one name."""
         self._gate: VolatileService | None = None
         """The driver's own host, when hosts have links to each other."""
         self._settling: asyncio.Task[None] | None = None
@@ -223,6 +225,7 @@ class Housing:
             draw=plan.draw,
             circle=Circle(self._gate),
             stopped=lambda: client.stopped is not None,
+            lives=self._lives,
         )
         shepherd = self._shepherd = Shepherd(yard)
         await shepherd.begin(plan.hosts)

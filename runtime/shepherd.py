@@ -57,6 +57,8 @@ class Yard(NamedTuple):
     """Who is made known to each other."""
     stopped: Callable[[], bool]
     """Whether the swarm has stopped: then a host that is lost stays lost, since nothing new begins."""
+    lives: dict[str, int]
+    """The newest epoch of each host that was begun: the board knows none that never joined, and one may linger."""
 
 
 class Shepherd:
@@ -74,7 +76,8 @@ class Shepherd:
 
     async def begin(self, hosts: int) -> None:
         """Start the shared hosts and wait until they work. Raises: UsageError when one does not come up."""
-        epochs = await self._yard.call("epochs")
+        known = await self._yard.call("epochs")
+        epochs = {name: max(known.get(name, 0), self._yard.lives.get(name, 0)) for name in known | self._yard.lives}
         together = self._yard.config.get("clock") == "lockstep"
         spec = Supervision(strategy=Strategy.ALL_AT_ONCE) if together else Supervision()
         self._supervisor = Supervisor(spec, self._yard.draw, epochs)
@@ -171,6 +174,7 @@ class Shepherd:
         if not self._supervisor.wanted(start.child, start.epoch) or (was_up and self._yard.stopped()):
             return
         yard, plan, peer = self._yard, self._plans[start.child], f"{start.child}.{start.epoch}"
+        yard.lives[start.child] = start.epoch
         process = self._up[peer] = yard.engine.process(peer, plan.resources)
         try:
             await process.open(yard.config["host"], {**yard.config, "name": peer})

@@ -38,21 +38,25 @@ class Spinner(Agent):
 class Farm:
     """A shepherd with one host that is up, and what happens there in order."""
 
-    def __init__(self, *, board_answers: bool = True) -> None:
+    def __init__(self, *, board_answers: bool = True, lives: dict[str, int] | None = None) -> None:
         self.happened: list[Any] = []
         self.told = asyncio.Event()
         self._board_answers = board_answers
         hear, draw = (lambda *event: self.happened.append(event)), (lambda: 0.0)
         engine: Any = SimpleNamespace(process=self.begin)
-        yard = Yard(engine, {}, self.call, self.call, {"host": ""}, hear, Clock(), draw, Circle(None), lambda: False)
+        circle, self.lives = Circle(None), {} if lives is None else lives
+        yard = Yard(
+            engine, {}, self.call, self.call, {"host": ""}, hear, Clock(), draw, circle, lambda: False, self.lives
+        )
         self.shepherd = Shepherd(yard)
         self.host: Any = SimpleNamespace(kill=self.kill, health=self.health)
         self.shepherd._up["host-1.1"] = self.host
 
-    async def call(self, request: str, payload: Any) -> None:
+    async def call(self, request: str, payload: Any = None) -> dict[str, int]:
         self.happened.append((request, payload))
         if not self._board_answers:
             await asyncio.Event().wait()
+        return {"host-2": 7}  # epochs, if that was asked for
 
     def kill(self) -> None:
         self.happened.append("killed")
@@ -64,7 +68,7 @@ class Farm:
     def begin(self, peer: str, _resources: dict[str, Any]) -> Any:
         self.happened.append(f"{peer} begins")
         self.told.set()
-        return SimpleNamespace(open=lambda *_: asyncio.Event().wait(), close=lambda: asyncio.sleep(0))
+        return SimpleNamespace(open=lambda *_: asyncio.Event().wait(), close=lambda: asyncio.sleep(0), kill=int)
 
     async def end(self) -> None:
         self.shepherd._carry_out([Kill("host-1", 1)])
@@ -180,3 +184,20 @@ async def test_a_host_that_stands_still_says_where_to_who_asks_from_another_thre
         await looking
         assert re.fullmatch(r"test_shepherd\.py:\d+ in spin", said[-1]["at"])
         assert (await host.health())["at"] == ""
+
+
+async def test_a_host_that_never_joined_has_a_successor_of_another_name_since_it_may_linger():
+    first = Farm()
+    beginning = asyncio.ensure_future(first.shepherd.begin(2))
+    await first.told.wait()
+    await asyncio.sleep(0)
+    beginning.cancel()
+    first.shepherd.abandon()
+    second = Farm(lives=first.lives)
+    beginning = asyncio.ensure_future(second.shepherd.begin(2))
+    await second.told.wait()
+    await asyncio.sleep(0)
+    begun = [[each for each in farm.happened if str(each).endswith("begins")] for farm in (first, second)]
+    assert begun == [["host-1.1 begins", "host-2.8 begins"], ["host-1.2 begins", "host-2.9 begins"]]
+    beginning.cancel()
+    second.shepherd.abandon()
