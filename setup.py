@@ -28,7 +28,7 @@ setup(
         Extension(
             "stigmergy.actors.mesh._parcels",
             ["actors/mesh/_parcels.c"],
-            depends=["actors/mesh/_writing.h", "actors/mesh/_reading.h"],
+            depends=sorted(map(str, Path("actors").glob("*/_*.h"))),
             optional=True,
         ),
         Extension(

@@ -7,14 +7,10 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <structmember.h>
 
-#if PY_VERSION_HEX >= 0x030E0000
-#error "written for CPython 3.11 to 3.13: later tuples have a hash to be set; without this module everything is in Python"
-#endif
+#include "../volatile/_fields.h"
 
-/* Fields of a Letter, of a head, and columns. */
-enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, FIELDS };
+/* Fields of a head, and columns. */
 enum { H_SENDER, H_TALK, H_CAUSER, H_CAUSE, H_HOPS, H_TAINT, H_TOPIC, HEAD };
 enum { IN_HEAD, TO, KIND, NUMBERS, TICKET, PATIENCE, COLUMNS };
 
@@ -33,13 +29,11 @@ learn(PyObject *Py_UNUSED(module), PyObject *args)
     PyTypeObject *slot, *letter;
     if (!PyArg_ParseTuple(args, "O!O!", &PyType_Type, &slot, &PyType_Type, &letter))
         return NULL;
-    PyObject *mail = PyObject_GetAttrString((PyObject *)slot, "mail");
-    int fine = mail != NULL && Py_IS_TYPE(mail, &PyMemberDescr_Type) && PyType_IsSubtype(letter, &PyTuple_Type);
-    if (fine)
-        mail_at = ((PyMemberDescrObject *)mail)->d_member->offset;
-    Py_XDECREF(mail);
-    if (!fine)
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "mailboxes are in a slot, and letters are tuples");
+    if (!PyType_IsSubtype(letter, &PyTuple_Type))
+        return PyErr_Format(PyExc_TypeError, "letters are tuples");
+    mail_at = offset(slot, "mail");
+    if (mail_at < 0)
+        return NULL;
     slot_type = (PyTypeObject *)Py_NewRef(slot); /* they live as long as the process */
     letter_type = (PyTypeObject *)Py_NewRef(letter);
     Py_RETURN_NONE;

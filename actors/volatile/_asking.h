@@ -1,24 +1,5 @@
 /* Asking: a question that is answered where it is asked. Needs _births.h and _live.h before it. */
 
-static long
-number_in(PyObject *object, Py_ssize_t at)
-{
-    PyObject *value = AT(object, at);
-    int overflow = 0;
-    return value != NULL && PyLong_CheckExact(value) ? PyLong_AsLongAndOverflow(value, &overflow) : -1;
-}
-
-static int
-set_number(PyObject *object, Py_ssize_t at, long value)
-{
-    PyObject *number = PyLong_FromLong(value);
-    if (number == NULL)
-        return -1;
-    put(object, at, number);
-    Py_DECREF(number);
-    return 0;
-}
-
 /* Whether a question needs no look, no pause, no payment from elsewhere, and finds an agent here that is free. */
 static int
 is_easy(Hand *self, PyObject *turn, PyObject *place)

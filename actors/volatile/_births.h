@@ -96,7 +96,7 @@ enum { UNMADE = -2 };
 /* Make an agent; see Slot.enters. 0 when that is left to Python, UNMADE when its turn shall try again and meet what went
    wrong. */
 static int
-enter(Hand *self, PyObject *slot)
+enter(PyObject *slot)
 {
     PyObject *part = AT(slot, known.part);
     if (AT(part, known.start) != Py_None || AT(slot, known.kept) != Py_None || AT(part, known.make) == NULL)

@@ -1,12 +1,5 @@
 /* Letters: where the parts of agents, turns and letters are, how a turn writes a letter, and how it is put into an inbox. */
 
-#if PY_VERSION_HEX >= 0x030E0000
-#error "written for CPython 3.11 to 3.13: later tuples have a hash to be set; without this module everything is in Python"
-#endif
-
-/* Fields of a Letter. */
-enum { MESSAGE, SENDER, NUMBER, TALK, CAUSER, CAUSE, HOPS, TAINT, ASKED, TOPIC, FIELDS };
-
 /* Where attributes are in their objects. */
 static struct {
     PyTypeObject *slot, *turn, *letter, *talk, *part_type, *act, *allowance_type;

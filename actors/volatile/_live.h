@@ -35,22 +35,35 @@ plain_act(PyObject *slot, PyObject *letter)
     return Py_NewRef(act);
 }
 
+/* A whole number among the attributes of an object; -1 when it is none, or too large. */
+static long
+number_in(PyObject *object, Py_ssize_t at)
+{
+    PyObject *value = AT(object, at);
+    int overflow = 0;
+    return value != NULL && PyLong_CheckExact(value) ? PyLong_AsLongAndOverflow(value, &overflow) : -1;
+}
+
+static int
+set_number(PyObject *object, Py_ssize_t at, long value)
+{
+    PyObject *number = PyLong_FromLong(value);
+    if (number == NULL)
+        return -1;
+    put(object, at, number);
+    Py_DECREF(number);
+    return 0;
+}
+
 /* Takes a message from an agent's allowance; 0 when it has none, -1 with an exception. */
 static int
 pay_one(PyObject *slot)
 {
     PyObject *allowance = AT(AT(slot, known.part), known.allowance);
-    PyObject *left = Py_TYPE(allowance) == known.allowance_type ? AT(allowance, known.left) : NULL;
-    int overflow = 0;
-    long has = left != NULL && PyLong_CheckExact(left) ? PyLong_AsLongAndOverflow(left, &overflow) : 0;
-    if (has < 1)
+    long left = Py_TYPE(allowance) == known.allowance_type ? number_in(allowance, known.left) : 0;
+    if (left < 1)
         return 0;
-    PyObject *rest = PyLong_FromLong(has - 1);
-    if (rest == NULL)
-        return -1;
-    put(allowance, known.left, rest);
-    Py_DECREF(rest);
-    return 1;
+    return set_number(allowance, known.left, left - 1) < 0 ? -1 : 1;
 }
 
 /* The end of a turn, for which Python is asked: Host.finish. */
@@ -117,7 +130,7 @@ take(Hand *self, PyObject *slot, PyObject *letter, PyObject **found)
     if (self->turn == NULL)
         return PyErr_Format(PyExc_TypeError, "a Hand needs a turn to hold");
     PyObject *act = plain_act(slot, letter), *rest = NULL;
-    int ready = act == NULL ? 0 : AT(slot, known.agent) != Py_None ? 1 : enter(self, slot);
+    int ready = act == NULL ? 0 : AT(slot, known.agent) != Py_None ? 1 : enter(slot);
     if (ready > 0 && is_free(slot)) { /* its author's code has run */
         PyObject *agent = Py_NewRef(AT(slot, known.agent)), *turn = Py_NewRef(self->turn);
         rest = play(self, slot, letter, act, agent, found);

@@ -10,8 +10,8 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <structmember.h>
 
+#include "_fields.h"
 #include "_letters.h"
 #include "_notes.h"
 #include "_handing.h"
@@ -92,21 +92,6 @@ static PyTypeObject RunnerType = {
     .tp_clear = (inquiry)clear,
     .tp_methods = runner_methods,
 };
-
-/* Where an attribute of a class with __slots__ is; -1 with an exception. */
-static Py_ssize_t
-offset(PyTypeObject *type, const char *name)
-{
-    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
-    Py_ssize_t at = -1;
-    if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type) &&
-        ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX)
-        at = ((PyMemberDescrObject *)found)->d_member->offset;
-    else if (!PyErr_Occurred())
-        PyErr_Format(PyExc_TypeError, "%s.%s is in no slot", type->tp_name, name);
-    Py_XDECREF(found);
-    return at;
-}
 
 static PyObject *
 learn(PyObject *Py_UNUSED(module), PyObject *args)

@@ -15,9 +15,8 @@ from stigmergy.actors.journal.sqlite import SqliteJournal
 from stigmergy.protocols import Message
 from stigmergy.runtime import Agent, Context, Use, handles, tool
 from stigmergy.runtime.models import ModelRequest
-from stigmergy.runtime.thinking import ModelSpec
 
-from .town import Town
+from .town import Town, own_model
 
 NAMES = [
     "ask:echo:Go@1:4555c12418db3f7a",
@@ -101,13 +100,7 @@ def brain(_request: ModelRequest) -> str:
     return "."
 
 
-MODEL = ModelSpec(
-    "own",
-    factory="stigmergy.runtime.thinking:scripted",
-    settings={"brain": f"{__name__}:brain"},
-    usd_per_mtok=("1", "1"),
-    count="bytes",
-)
+MODEL = own_model(brain)
 
 
 async def test_a_turn_knows_what_it_has_done_by_the_names_of_this_meaning(tmp_path: Path):

@@ -15,9 +15,8 @@ from stigmergy.protocols.errors import Conflict, NonDeterministic, StepFailed, S
 from stigmergy.protocols.message import decode
 from stigmergy.runtime import Agent, Context, Use, handles, tool
 from stigmergy.runtime.models import ModelRequest
-from stigmergy.runtime.thinking import ModelSpec
 
-from .town import Town
+from .town import Town, own_model
 
 GATE: dict[str, asyncio.Event] = {}
 DONE: list[str] = []
@@ -400,13 +399,7 @@ def brain(request: ModelRequest) -> str:
     return "."
 
 
-MODEL = ModelSpec(
-    "own",
-    factory="stigmergy.runtime.thinking:scripted",
-    settings={"brain": f"{__name__}:brain"},
-    usd_per_mtok=("1", "1"),
-    count="bytes",
-)
+MODEL = own_model(brain)
 
 
 async def walked(way: str, *, instead: bool = False, crashes: bool = False) -> str:

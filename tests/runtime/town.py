@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from stigmergy.protocols.budget import Budget
 from stigmergy.protocols.message import Message, decode, encode
 from stigmergy.runtime.agent import Agent
 from stigmergy.runtime.client import Client
+from stigmergy.runtime.models import ModelRequest
 from stigmergy.runtime.outside import Outside
 from stigmergy.runtime.roster import Roster
 from stigmergy.runtime.thinking import ModelSpec
@@ -150,3 +152,14 @@ class _Late:
         if self._request in data:
             await self._released.wait()
         return back
+
+
+def own_model(brain: Callable[[ModelRequest], str]) -> ModelSpec:
+    """A model of a test's own, which answers as a function of its module does and costs 1 USD a million tokens."""
+    return ModelSpec(
+        "own",
+        factory="stigmergy.runtime.thinking:scripted",
+        settings={"brain": f"{brain.__module__}:{brain.__name__}"},
+        usd_per_mtok=("1", "1"),
+        count="bytes",
+    )
