@@ -82,35 +82,42 @@ def look(letter: Letter) -> list[Any]:
     return [type(letter), letter.message, letter.talk.parts, *letter[1:3], *letter[4:8], waits, letter.topic]
 
 
-MESSAGES = st.one_of(
+SOUND = st.one_of(
     st.builds(Red, text=st.text(max_size=5), n=st.one_of(st.none(), st.integers(-5, 2**40))),
     st.builds(Green, words=st.lists(st.text(max_size=3), max_size=2)),
-    st.just(Red.model_construct(text=5, n=1)),
 )
+MESSAGES = st.one_of(SOUND, st.just(Red.model_construct(text=5, n=1)))
 TALKS = [Talk("run", "client/main", n) for n in range(2)]
 DEADLINES = st.sampled_from([None, UNTIL_ACCEPTED, 0.0, 99.0, 130.5])
 
 
+BASE = {"sender": NAMES[0], "talk": TALKS[0], "causer": NAMES[1], "cause": 70_000, "hops": 3, "taint": (), "topic": ""}
+OTHER = {"sender": NAMES[1], "talk": TALKS[1], "causer": "", "cause": 0, "hops": 4, "taint": ("user",), "topic": "news"}
+HEADS = [BASE, OTHER, *({**BASE, name: value} for name, value in OTHER.items())]
+"""What letters of one turn have in common; all but two differ from the first in one thing alone."""
+
+
 @st.composite
-def outgoing(draw: st.DrawFn) -> tuple[str, Letter]:
-    """A letter and its recipient."""
+def outgoing(draw: st.DrawFn, *, odd: bool = True) -> tuple[str, Letter]:
+    """A letter and its recipient; an odd one may be deep in a chain, or not fit its class."""
     deadline = draw(DEADLINES)
     asked = None
     if deadline is not None:
         asked = Asked()
         asked.deadline = deadline
-    cause = draw(st.sampled_from([0, 1, 70_000]))
-    letter = Letter(
-        draw(MESSAGES), draw(st.sampled_from(NAMES)), draw(st.integers(1, 10**6)), draw(st.sampled_from(TALKS)),
-        draw(st.sampled_from(NAMES)), cause + 0, draw(st.sampled_from([0, 3, 7])),
-        draw(st.sampled_from([(), ("user",), ("user", "web")])), asked, draw(st.sampled_from(["", "", "news"])),
-    )  # fmt: skip
+    message = draw(MESSAGES if odd else SOUND)
+    head = {**draw(st.sampled_from(HEADS)), **({"hops": 7} if odd and draw(st.booleans()) else {})}
+    letter = Letter(message=message, number=draw(st.integers(1, 10**6)), asked=asked, **head)  # type: ignore[arg-type]
     return draw(st.sampled_from(["", *NAMES])), letter
 
 
-ONE_ANSWER = st.tuples(st.integers(1, 9), MESSAGES, st.sampled_from([(), ("web",)]))
+ONE_ANSWER = st.tuples(st.integers(1, 9), SOUND, st.sampled_from([(), ("web",)]))
 ANSWERS: st.SearchStrategy[list[Answer]] = st.lists(ONE_ANSWER, max_size=3)
-PARCELS = st.lists(st.tuples(st.lists(outgoing(), max_size=8), ANSWERS), min_size=1, max_size=3)
+PARCELS = st.lists(
+    st.tuples(st.one_of(st.lists(outgoing(odd=False), max_size=8), st.lists(outgoing(), max_size=8)), ANSWERS),
+    min_size=1,
+    max_size=3,
+)
 
 
 def through(parcels: Any) -> tuple[list[bytes], str]:
@@ -152,7 +159,7 @@ def spoiled(draw: st.DrawFn, value: Any, depth: int) -> Any:
 
 @st.composite
 def spoiled_payloads(draw: st.DrawFn) -> Any:
-    letters = draw(st.lists(outgoing(), min_size=1, max_size=4))
+    letters = draw(st.lists(outgoing(odd=draw(st.booleans())), min_size=1, max_size=4))
     payload = End().writer.parcel(letters, draw(ANSWERS), 100.0).payload
     return spoiled(draw, unpack(pack(payload)), draw(st.integers(1, 4)))
 

@@ -12,8 +12,10 @@ import pytest
 
 from stigmergy.actors.volatile import host, player, running
 from stigmergy.actors.volatile.asked import Asked
+from stigmergy.actors.volatile.guard import Guard, Sent
 from stigmergy.actors.volatile.slot import Slot
 from stigmergy.protocols import Budget, Done, HandlerFailed, Message
+from stigmergy.protocols.errors import Quarantined
 from stigmergy.runtime import Agent, Context, State, Swarm, handles
 
 pytestmark = pytest.mark.skipif(running.runner is None, reason="there was no compiler where this was installed")
@@ -291,6 +293,56 @@ async def test_a_turn_that_asks_the_same_again_and_again_is_stopped_at_the_same_
     in_python_said, in_python_dead = await repeated(n)
     assert (said.partition(" conv")[0], dead) == (in_python_said.partition(" conv")[0], in_python_dead)
     assert ("done" in said) == (n < 300)
+
+
+class Gossip(Agent):
+    """Asks much, in chains that grow long, and goes on when it was told to stop."""
+
+    @handles
+    async def many(self, wish: Try, ctx: Context) -> Said:
+        for n in range(wish.n):
+            await ctx.ask("odd/1", Try(what="answers", n=n), reply=Said)
+        if wish.what:
+            await ctx.ask(f"gossip/{len(wish.what)}", Try(what=wish.what[1:], n=wish.n), reply=Said)
+        return Said(what="done", n=wish.n)
+
+    @handles
+    async def on(self, said: Said, ctx: Context) -> Answers:
+        found = []
+        for n in range(said.n):
+            try:
+                await ctx.ask("odd/1", Try(what="answers", n=0), reply=Said)
+            except Quarantined as stopped:
+                found.append(f"{n}: {stopped}")
+        return Answers(of=found)
+
+
+async def looked_at(question: Message, patch: pytest.MonkeyPatch) -> list[Any]:
+    """What the watchdog was shown, and what came of it, when a gossip was asked that."""
+    looks: list[Any] = []
+
+    def look(self: Guard, sent: Sent, same: int, now: float) -> Any:
+        looks.append((sent.to, sent.letter.sender, sent.letter.number, sent.letter.hops, same))
+        return judge(self, sent, same, now)
+
+    judge = Guard.look
+    with patch.context() as here:
+        here.setattr(Guard, "look", look)
+        async with Swarm(engine="local", durable=False, seed=1) as swarm:
+            swarm.add(Odd)
+            swarm.add(Gossip)
+            answer = await swarm.ask("gossip/0", question, reply=Answers if isinstance(question, Said) else Said)
+            return [*looks, repr(answer), (await swarm.report()).dead_letters]
+
+
+@pytest.mark.parametrize(
+    "question", [Try(what="", n=1_200), Try(what="x" * 10, n=2), Said(what="", n=400)], ids=["burst", "deep", "ended"]
+)
+async def test_the_watchdog_is_shown_the_same_in_c_and_in_python(question, monkeypatch, in_python):
+    in_c = await looked_at(question, monkeypatch)
+    assert len(in_c) > 6
+    in_python()
+    assert await looked_at(question, monkeypatch) == in_c
 
 
 class Bad(BaseException):
